@@ -1,0 +1,1 @@
+"""Dataclass to Block Kit; pure."""

@@ -1,0 +1,1 @@
+"""Stand-ins for carriers' HTTP APIs."""

@@ -1,0 +1,1 @@
+"""Decides. Imports nothing of `bot` or `handlers`."""

@@ -1,0 +1,1 @@
+"""One file per carrier behind the port in `ports.py`."""
