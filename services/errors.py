@@ -3,8 +3,7 @@
 ServiceError                       a person can act on it
 ├── UnknownThing                   no group, template, … of that name
 ├── NotAllowed                     it exists, but not like this
-├── BadFile                        an uploaded file that cannot be read
-└── StaleDraft                     what was confirmed is not what was shown
+└── BadFile                        an uploaded file that cannot be read
 
 CarrierError                       a carrier's request did not end in an answer per number
 ├── NotTaken                       provably not taken: may be tried again
@@ -56,14 +55,6 @@ class BadFile(ServiceError):
         assert why in self.WHYS, why
         super().__init__(f"{why}: {facts}")
         self.why, self.facts = why, facts
-
-
-class StaleDraft(ServiceError):
-    """Something the person was shown has changed since; `draft_id` is the draft to preview afresh."""
-
-    def __init__(self, draft_id: int, changed: Sequence[str]) -> None:
-        super().__init__(f"draft {draft_id}: {', '.join(changed)} changed")
-        self.draft_id, self.changed = draft_id, tuple(changed)
 
 
 class CarrierError(Exception):

@@ -1,0 +1,101 @@
+"""Connections and transactions, the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+
+from services.bulk import BulkWriter, PostgresqlBulkWriter, SqliteBulkWriter
+
+_MIGRATIONS = Path(__file__).with_name("migrations")
+_WRITES = "sms_writes"
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON", "cache_size=-65536")
+
+
+class SchemaMismatch(Exception):
+    """The database's schema is not the one this version needs. `found` is None where there is none yet."""
+
+    def __init__(self, found: str | None, needed: str) -> None:
+        super().__init__(f"schema is {found}, needed is {needed}")
+        self.found, self.needed = found, needed
+
+
+class Database:
+    """Hands out transactions. Nothing is written without an explicit `commit()` on the connection.
+
+    On SQLite a write takes the one writer's lock at its start (BEGIN IMMEDIATE), so that no transaction finds out
+    halfway that it lost a race, and every commit is on the disk before it returns (synchronous=FULL).
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        options: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True}
+        self.engine = create_engine(parsed, pool_size=20, max_overflow=20, **options)
+        self.bulk: BulkWriter = SqliteBulkWriter() if self.is_sqlite else PostgresqlBulkWriter()
+        if self.is_sqlite:
+            _prepare_sqlite(self.engine)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading one consistent picture; rolled back at the end."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that writes; what the block does not `commit()` is rolled back."""
+        with self.engine.connect() as connection:
+            yield connection.execution_options(**{_WRITES: True})
+
+    def migrate(self) -> None:
+        """Bring the schema to this version's. Does nothing where it is already there."""
+        with self.engine.connect() as connection:
+            connection = connection.execution_options(**{_WRITES: True})
+            command.upgrade(_alembic(connection), "head")
+            connection.commit()
+
+    def check_schema(self) -> None:
+        """Raises SchemaMismatch."""
+        needed = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+        assert needed is not None
+        with self.read() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+        if found != needed:
+            raise SchemaMismatch(found, needed)
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def _alembic(connection: Connection) -> AlembicConfig:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        # The driver's own guesses at when to begin would split our transactions.
+        connection.isolation_level = None
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

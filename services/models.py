@@ -1,0 +1,352 @@
+"""The tables. Those that hold a row per recipient are appended to and never updated.
+
+Moments are stored as milliseconds since 1970 in UTC: small, sortable, and the same on SQLite and PostgreSQL.
+`customer_group` and `number_import` are DESIGN's group and import, whose plain names are SQL's or Python's own.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC datetime, stored as milliseconds since 1970."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else to_milliseconds(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+
+
+def to_milliseconds(moment: datetime) -> int:
+    """For bulk writers, which bypass the column's type."""
+    return round(moment.timestamp() * 1000)
+
+
+# SQLite makes only an INTEGER key count up by itself; PostgreSQL's must be able to outgrow 32 bits.
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _id() -> Column[int]:
+    return Column("id", _Id, primary_key=True, autoincrement=True)
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, Integer, nullable=False, server_default="0")
+
+
+def _ref(name: str, target: str, *, nullable: bool = False, **kw: Any) -> Column[int]:
+    return Column(name, _Id, ForeignKey(target), nullable=nullable, **kw)
+
+
+def _owner(name: str) -> Column[int]:
+    """Part of the key of a table with a row per recipient; no foreign key, which would be checked row by row."""
+    return Column(name, _Id, primary_key=True, autoincrement=False)
+
+
+workspace = Table(
+    "workspace",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _count("last_task"),
+)
+
+application = Table(
+    "application",
+    metadata,
+    _id(),
+    Column("workspace_id", Text, ForeignKey("workspace.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("carrier", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("active", Boolean, nullable=False),
+    UniqueConstraint("workspace_id", "name"),
+)
+
+signature = Table(
+    "signature",
+    metadata,
+    _id(),
+    _ref("application_id", "application.id"),
+    Column("name", Text, nullable=False),
+    Column("channel_number", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    UniqueConstraint("application_id", "name"),
+)
+
+template = Table(
+    "template",
+    metadata,
+    _id(),
+    _ref("application_id", "application.id"),
+    _ref("signature_id", "signature.id", nullable=True),
+    Column("name", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("sms_type", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    UniqueConstraint("application_id", "name"),
+)
+
+customer_group = Table(
+    "customer_group",
+    metadata,
+    _id(),
+    Column("workspace_id", Text, ForeignKey("workspace.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False),
+    Column("sms_type", Text, nullable=False),
+    _count("size"),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("workspace_id", "name_key"),
+)
+
+group_member = Table(
+    "group_member",
+    metadata,
+    _owner("group_id"),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("import_id", _Id, nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("attributes", Text),
+    sqlite_with_rowid=False,
+)
+
+number_import = Table(
+    "number_import",
+    metadata,
+    _id(),
+    Column("workspace_id", Text, ForeignKey("workspace.id"), nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("thread_ts", Text, nullable=False),
+    Column("file_id", Text, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("file_size", BigInteger, nullable=False),
+    Column("file_url", Text, nullable=False),
+    Column("uploaded_by", Text, nullable=False),
+    Column("received_at", Moment, nullable=False),
+    _ref("group_id", "customer_group.id", nullable=True),
+    Column("state", Text, nullable=False),
+    _count("rows"),
+    _count("imported"),
+    _count("already_in_group"),
+    _count("duplicates"),
+    _count("invalid"),
+    _count("set_aside"),
+    _count("by_country_code"),
+    Column("failure", Text),
+    Column("started_at", Moment),
+    Column("finished_at", Moment),
+    _count("version"),
+    UniqueConstraint("workspace_id", "channel", "file_id"),
+)
+
+import_reject = Table(
+    "import_reject",
+    metadata,
+    _owner("import_id"),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("sheet", Text, nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("original", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("suggestion", Text),
+    Column("candidate", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+send_task = Table(
+    "send_task",
+    metadata,
+    _id(),
+    Column("workspace_id", Text, ForeignKey("workspace.id"), nullable=False),
+    # A workspace's own count, given when confirmed: what people type in /sms-cancel 42.
+    Column("number", Integer),
+    Column("token", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    _ref("application_id", "application.id"),
+    _ref("template_id", "template.id"),
+    _ref("signature_id", "signature.id", nullable=True),
+    Column("template_code", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    # What goes into the request where the template belongs to no signature; else NULL.
+    Column("request_signature", Text),
+    Column("text", Text, nullable=False),
+    Column("segments_each", Integer, nullable=False),
+    Column("recipients", Integer, nullable=False),
+    Column("outside_region", Integer, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("scheduled_at", Moment),
+    Column("confirmed_by", Text),
+    Column("confirmed_at", Moment),
+    Column("started_at", Moment),
+    Column("finished_at", Moment),
+    Column("ended_by", Text),
+    Column("first_batch_done", Boolean, nullable=False, server_default=text("false")),
+    # Last trouble that delays it, as a carrier error code; NULL when the last request went well.
+    Column("trouble", Text),
+    _count("handed_over"),
+    _count("accepted"),
+    _count("refused"),
+    _count("delivered"),
+    _count("failed"),
+    _count("held_back"),
+    Column("result_wanted", Boolean, nullable=False, server_default=text("false")),
+    # Grows with every change a channel post shows.
+    _count("version"),
+    UniqueConstraint("workspace_id", "number"),
+    Index("ix_send_task_state", "state", "created_at"),
+    Index(
+        "ix_send_task_result",
+        "finished_at",
+        sqlite_where=text("NOT result_wanted"),
+        postgresql_where=text("NOT result_wanted"),
+    ),
+)
+
+task_group = Table(
+    "task_group",
+    metadata,
+    _ref("task_id", "send_task.id", primary_key=True),
+    Column("group_id", _Id, primary_key=True, autoincrement=False),
+    Column("excluded", Boolean, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+)
+
+recipient = Table(
+    "recipient",
+    metadata,
+    _owner("task_id"),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("values", Text),
+    sqlite_with_rowid=False,
+)
+
+batch = Table(
+    "batch",
+    metadata,
+    _ref("task_id", "send_task.id", primary_key=True),
+    Column("no", Integer, primary_key=True, autoincrement=False),
+    Column("first", Integer, nullable=False),
+    Column("last", Integer, nullable=False),
+    _ref("application_id", "application.id"),
+    # What the carrier echoes in every receipt of this batch.
+    Column("reference", Text, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    _count("attempt"),
+    Column("not_before", Moment),
+    Column("owner", Text),
+    Column("lease_until", Moment),
+    Index(
+        "ix_batch_open",
+        "application_id",
+        "state",
+        "no",
+        sqlite_where=text("state IN ('planned', 'sending')"),
+        postgresql_where=text("state IN ('planned', 'sending')"),
+    ),
+)
+
+submission = Table(
+    "submission",
+    metadata,
+    _owner("task_id"),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("outcome", Text, nullable=False),
+    Column("sms_id", Text),
+    Column("code", Text, nullable=False),
+    Column("segments", Integer),
+    Column("at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+receipt = Table(
+    "receipt",
+    metadata,
+    _id(),
+    _ref("application_id", "application.id"),
+    Column("reference", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("sms_id", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("at", Moment),
+    Column("received_at", Moment, nullable=False),
+    Column("applied", Boolean, nullable=False, server_default=text("false")),
+    UniqueConstraint("application_id", "reference", "number", "sms_id", "sequence", "status"),
+    Index("ix_receipt_new", "id", sqlite_where=text("NOT applied"), postgresql_where=text("NOT applied")),
+)
+
+result = Table(
+    "result",
+    metadata,
+    _owner("task_id"),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# A message the bot owes a channel, or has there and keeps up to date.
+post = Table(
+    "post",
+    metadata,
+    _id(),
+    Column("workspace_id", Text, ForeignKey("workspace.id"), nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject_id", _Id, nullable=False),
+    # NULL until Slack has answered; `posting_at` tells that a post was under way when the process died.
+    Column("ts", Text),
+    Column("posting_at", Moment),
+    Column("shown_version", Integer),
+    Column("closed", Boolean, nullable=False, server_default=text("false")),
+    UniqueConstraint("kind", "subject_id"),
+    Index("ix_post_open", "id", sqlite_where=text("NOT closed"), postgresql_where=text("NOT closed")),
+)
+
+handled_event = Table(
+    "handled_event",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("at", Moment, nullable=False),
+)
