@@ -124,7 +124,7 @@ def _from_scientific(first: str, fraction: str, sign: str, exponent: str) -> str
 
 
 def _dots_separate(spelled: str) -> bool:
-    """A lone dot may be a decimal point: it separates only after a short group and before a long one (`138.12345678`)."""
+    """A lone dot may be a decimal point: it separates only after a short and before a long group (`138.12345678`)."""
     groups = re.findall(r"\+?[0-9]+", spelled)
     return len(groups) > 2 or (len(groups[0]) <= 5 and len(groups[1]) >= 4)
 

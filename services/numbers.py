@@ -9,8 +9,8 @@ What people and spreadsheets add is stripped, then in this order:
 4. Country code + number without plus is that number when it is a valid mobile and has no other reading.
 5. Anything else is refused.
 
-libphonenumber's metadata then judges: valid and possibly mobile is taken; right length but in no assigned range, a landline
-or a service number is set aside, because metadata lags real numbering plans and a person may know better.
+libphonenumber's metadata then judges: valid and possibly mobile is taken; right length but in no assigned range, a
+landline or a service number is set aside, because metadata lags real numbering plans and a person may know better.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ __all__ = ["NumberChecker", "Reason", "Verdict", "check", "format_e164", "mask",
 class Verdict:
     """`number` is the E.164 number as an integer where the cell is taken, and `reason` is None then.
 
-    A cell that is `set_aside` may be kept all the same: `candidate` is the number it would be. `suggestion` is E.164 text
-    the person may have meant. `by_country_code`: read as country code + number though there was no plus.
+    A cell that is `set_aside` may be kept all the same: `candidate` is the number it would be. `suggestion` is E.164
+    text the person may have meant. `by_country_code`: read as country code + number though there was no plus.
     """
 
     number: int | None
@@ -61,7 +61,7 @@ _MAX_EXPLAINED = 300
 
 
 def check(raw: str | int | float | None, region: str = "CN") -> Verdict:
-    """The verdict on one cell, straight from libphonenumber; never raises. Spreadsheet numbers may come as int or float."""
+    """The verdict on one cell, by libphonenumber itself; never raises. A spreadsheet number may come as int or float."""
     return _check(_as_text(raw), number_plan.calling_code(region), number_plan.read_exactly)
 
 
@@ -74,8 +74,8 @@ class NumberChecker:
     def check_many(self, cells: Sequence[str]) -> tuple[list[int], list[tuple[int, Verdict]]]:
         """Returns (numbers, rest). `numbers` is aligned with `cells`: the number, or 0 where a cell is not taken.
 
-        `rest` holds (index, verdict) of every cell not taken, and of those taken by their country code: they are counted
-        apart.
+        `rest` holds (index, verdict) of every cell not taken, and of those taken by their country code: those are
+        counted apart.
         """
         numbers: list[int] = []
         rest: list[tuple[int, Verdict]] = []
@@ -149,7 +149,7 @@ def _judge(digits: str, code: str, read: _Read) -> Verdict:
 
 
 def _judge_mainland(digits: str, home: Reading, abroad: Reading) -> Verdict:
-    # A landline dialled at home starts with 0 and no country code does: a valid mobile number abroad has no other reading.
+    # A landline dialled at home starts with 0 and no country code does: a valid mobile abroad has no other reading.
     if abroad.kind is Kind.MOBILE:
         return _verdict(abroad, by_country_code=True)
     if home.kind in (Kind.LANDLINE, Kind.SERVICE):
@@ -188,7 +188,7 @@ def _verdict(reading: Reading, *, by_country_code: bool = False) -> Verdict:
 
 
 def _suggest(digits: str, verdict: Verdict, code: str, read: _Read) -> str | None:
-    """The mobile number these digits are without stray zeros, or with the country code or plus that may have been left out."""
+    """The mobile number these digits are without stray zeros, or with the country code or plus that may be missing."""
     bare = digits.lstrip("+0")
     for attempt in (code + bare, bare):
         if bare and len(attempt) <= _MAX_DIGITS:
