@@ -253,7 +253,7 @@ class Huawei:
             if not isinstance(entry, dict):
                 continue
             status, origin = entry.get("status"), entry.get("originTo")
-            if not isinstance(origin, str) or not (isinstance(status, str) and _is_word(status)):
+            if not isinstance(origin, str):
                 continue
             number = as_sent.get(origin) or as_sent.get(f"+{self._number(origin)}")
             if number is None:
@@ -262,7 +262,7 @@ class Huawei:
                 outcomes[number] = Outcome(
                     True, status, _word_or_none(entry.get("smsMsgId")), _count(entry.get("total"))
                 )
-            elif number not in outcomes:
+            elif number not in outcomes and isinstance(status, str) and _is_word(status):
                 outcomes[number] = Outcome(False, status)
                 if status not in CODES:
                     unlisted.add(status)
