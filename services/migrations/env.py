@@ -10,8 +10,6 @@ def render_item(kind: str, item: object, _context: object) -> str | bool:
     return "sa.BigInteger()" if kind == "type" and isinstance(item, Moment) else False
 
 
-context.configure(
-    connection=context.config.attributes["connection"], target_metadata=metadata, render_item=render_item
-)
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_item=render_item)
 with context.begin_transaction():
     context.run_migrations()

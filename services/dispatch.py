@@ -1,0 +1,355 @@
+"""Hands batches to carriers: claim and commit, then submit, then record.
+
+Never twice: a batch is committed as `sending` before its request leaves, and nothing that may have left is sent again
+by itself. A batch goes back to `planned` only when its request was provably not taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import Connection, Row, and_, exists, or_, select, update
+
+from services.carriers.ports import Carrier, Outcome, Submission
+from services.clock import Clock
+from services.database import Database
+from services.errors import NotTaken, RequestRefused, Unanswered
+from services.models import batch, recipient, result, send_task, submission, to_milliseconds
+from services.rate import RateLimit
+from services.states import BatchState, TaskState
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+# No request lives longer: connecting (5 s) and reading (10 s) are bounded in carriers/http.py.
+REQUEST_TIMEOUT = timedelta(seconds=15)
+LEASE = REQUEST_TIMEOUT + timedelta(seconds=5)
+FIRST_RETRY = timedelta(seconds=1)
+LONGEST_RETRY = timedelta(seconds=60)
+IDLE_SECONDS = 0.5
+
+_SUBMISSION_COLUMNS = ["task_id", "seq", "outcome", "sms_id", "code", "segments", "at"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """An application as the dispatch loop needs it. `connections` bounds its requests under way."""
+
+    application_id: int
+    carrier: Carrier
+    rate: RateLimit
+    receipts_url: str | None
+    connections: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A batch that is this worker's until `lease_until`; its messages are in no other request, now or ever."""
+
+    task_id: int
+    no: int
+    attempt: int
+    lease_until: datetime
+    size: int
+    seqs: Mapping[int, int]
+    submission: Submission
+
+
+class Dispatch:
+    """Sends what is planned. `owner` names this worker; one process on SQLite always has the same name."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        senders: Sequence[Sender],
+        *,
+        owner: str,
+        executor: Executor,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._senders = {sender.application_id: sender for sender in senders}
+        self._owner = owner
+        self._executor = executor
+        self._jitter = jitter
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Look for work now. Call from the event loop's thread."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send until `stop()`; returns when the requests under way are recorded."""
+        async with asyncio.TaskGroup() as group:
+            for sender in self._senders.values():
+                for _ in range(sender.connections):
+                    group.create_task(self._send_for(sender))
+
+    def stop(self) -> None:
+        """Claim nothing more."""
+        self._stopping = True
+        self._wake.set()
+
+    async def send_batch(self, claim: Claim, sender: Sender) -> None:
+        """Hand one claimed batch over and record what came of it. The outcome is written even while being cancelled."""
+        if self._clock.now() + REQUEST_TIMEOUT > claim.lease_until:
+            await self._finish(self.give_back, claim, "lease_too_short", timedelta(0))
+            return
+        if not claim.seqs:
+            await self._finish(self.record, claim, {})
+            return
+        try:
+            answer = await sender.carrier.submit(claim.submission)
+        except NotTaken as trouble:
+            log.warning("batch.not_taken", task=claim.task_id, batch=claim.no, code=trouble.code, reason=trouble.reason)
+            delay = self._retry_delay(claim.attempt, trouble.retry_after_seconds)
+            sender.rate.pause(delay.total_seconds())
+            await self._finish(self.give_back, claim, trouble.code, delay)
+        except RequestRefused as trouble:
+            log.warning("batch.refused", task=claim.task_id, batch=claim.no, code=trouble.code, reason=trouble.reason)
+            refused = Outcome(accepted=False, code=trouble.code)
+            await self._finish(self.record, claim, dict.fromkeys(claim.submission.numbers, refused))
+        except Unanswered as trouble:
+            log.warning("batch.unanswered", task=claim.task_id, batch=claim.no, reason=trouble.reason)
+            await self._finish(self.record, claim, {})
+        except asyncio.CancelledError:
+            await self._finish(self.record, claim, {})
+            raise
+        else:
+            await self._finish(self.record, claim, answer.outcomes)
+
+    def claim(self, sender: Sender) -> Claim | None:
+        """Make the next batch of this application ours, durably. None where there is nothing to do now."""
+        now = self._clock.now()
+        lease_until = now + LEASE
+        with self._database.read() as connection:
+            # Looking costs no writer's lock; an idle worker looks twice a second.
+            if connection.execute(_next_batch(sender.application_id, now, lock=False)).first() is None:
+                return None
+        with self._database.write() as tx:
+            chosen = tx.execute(_next_batch(sender.application_id, now)).first()
+            if chosen is None:
+                return None
+            row = tx.execute(
+                update(batch)
+                .where(
+                    batch.c.task_id == chosen.task_id,
+                    batch.c.no == chosen.no,
+                    batch.c.state == BatchState.PLANNED.value,
+                )
+                .values(
+                    state=BatchState.SENDING.value,
+                    owner=self._owner,
+                    lease_until=lease_until,
+                    attempt=batch.c.attempt + 1,
+                    not_before=None,
+                )
+                .returning(batch)
+            ).first()
+            if row is None:
+                return None
+            numbers = _unsubmitted(tx, row)
+            task = tx.execute(select(send_task).where(send_task.c.id == row.task_id)).one()
+            tx.commit()
+        return Claim(
+            task_id=row.task_id,
+            no=row.no,
+            attempt=row.attempt,
+            lease_until=lease_until,
+            size=row.last - row.first + 1,
+            seqs=numbers,
+            submission=Submission(
+                reference=row.reference,
+                numbers=list(numbers),
+                sender=task.sender,
+                template_code=task.template_code,
+                text=task.text,
+                signature=task.request_signature,
+                receipts_url=sender.receipts_url,
+            ),
+        )
+
+    def record(self, claim: Claim, outcomes: Mapping[int, Outcome]) -> None:
+        """Write down what the carrier answered; messages without an outcome are unknown from here on.
+
+        Also right when late: a batch given up as unknown meanwhile still takes the answer.
+        """
+        now = to_milliseconds(self._clock.now())
+        answered = [(seq, outcomes[number]) for number, seq in claim.seqs.items() if number in outcomes]
+        accepted = [_submission(claim.task_id, seq, o, now) for seq, o in answered if o.accepted]
+        refused = [_submission(claim.task_id, seq, o, now) for seq, o in answered if not o.accepted]
+        refusals = [(claim.task_id, seq, "refused", o.code, now) for seq, o in answered if not o.accepted]
+        with self._database.write() as tx:
+            _lock_task(tx, claim.task_id)
+            bulk = self._database.bulk
+            newly_accepted = bulk.insert_new(tx, submission, _SUBMISSION_COLUMNS, accepted)
+            bulk.insert_new(tx, submission, _SUBMISSION_COLUMNS, refused)
+            newly_refused = bulk.insert_new(tx, result, ["task_id", "seq", "state", "code", "at"], refusals)
+            state = BatchState.DONE if len(answered) == len(claim.seqs) else BatchState.UNKNOWN
+            was_sending = _leave_sending(tx, claim, self._owner, state)
+            counts: dict[str, Any] = {
+                "accepted": send_task.c.accepted + newly_accepted,
+                "refused": send_task.c.refused + newly_refused,
+                "trouble": None,
+            }
+            if was_sending:
+                counts["handed_over"] = send_task.c.handed_over + claim.size
+                counts["first_batch_done"] = True
+            _count(tx, claim.task_id, counts)
+            finish_if_over(tx, claim.task_id, self._clock.now())
+            tx.commit()
+
+    def give_back(self, claim: Claim, code: str, delay: timedelta) -> None:
+        """The request was provably not taken: plan the batch again for later, or hold it back if stopped meanwhile."""
+        with self._database.write() as tx:
+            state = _lock_task(tx, claim.task_id)
+            goes_on = state in (TaskState.SENDING, TaskState.PAUSED)
+            next_state = BatchState.PLANNED if goes_on else BatchState.CANCELLED
+            not_before = self._clock.now() + delay if goes_on else None
+            if _leave_sending(tx, claim, self._owner, next_state, not_before=not_before):
+                counts: dict[str, Any] = {"trouble": code}
+                if not goes_on:
+                    counts["held_back"] = send_task.c.held_back + claim.size
+                _count(tx, claim.task_id, counts)
+                finish_if_over(tx, claim.task_id, self._clock.now())
+            tx.commit()
+
+    def give_up_lost(self, *, own: bool = False) -> int:
+        """Mark as unknown the batches whose worker is gone: their lease has run out, or (`own`) they are this
+        worker's from before a restart. Returns how many.
+        """
+        now = self._clock.now()
+        lost = [batch.c.state == BatchState.SENDING.value]
+        lost.append(batch.c.owner == self._owner if own else batch.c.lease_until < now)
+        with self._database.read() as connection:
+            if not connection.execute(select(exists().where(*lost))).scalar():
+                return 0
+        with self._database.write() as tx:
+            task_ids = tx.execute(select(batch.c.task_id).where(*lost).distinct()).scalars()
+            for task_id in sorted(task_ids):
+                _lock_task(tx, task_id)
+            rows = tx.execute(update(batch).where(*lost).values(state=BatchState.UNKNOWN.value).returning(batch)).all()
+            for row in rows:
+                log.warning("batch.lost", task=row.task_id, batch=row.no)
+                handed_over = send_task.c.handed_over + (row.last - row.first + 1)
+                _count(tx, row.task_id, {"handed_over": handed_over, "first_batch_done": True})
+                finish_if_over(tx, row.task_id, now)
+            tx.commit()
+        return len(rows)
+
+    async def _send_for(self, sender: Sender) -> None:
+        while not self._stopping:
+            await sender.rate.acquire()
+            # Before looking, not after: a wake that comes while looking must not be lost.
+            self._wake.clear()
+            claim = None if self._stopping else await self._in_thread(self.claim, sender)
+            if claim is not None:
+                await self.send_batch(claim, sender)
+                # Others may have been waiting for a task's first batch.
+                self._wake.set()
+                continue
+            sender.rate.give_back()
+            try:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _finish(self, write: Callable[..., None], *arguments: object) -> None:
+        """An outcome must reach the database even while the program is being shut down."""
+        await asyncio.shield(asyncio.ensure_future(self._in_thread(write, *arguments)))
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+
+    def _retry_delay(self, attempt: int, asked_seconds: float | None) -> timedelta:
+        if asked_seconds is not None:
+            return timedelta(seconds=asked_seconds)
+        longest: timedelta = min(FIRST_RETRY * 2 ** min(attempt - 1, 10), LONGEST_RETRY)
+        return longest * (0.5 + self._jitter() / 2)
+
+
+def finish_if_over(tx: Connection, task_id: int, now: datetime) -> None:
+    """Note when a task's last request is behind it."""
+    open_batches = exists().where(
+        batch.c.task_id == task_id, batch.c.state.in_([BatchState.PLANNED.value, BatchState.SENDING.value])
+    )
+    over = and_(send_task.c.id == task_id, send_task.c.finished_at.is_(None), ~open_batches)
+    tx.execute(
+        update(send_task)
+        .where(over, send_task.c.state == TaskState.SENDING.value)
+        .values(state=TaskState.FINISHED.value, finished_at=now)
+    )
+    tx.execute(update(send_task).where(over, send_task.c.state == TaskState.STOPPED.value).values(finished_at=now))
+
+
+def _next_batch(application_id: int, now: datetime, *, lock: bool = True) -> Any:
+    """The lowest batch number of any sending task first, so that a small task is not stuck behind a huge one."""
+    query = (
+        select(batch.c.task_id, batch.c.no)
+        .join(send_task, send_task.c.id == batch.c.task_id)
+        .where(
+            batch.c.application_id == application_id,
+            batch.c.state == BatchState.PLANNED.value,
+            or_(batch.c.not_before.is_(None), batch.c.not_before <= now),
+            send_task.c.state == TaskState.SENDING.value,
+            or_(batch.c.no == 1, send_task.c.first_batch_done),
+        )
+        .order_by(batch.c.no, batch.c.task_id)
+        .limit(1)
+    )
+    return query.with_for_update(skip_locked=True, of=batch) if lock else query
+
+
+def _submission(task_id: int, seq: int, outcome: Outcome, at: int) -> tuple[object, ...]:
+    word = "accepted" if outcome.accepted else "refused"
+    return (task_id, seq, word, outcome.sms_id, outcome.code, outcome.segments, at)
+
+
+def _lock_task(tx: Connection, task_id: int) -> str:
+    """Always before its batches, so that no two transactions wait for each other. Returns the task's state."""
+    query = select(send_task.c.state).where(send_task.c.id == task_id).with_for_update()
+    return str(tx.execute(query).scalar_one())
+
+
+def _unsubmitted(tx: Connection, row: Row[Any]) -> dict[int, int]:
+    """The batch's numbers that have no outcome yet, each with its sequence number."""
+    has_outcome = exists().where(submission.c.task_id == recipient.c.task_id, submission.c.seq == recipient.c.seq)
+    query = (
+        select(recipient.c.number, recipient.c.seq)
+        .where(recipient.c.task_id == row.task_id, recipient.c.seq.between(row.first, row.last), ~has_outcome)
+        .order_by(recipient.c.seq)
+    )
+    return {number: seq for number, seq in tx.execute(query)}  # noqa: C416 - dict() of rows does not type-check
+
+
+def _leave_sending(
+    tx: Connection, claim: Claim, owner: str, state: BatchState, not_before: datetime | None = None
+) -> bool:
+    """Whether the batch was still this claim's; a late owner finds it gone."""
+    moved = tx.execute(
+        update(batch)
+        .where(
+            batch.c.task_id == claim.task_id,
+            batch.c.no == claim.no,
+            batch.c.state == BatchState.SENDING.value,
+            batch.c.owner == owner,
+            batch.c.attempt == claim.attempt,
+        )
+        .values(state=state.value, not_before=not_before)
+    ).rowcount
+    return moved == 1
+
+
+def _count(tx: Connection, task_id: int, counts: dict[str, Any]) -> None:
+    tx.execute(update(send_task).where(send_task.c.id == task_id).values(version=send_task.c.version + 1, **counts))

@@ -1,0 +1,357 @@
+"""first schema"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "group_member",
+        sa.Column(
+            "group_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("import_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("row", sa.Integer(), nullable=False),
+        sa.Column("attributes", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("group_id", "number", name=op.f("pk_group_member")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "handled_event",
+        sa.Column("event_id", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_handled_event")),
+    )
+    op.create_table(
+        "import_reject",
+        sa.Column(
+            "import_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("sheet", sa.Text(), nullable=False),
+        sa.Column("row", sa.Integer(), nullable=False),
+        sa.Column("original", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("suggestion", sa.Text(), nullable=True),
+        sa.Column("candidate", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("import_id", "seq", name=op.f("pk_import_reject")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "recipient",
+        sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("values", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("task_id", "seq", name=op.f("pk_recipient")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "result",
+        sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("task_id", "seq", name=op.f("pk_result")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "submission",
+        sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("sms_id", sa.Text(), nullable=True),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("segments", sa.Integer(), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("task_id", "seq", name=op.f("pk_submission")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "workspace",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("last_task", sa.Integer(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_workspace")),
+    )
+    op.create_table(
+        "application",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("workspace_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("carrier", sa.Text(), nullable=False),
+        sa.Column("region", sa.Text(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_application_workspace_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_application")),
+        sa.UniqueConstraint("workspace_id", "name", name=op.f("uq_application_workspace_id_name")),
+    )
+    op.create_table(
+        "customer_group",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("workspace_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(), nullable=False),
+        sa.Column("sms_type", sa.Text(), nullable=False),
+        sa.Column("size", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_customer_group_workspace_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_group")),
+        sa.UniqueConstraint("workspace_id", "name_key", name=op.f("uq_customer_group_workspace_id_name_key")),
+    )
+    op.create_table(
+        "post",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("workspace_id", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("ts", sa.Text(), nullable=True),
+        sa.Column("posting_at", sa.BigInteger(), nullable=True),
+        sa.Column("shown_version", sa.Integer(), nullable=True),
+        sa.Column("closed", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_post_workspace_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_post")),
+        sa.UniqueConstraint("kind", "subject_id", name=op.f("uq_post_kind_subject_id")),
+    )
+    op.create_index(
+        "ix_post_open",
+        "post",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("NOT closed"),
+        postgresql_where=sa.text("NOT closed"),
+    )
+    op.create_table(
+        "number_import",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("workspace_id", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("thread_ts", sa.Text(), nullable=False),
+        sa.Column("file_id", sa.Text(), nullable=False),
+        sa.Column("file_name", sa.Text(), nullable=False),
+        sa.Column("file_size", sa.BigInteger(), nullable=False),
+        sa.Column("file_url", sa.Text(), nullable=False),
+        sa.Column("uploaded_by", sa.Text(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("group_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("rows", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("imported", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("already_in_group", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("duplicates", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("invalid", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("set_aside", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("by_country_code", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("failure", sa.Text(), nullable=True),
+        sa.Column("started_at", sa.BigInteger(), nullable=True),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(["group_id"], ["customer_group.id"], name=op.f("fk_number_import_group_id")),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_number_import_workspace_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_number_import")),
+        sa.UniqueConstraint(
+            "workspace_id", "channel", "file_id", name=op.f("uq_number_import_workspace_id_channel_file_id")
+        ),
+    )
+    op.create_table(
+        "receipt",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("application_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("sms_id", sa.Text(), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=True),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("applied", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_receipt_application_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_receipt")),
+        sa.UniqueConstraint(
+            "application_id",
+            "reference",
+            "number",
+            "sms_id",
+            "sequence",
+            "status",
+            name=op.f("uq_receipt_application_id_reference_number_sms_id_sequence_status"),
+        ),
+    )
+    op.create_index(
+        "ix_receipt_new",
+        "receipt",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("NOT applied"),
+        postgresql_where=sa.text("NOT applied"),
+    )
+    op.create_table(
+        "signature",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("application_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("channel_number", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_signature_application_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_signature")),
+        sa.UniqueConstraint("application_id", "name", name=op.f("uq_signature_application_id_name")),
+    )
+    op.create_table(
+        "template",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("application_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("signature_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("sms_type", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_template_application_id")),
+        sa.ForeignKeyConstraint(["signature_id"], ["signature.id"], name=op.f("fk_template_signature_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_template")),
+        sa.UniqueConstraint("application_id", "name", name=op.f("uq_template_application_id_name")),
+    )
+    op.create_table(
+        "send_task",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("workspace_id", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=True),
+        sa.Column("token", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("application_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("template_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("signature_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("template_code", sa.Text(), nullable=False),
+        sa.Column("sender", sa.Text(), nullable=False),
+        sa.Column("request_signature", sa.Text(), nullable=True),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("segments_each", sa.Integer(), nullable=False),
+        sa.Column("recipients", sa.Integer(), nullable=False),
+        sa.Column("outside_region", sa.Integer(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("scheduled_at", sa.BigInteger(), nullable=True),
+        sa.Column("confirmed_by", sa.Text(), nullable=True),
+        sa.Column("confirmed_at", sa.BigInteger(), nullable=True),
+        sa.Column("started_at", sa.BigInteger(), nullable=True),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_by", sa.Text(), nullable=True),
+        sa.Column("first_batch_done", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("trouble", sa.Text(), nullable=True),
+        sa.Column("handed_over", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("accepted", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("refused", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("delivered", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("failed", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("held_back", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("result_wanted", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("version", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_send_task_application_id")),
+        sa.ForeignKeyConstraint(["signature_id"], ["signature.id"], name=op.f("fk_send_task_signature_id")),
+        sa.ForeignKeyConstraint(["template_id"], ["template.id"], name=op.f("fk_send_task_template_id")),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_send_task_workspace_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_send_task")),
+        sa.UniqueConstraint("token", name=op.f("uq_send_task_token")),
+        sa.UniqueConstraint("workspace_id", "number", name=op.f("uq_send_task_workspace_id_number")),
+    )
+    op.create_index(
+        "ix_send_task_result",
+        "send_task",
+        ["finished_at"],
+        unique=False,
+        sqlite_where=sa.text("NOT result_wanted"),
+        postgresql_where=sa.text("NOT result_wanted"),
+    )
+    op.create_index("ix_send_task_state", "send_task", ["state", "created_at"], unique=False)
+    op.create_table(
+        "batch",
+        sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("first", sa.Integer(), nullable=False),
+        sa.Column("last", sa.Integer(), nullable=False),
+        sa.Column("application_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("not_before", sa.BigInteger(), nullable=True),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("lease_until", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_batch_application_id")),
+        sa.ForeignKeyConstraint(["task_id"], ["send_task.id"], name=op.f("fk_batch_task_id")),
+        sa.PrimaryKeyConstraint("task_id", "no", name=op.f("pk_batch")),
+        sa.UniqueConstraint("reference", name=op.f("uq_batch_reference")),
+    )
+    op.create_index(
+        "ix_batch_open",
+        "batch",
+        ["application_id", "state", "no"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('planned', 'sending')"),
+        postgresql_where=sa.text("state IN ('planned', 'sending')"),
+    )
+    op.create_table(
+        "task_group",
+        sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "group_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("excluded", sa.Boolean(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["task_id"], ["send_task.id"], name=op.f("fk_task_group_task_id")),
+        sa.PrimaryKeyConstraint("task_id", "group_id", name=op.f("pk_task_group")),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("task_group")
+    op.drop_index(
+        "ix_batch_open",
+        table_name="batch",
+        sqlite_where=sa.text("state IN ('planned', 'sending')"),
+        postgresql_where=sa.text("state IN ('planned', 'sending')"),
+    )
+    op.drop_table("batch")
+    op.drop_index("ix_send_task_state", table_name="send_task")
+    op.drop_index(
+        "ix_send_task_result",
+        table_name="send_task",
+        sqlite_where=sa.text("NOT result_wanted"),
+        postgresql_where=sa.text("NOT result_wanted"),
+    )
+    op.drop_table("send_task")
+    op.drop_table("template")
+    op.drop_table("signature")
+    op.drop_index(
+        "ix_receipt_new",
+        table_name="receipt",
+        sqlite_where=sa.text("NOT applied"),
+        postgresql_where=sa.text("NOT applied"),
+    )
+    op.drop_table("receipt")
+    op.drop_table("number_import")
+    op.drop_index(
+        "ix_post_open", table_name="post", sqlite_where=sa.text("NOT closed"), postgresql_where=sa.text("NOT closed")
+    )
+    op.drop_table("post")
+    op.drop_table("customer_group")
+    op.drop_table("application")
+    op.drop_table("workspace")
+    op.drop_table("submission")
+    op.drop_table("result")
+    op.drop_table("recipient")
+    op.drop_table("import_reject")
+    op.drop_table("handled_event")
+    op.drop_table("group_member")

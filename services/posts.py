@@ -1,0 +1,150 @@
+"""What the bot owes a channel: one message per kind and subject, posted once and then kept up to date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, exists, func, literal, or_, select, update
+
+from services.clock import Clock
+from services.database import Database
+from services.models import number_import, post, send_task
+from services.states import RECEIPT_WINDOW, RESULT_AFTER
+
+
+class PostKind(StrEnum):
+    """What a post is about. Its subject is an import for IMPORT and REJECTS (a file in its thread), else a send task."""
+
+    IMPORT = "import"
+    REJECTS = "rejects"
+    TASK = "task"
+    RESULT = "result"
+    LATE = "late"
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A post that Slack does not have yet (`ts` None), or has in an older `version`.
+
+    `posting_at` with no `ts`: a process was about to post it and died; Slack may have it.
+    """
+
+    id: int
+    workspace_id: str
+    channel: str
+    kind: PostKind
+    subject_id: int
+    ts: str | None
+    posting_at: datetime | None
+    version: int
+
+
+class Posts:
+    """The posts owed to channels."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def due(self) -> list[Post]:
+        """Those that do not show what is true now, oldest first."""
+        version = func.coalesce(send_task.c.version, number_import.c.version, 0)
+        is_import = post.c.kind.in_([PostKind.IMPORT.value, PostKind.REJECTS.value])
+        query = (
+            select(post, version.label("version"))
+            .outerjoin(send_task, and_(~is_import, send_task.c.id == post.c.subject_id))
+            .outerjoin(number_import, and_(is_import, number_import.c.id == post.c.subject_id))
+            .where(~post.c.closed, or_(post.c.ts.is_(None), post.c.shown_version < version))
+            .order_by(post.c.id)
+        )
+        with self._database.read() as connection:
+            return [_post(row) for row in connection.execute(query)]
+
+    def open_imports(self) -> list[Post]:
+        """The posts of imports under way, whose progress is shown though nothing is stored yet."""
+        query = select(post, post.c.shown_version.label("version")).where(
+            ~post.c.closed, post.c.kind == PostKind.IMPORT.value, post.c.ts.is_not(None)
+        )
+        with self._database.read() as connection:
+            return [_post(row) for row in connection.execute(query)]
+
+    def begin(self, post_id: int) -> None:
+        """Note that Slack is about to be asked, so that a crash in between is noticed."""
+        self._set(post_id, posting_at=self._clock.now())
+
+    def shown(self, post_id: int, ts: str, version: int, *, closed: bool) -> None:
+        """Slack shows this version. A closed post is never touched again."""
+        self._set(post_id, ts=ts, shown_version=version, posting_at=None, closed=closed)
+
+    def give_up(self, post_id: int) -> None:
+        """Slack will never take it (the channel is gone, or the bot was removed from it)."""
+        self._set(post_id, closed=True)
+
+    def want_results(self) -> int:
+        """Owe each finished task its result: when all is final, or 3 minutes after its last request.
+
+        Returns how many came due.
+        """
+        now = self._clock.now()
+        unknown = send_task.c.handed_over - send_task.c.refused - send_task.c.delivered - send_task.c.failed
+        due = select(send_task.c.id, send_task.c.workspace_id, send_task.c.channel).where(
+            ~send_task.c.result_wanted,
+            send_task.c.finished_at.is_not(None),
+            send_task.c.handed_over > 0,
+            or_(unknown <= 0, send_task.c.finished_at <= now - RESULT_AFTER),
+        )
+        with self._database.read() as connection:
+            if not connection.execute(select(exists(due))).scalar():
+                return 0
+        with self._database.write() as tx:
+            rows = tx.execute(due).all()
+            for row in rows:
+                tx.execute(update(send_task).where(send_task.c.id == row.id).values(result_wanted=True))
+                want_post(tx, row.workspace_id, row.channel, PostKind.RESULT, row.id)
+            tx.commit()
+        return len(rows)
+
+    def close_old(self) -> int:
+        """Stop keeping posts up to date whose task's receipt window has closed. Returns how many."""
+        over = select(literal(1)).where(
+            send_task.c.id == post.c.subject_id, send_task.c.finished_at < self._clock.now() - RECEIPT_WINDOW
+        )
+        with self._database.write() as tx:
+            closed = tx.execute(
+                update(post)
+                .where(
+                    ~post.c.closed,
+                    post.c.ts.is_not(None),
+                    post.c.kind.in_([PostKind.TASK.value, PostKind.RESULT.value]),
+                    over.exists(),
+                )
+                .values(closed=True)
+            ).rowcount
+            tx.commit()
+        return closed
+
+    def _set(self, post_id: int, **values: object) -> None:
+        with self._database.write() as tx:
+            tx.execute(update(post).where(post.c.id == post_id).values(**values))
+            tx.commit()
+
+
+def want_post(tx: Connection, workspace_id: str, channel: str, kind: PostKind, subject_id: int) -> None:
+    """Owe the channel a post, in the transaction that makes it true."""
+    tx.execute(post.insert().values(workspace_id=workspace_id, channel=channel, kind=kind.value, subject_id=subject_id))
+
+
+def _post(row: Row[Any]) -> Post:
+    return Post(
+        id=row.id,
+        workspace_id=row.workspace_id,
+        channel=row.channel,
+        kind=PostKind(row.kind),
+        subject_id=row.subject_id,
+        ts=row.ts,
+        posting_at=row.posting_at,
+        version=row.version,
+    )

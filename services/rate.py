@@ -1,0 +1,33 @@
+"""How fast an application may send."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+
+class RateLimit:
+    """Lets requests through evenly, `per_second` of them each second.
+
+    Not thread-safe: used on the event loop only.
+    """
+
+    def __init__(self, per_second: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._interval = 1 / per_second
+        self._monotonic = monotonic
+        self._next = monotonic()
+
+    async def acquire(self) -> None:
+        """Wait for a turn and take it."""
+        while (wait := self._next - self._monotonic()) > 0:  # noqa: ASYNC110 - a pause may come while waiting
+            await asyncio.sleep(wait)
+        self._next = max(self._next, self._monotonic() - self._interval) + self._interval
+
+    def give_back(self) -> None:
+        """A turn that was not used."""
+        self._next -= self._interval
+
+    def pause(self, seconds: float) -> None:
+        """Let nothing through for so long: the carrier asked for it, or cannot be reached."""
+        self._next = max(self._next, self._monotonic() + seconds)

@@ -1,0 +1,169 @@
+"""Receipts: stored before they are answered, applied by a tick, in any order and however often they come."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Row, select, tuple_, update
+
+from services.carriers.ports import Receipt
+from services.clock import Clock
+from services.database import Database
+from services.models import batch, receipt, recipient, result, send_task, to_milliseconds
+
+log = structlog.get_logger()
+
+# One tick's share, so that a storm of receipts never holds SQLite's one writer for long.
+APPLIED_AT_ONCE = 5_000
+
+_COLUMNS = [
+    "application_id",
+    "reference",
+    "number",
+    "sms_id",
+    "sequence",
+    "total",
+    "status",
+    "code",
+    "at",
+    "received_at",
+]
+
+
+class Receipts:
+    """The inbox of what carriers report, and its way into results."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def store(self, received: Sequence[tuple[int, Receipt]]) -> int:
+        """Keep (application id, receipt) pairs, durably. Returns how many were not known yet."""
+        now = to_milliseconds(self._clock.now())
+        rows = [
+            (
+                application_id,
+                each.reference or "",
+                each.number or 0,
+                each.sms_id,
+                each.sequence,
+                each.total,
+                each.status,
+                each.code,
+                None if each.at is None else to_milliseconds(each.at),
+                now,
+            )
+            for application_id, each in received
+        ]
+        with self._database.write() as tx:
+            new = self._database.bulk.insert_new(tx, receipt, _COLUMNS, rows)
+            tx.commit()
+        return new
+
+    def apply(self) -> int:
+        """Turn new receipts into results. Returns how many receipts were looked at; fewer than asked when done."""
+        new = select(receipt).where(~receipt.c.applied).order_by(receipt.c.id).limit(APPLIED_AT_ONCE)
+        with self._database.read() as connection:
+            if not connection.execute(new.limit(1)).first():
+                return 0
+        with self._database.write() as tx:
+            rows = tx.execute(new.with_for_update(skip_locked=True)).all()
+            messages = _messages(tx, rows)
+            final = _final_states(tx, rows, messages)
+            self._store_results(tx, final)
+            ids = [row.id for row in rows]
+            tx.execute(update(receipt).where(receipt.c.id.in_(ids)).values(applied=True))
+            tx.commit()
+        return len(rows)
+
+    def _store_results(self, tx: Connection, final: dict[tuple[int, int], tuple[str, str, int]]) -> None:
+        """`final` maps (task, seq) to (state, code, at)."""
+        by_task: dict[int, dict[str, list[tuple[int, int, str, str, int]]]] = defaultdict(lambda: defaultdict(list))
+        for (task_id, seq), (state, code, at) in sorted(final.items()):
+            by_task[task_id][state].append((task_id, seq, state, code, at))
+        for task_id, by_state in by_task.items():
+            counts = {
+                state: self._database.bulk.insert_new(tx, result, ["task_id", "seq", "state", "code", "at"], rows)
+                for state, rows in by_state.items()
+            }
+            if any(counts.values()):
+                tx.execute(
+                    update(send_task)
+                    .where(send_task.c.id == task_id)
+                    .values(
+                        delivered=send_task.c.delivered + counts.get("delivered", 0),
+                        failed=send_task.c.failed + counts.get("failed", 0),
+                        version=send_task.c.version + 1,
+                    )
+                )
+
+
+def _messages(tx: Connection, rows: Sequence[Row[Any]]) -> dict[tuple[int, str, int], tuple[int, int]]:
+    """Which message each (application, reference, number) is, as (task, seq). A stranger's is left out."""
+    wanted: dict[tuple[int, str], set[int]] = defaultdict(set)
+    for row in rows:
+        wanted[row.application_id, row.reference].add(row.number)
+    found = {}
+    for batch_row in _batches(tx, wanted):
+        key = (batch_row.application_id, batch_row.reference)
+        members = select(recipient.c.number, recipient.c.seq).where(
+            recipient.c.task_id == batch_row.task_id, recipient.c.seq.between(batch_row.first, batch_row.last)
+        )
+        for number, seq in tx.execute(members):
+            if number in wanted[key]:
+                found[(*key, number)] = (batch_row.task_id, seq)
+    strangers = sum(len(numbers) for numbers in wanted.values()) - len(found)
+    if strangers:
+        log.info("receipts.unmatched", count=strangers)
+    return found
+
+
+def _batches(tx: Connection, wanted: Iterable[tuple[int, str]]) -> Iterable[Row[Any]]:
+    references = sorted({reference for _, reference in wanted if reference})
+    for start in range(0, len(references), 500):
+        query = select(batch).where(batch.c.reference.in_(references[start : start + 500]))
+        yield from tx.execute(query).all()
+
+
+def _final_states(
+    tx: Connection, rows: Sequence[Row[Any]], messages: dict[tuple[int, str, int], tuple[int, int]]
+) -> dict[tuple[int, int], tuple[str, str, int]]:
+    """What the receipts settle: failed by any failed segment, delivered when every segment is (carriers.md 2.6)."""
+    final: dict[tuple[int, int], tuple[str, str, int]] = {}
+    long_ones: set[tuple[int, str, int]] = set()
+    for row in rows:
+        key = (row.application_id, row.reference, row.number)
+        if key not in messages or row.status == "pending":
+            continue
+        at = to_milliseconds(row.at or row.received_at)
+        if row.status == "failed":
+            final.setdefault(messages[key], ("failed", row.code, at))
+        elif row.total <= 1:
+            final.setdefault(messages[key], ("delivered", row.code, at))
+        else:
+            long_ones.add(key)
+    for key, (code, at) in _delivered_whole(tx, long_ones).items():
+        final.setdefault(messages[key], ("delivered", code, at))
+    return final
+
+
+def _delivered_whole(tx: Connection, keys: set[tuple[int, str, int]]) -> dict[tuple[int, str, int], tuple[str, int]]:
+    """Those long messages of which every segment has been reported delivered, with the last one's code and time."""
+    segments: dict[tuple[int, str, int], dict[int, Row[Any]]] = defaultdict(dict)
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), 300):
+        query = select(receipt).where(
+            tuple_(receipt.c.application_id, receipt.c.reference, receipt.c.number).in_(ordered[start : start + 300]),
+            receipt.c.status == "delivered",
+        )
+        for row in tx.execute(query):
+            segments[row.application_id, row.reference, row.number][row.sequence] = row
+    whole = {}
+    for key, by_sequence in segments.items():
+        last = max(by_sequence.values(), key=lambda row: row.received_at)
+        if len(by_sequence) >= last.total:
+            whole[key] = (last.code, to_milliseconds(last.at or last.received_at))
+    return whole

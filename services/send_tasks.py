@@ -1,0 +1,283 @@
+"""Send tasks: confirm, cancel, stop, and what is due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, literal, select, update
+
+from services import text
+from services.clock import Clock
+from services.content import signatures_of, template_by_id
+from services.database import Database
+from services.errors import NotAllowed
+from services.models import application, batch, customer_group, recipient, send_task, task_group, workspace
+from services.posts import PostKind, want_post
+from services.previews import Preview, Previews, in_region, members
+from services.states import BatchState, Region, TaskState, due_state, may_cancel
+from services.task_reports import Task, find_task, task_by_id
+
+# A small first batch goes alone, so that a bad send is noticed before it is large.
+FIRST_BATCH = 200
+DRAFTS_KEPT = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What a stop found. `in_flight` messages are in a request right now; their outcome follows within seconds."""
+
+    task: Task
+    handed_over: int
+    in_flight: int
+    held_back: int
+
+
+class SendTasks:
+    """The life of send tasks. `max_numbers` gives the most numbers one request of an application takes."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        previews: Previews,
+        max_numbers: dict[int, int],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._previews = previews
+        self._max_numbers = max_numbers
+
+    def confirm(self, workspace_id: str, draft_id: int, by: str) -> Task | Preview:
+        """Make a draft a task, with a copy of its recipients, and owe the channel a post about it.
+
+        Returns a fresh Preview, and sends nothing, where anything differs from what the person was shown. However
+        often and by whomever it is called, one draft makes one task. Raises UnknownThing or NotAllowed.
+        """
+        now = self._clock.now()
+        with self._database.write() as tx:
+            draft = _lock_draft(tx, workspace_id, draft_id)
+            if draft.scheduled_at is not None and draft.scheduled_at <= now:
+                raise NotAllowed("time_passed", at=draft.scheduled_at)
+            changed = _changes(tx, draft)
+            if not changed and _copy_recipients(tx, draft) != draft.recipients:
+                changed = ["recipients"]
+            if not changed:
+                self._plan_batches(tx, draft)
+                _make_real(tx, draft, by, now)
+                want_post(tx, workspace_id, draft.channel, PostKind.TASK, draft.id)
+                tx.commit()
+                return task_by_id(tx, workspace_id, draft.id)
+        return replace(self._previews.draft_again(workspace_id, draft_id, by), changed=changed)
+
+    def cancel(self, workspace_id: str, number: int, by: str) -> Task:
+        """Take back a scheduled task, free, until 5 minutes before its time. Raises UnknownThing or NotAllowed."""
+        now = self._clock.now()
+        with self._database.write() as tx:
+            task = find_task(tx, workspace_id, number)
+            if task.state is not TaskState.SCHEDULED or task.scheduled_at is None:
+                raise NotAllowed("not_cancellable", number=number, state=task.state.value)
+            if not may_cancel(task.scheduled_at, now):
+                raise NotAllowed("too_late_to_cancel", number=number, at=task.scheduled_at)
+            _move(tx, task, TaskState.CANCELLED, now, ended_by=by)
+            _hold_back(tx, task.id)
+            tx.commit()
+            return find_task(tx, workspace_id, number)
+
+    def stop(self, workspace_id: str, number: int, by: str) -> Stopped:
+        """Hand over nothing more, from this second on. Raises UnknownThing or NotAllowed."""
+        now = self._clock.now()
+        with self._database.write() as tx:
+            task = find_task(tx, workspace_id, number)
+            if not task.state.may_become(TaskState.STOPPED):
+                raise NotAllowed("not_stoppable", number=number, state=task.state.value)
+            _move(tx, task, TaskState.STOPPED, now, ended_by=by)
+            held_back = _hold_back(tx, task.id)
+            in_flight = _in_flight(tx, task.id)
+            if in_flight == 0:
+                tx.execute(update(send_task).where(send_task.c.id == task.id).values(finished_at=now))
+            tx.commit()
+            task = find_task(tx, workspace_id, number)
+        return Stopped(task, task.handed_over, in_flight, held_back)
+
+    def send_late(self, workspace_id: str, number: int, by: str) -> Task:
+        """A person's yes to a task that is late. Raises UnknownThing or NotAllowed."""
+        now = self._clock.now()
+        with self._database.write() as tx:
+            task = find_task(tx, workspace_id, number)
+            if task.state is not TaskState.PAUSED:
+                raise NotAllowed("not_waiting", number=number, state=task.state.value)
+            _move(tx, task, TaskState.SENDING, now, started_at=now, confirmed_by=by)
+            tx.commit()
+            return find_task(tx, workspace_id, number)
+
+    def start_due(self) -> int:
+        """Start what is due; ask about what is late; expire what is a day old. Returns how many tasks moved."""
+        now = self._clock.now()
+        moved = 0
+        with self._database.write() as tx:
+            for row in tx.execute(_due(now)).all():
+                state = due_state(row.scheduled_at, now)
+                if state == row.state or (row.state == TaskState.PAUSED and state is TaskState.SENDING):
+                    continue
+                task = task_by_id(tx, row.workspace_id, row.id)
+                if state is TaskState.SENDING:
+                    _move(tx, task, state, now, started_at=now)
+                elif state is TaskState.PAUSED:
+                    _move(tx, task, state, now)
+                    want_post(tx, row.workspace_id, row.channel, PostKind.LATE, row.id)
+                else:
+                    _move(tx, task, state, now)
+                    _hold_back(tx, row.id)
+                moved += 1
+            tx.commit()
+        return moved
+
+    def forget_drafts(self) -> int:
+        """Delete previews nobody confirmed within two days. Returns how many."""
+        old = select(send_task.c.id).where(
+            send_task.c.state == TaskState.DRAFT.value, send_task.c.created_at < self._clock.now() - DRAFTS_KEPT
+        )
+        with self._database.write() as tx:
+            ids = tx.execute(old).scalars().all()
+            tx.execute(delete(task_group).where(task_group.c.task_id.in_(ids)))
+            tx.execute(delete(send_task).where(send_task.c.id.in_(ids)))
+            tx.commit()
+        return len(ids)
+
+    def _plan_batches(self, tx: Connection, draft: Row[Any]) -> None:
+        ranges = plan(draft.recipients, self._max_numbers[draft.application_id])
+        self._database.bulk.insert(
+            tx,
+            batch,
+            ["task_id", "no", "first", "last", "application_id", "reference", "state"],
+            (
+                (draft.id, no, first, last, draft.application_id, f"{draft.token}-{no}", BatchState.PLANNED.value)
+                for no, (first, last) in enumerate(ranges, start=1)
+            ),
+        )
+
+
+def plan(recipients: int, max_numbers: int) -> list[tuple[int, int]]:
+    """The ranges of sequence numbers of a task's batches: a small first one, then as large as a request takes."""
+    first = min(recipients, FIRST_BATCH, max_numbers)
+    starts = range(first + 1, recipients + 1, max_numbers)
+    return [(1, first), *((start, min(start + max_numbers - 1, recipients)) for start in starts)]
+
+
+def _changes(tx: Connection, draft: Row[Any]) -> list[str]:
+    """What is no longer as the person was shown it. Raises NotAllowed("template_gone")."""
+    chosen = template_by_id(tx, draft.workspace_id, draft.template_id)
+    if chosen is None:
+        raise NotAllowed("template_gone")
+    changed = []
+    signature = next((s for s in signatures_of(tx, draft.application_id) if s.id == draft.signature_id), None)
+    if draft.signature_id is not None and (signature is None or signature.channel_number != draft.sender):
+        changed.append("signature")
+    body = text.render(chosen.text, signature.name if signature else None, chosen.region)
+    if (body, chosen.code) != (draft.text, draft.template_code):
+        changed.append("text")
+    groups = tx.execute(
+        select(task_group.c.size, customer_group.c.size.label("size_now"))
+        .outerjoin(customer_group, customer_group.c.id == task_group.c.group_id)
+        .where(task_group.c.task_id == draft.id)
+    )
+    if any(row.size != row.size_now for row in groups):
+        changed.append("groups")
+    return changed
+
+
+def _copy_recipients(tx: Connection, draft: Row[Any]) -> int:
+    """Copy the numbers the draft names, as they are now. Returns how many."""
+    chosen = tx.execute(select(task_group).where(task_group.c.task_id == draft.id)).all()
+    region = tx.execute(select(application.c.region).where(application.c.id == draft.application_id)).scalar_one()
+    found = members(
+        [row.group_id for row in chosen if not row.excluded], [row.group_id for row in chosen if row.excluded]
+    ).subquery()
+    numbered = (
+        select(literal(draft.id), func.row_number().over(order_by=found.c.number), found.c.number)
+        .where(in_region(found.c.number, Region(region)))
+        .order_by(found.c.number)
+    )
+    return int(tx.execute(insert(recipient).from_select(["task_id", "seq", "number"], numbered)).rowcount)
+
+
+def _lock_draft(tx: Connection, workspace_id: str, draft_id: int) -> Row[Any]:
+    row = tx.execute(
+        select(send_task).where(send_task.c.id == draft_id, send_task.c.workspace_id == workspace_id).with_for_update()
+    ).first()
+    if row is None:
+        raise NotAllowed("draft_gone")
+    if row.state != TaskState.DRAFT:
+        raise NotAllowed("already_confirmed", number=row.number, by=row.confirmed_by)
+    return row
+
+
+def _make_real(tx: Connection, draft: Row[Any], by: str, now: datetime) -> None:
+    number = tx.execute(
+        update(workspace)
+        .where(workspace.c.id == draft.workspace_id)
+        .values(last_task=workspace.c.last_task + 1)
+        .returning(workspace.c.last_task)
+    ).scalar_one()
+    state = TaskState.SENDING if draft.scheduled_at is None else TaskState.SCHEDULED
+    made = tx.execute(
+        update(send_task)
+        .where(send_task.c.id == draft.id, send_task.c.state == TaskState.DRAFT.value)
+        .values(
+            state=state.value,
+            number=number,
+            confirmed_by=by,
+            confirmed_at=now,
+            started_at=now if state is TaskState.SENDING else None,
+            version=1,
+        )
+    ).rowcount
+    assert made == 1
+
+
+def _move(tx: Connection, task: Task, state: TaskState, now: datetime, **values: object) -> None:
+    """Change a task's state if nobody has changed it meanwhile. Raises NotAllowed("changed_meanwhile")."""
+    assert task.state.may_become(state), (task.state, state)
+    moved = tx.execute(
+        update(send_task)
+        .where(send_task.c.id == task.id, send_task.c.state == task.state.value)
+        .values(state=state.value, version=send_task.c.version + 1, **values)
+    ).rowcount
+    if moved != 1:
+        raise NotAllowed("changed_meanwhile", number=task.number)
+
+
+def _hold_back(tx: Connection, task_id: int) -> int:
+    """Cancel every batch that has not been claimed. Returns how many messages that holds back."""
+    size = (batch.c.last - batch.c.first + 1).label("size")
+    cancelled = tx.execute(
+        update(batch)
+        .where(batch.c.task_id == task_id, batch.c.state == BatchState.PLANNED.value)
+        .values(state=BatchState.CANCELLED.value)
+        .returning(size)
+    ).all()
+    held_back = sum(row.size for row in cancelled)
+    tx.execute(update(send_task).where(send_task.c.id == task_id).values(held_back=send_task.c.held_back + held_back))
+    return held_back
+
+
+def _in_flight(tx: Connection, task_id: int) -> int:
+    size = func.coalesce(func.sum(batch.c.last - batch.c.first + 1), 0)
+    in_flight = select(size).where(batch.c.task_id == task_id, batch.c.state == BatchState.SENDING.value)
+    return int(tx.execute(in_flight).scalar_one())
+
+
+def _due(now: datetime) -> Any:
+    return (
+        select(
+            send_task.c.id, send_task.c.workspace_id, send_task.c.channel, send_task.c.state, send_task.c.scheduled_at
+        )
+        .where(
+            send_task.c.state.in_([TaskState.SCHEDULED.value, TaskState.PAUSED.value]),
+            send_task.c.scheduled_at <= now,
+            send_task.c.started_at.is_(None),
+        )
+        .order_by(send_task.c.scheduled_at)
+    )
