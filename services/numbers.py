@@ -61,7 +61,7 @@ _MAX_EXPLAINED = 300
 
 
 def check(raw: str | int | float | None, region: str = "CN") -> Verdict:
-    """The verdict on one cell, by libphonenumber itself; never raises. A spreadsheet number may come as int or float."""
+    """The verdict on one cell, by libphonenumber itself; never raises. A spreadsheet's number may be int or float."""
     return _check(_as_text(raw), number_plan.calling_code(region), number_plan.read_exactly)
 
 

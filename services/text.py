@@ -1,0 +1,65 @@
+"""The text as it will arrive, and the segments it is billed as.
+
+Mainland China counts characters (UTF-16 units, so an emoji is two) and never uses GSM-7: 70 in one segment, 67 in
+each of several. Elsewhere a text wholly in the GSM 03.38 alphabet has 160 septets, or 153 each; any other character
+makes it 70 or 67 units as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from services.states import Region
+
+# GSM 03.38 default alphabet without its escape code; it is C with cedilla in upper case only.
+_GSM_BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+# Each is sent as an escape and one more septet.
+_GSM_EXTENSION = frozenset("\f^{}\\[~]|€")
+
+_GSM_LIMITS = (160, 153)
+_UNIT_LIMITS = (70, 67)
+
+# `{1}`, `{name}` and Huawei's `${1}`.
+_VARIABLE = re.compile(r"\$?\{([\w.-]{1,32})\}")
+
+
+def render(text: str, signature: str | None, region: Region) -> str:
+    """The text as it will arrive: signed `【name】` in the mainland, `[name]` elsewhere; None or "" adds nothing."""
+    if not signature:
+        return text
+    name = signature.strip().strip("【】[]")
+    return f"【{name}】{text}" if region is Region.MAINLAND else f"[{name}]{text}"
+
+
+def variables(text: str) -> list[str]:
+    """Names of the template's variables, each once, in order: `{1}`, `{name}` or `${1}`."""
+    return list(dict.fromkeys(_VARIABLE.findall(text)))
+
+
+def segments(text: str, region: Region) -> int:
+    """How many segments each recipient's copy is billed as; 0 for an empty text."""
+    return sum(1 for _ in _parts(text, region))
+
+
+def split(text: str, region: Region) -> list[str]:
+    """The text cut where the carrier cuts it; neither a surrogate pair nor an escape pair is ever parted."""
+    return list(_parts(text, region))
+
+
+def _parts(text: str, region: Region) -> Iterator[str]:
+    gsm = region is not Region.MAINLAND and all(char in _GSM_BASIC or char in _GSM_EXTENSION for char in text)
+    costs = [2 if (char in _GSM_EXTENSION if gsm else char > "\uffff") else 1 for char in text]
+    alone, each = _GSM_LIMITS if gsm else _UNIT_LIMITS
+    limit = alone if sum(costs) <= alone else each
+    start = used = 0
+    for index, cost in enumerate(costs):
+        if used + cost > limit:
+            yield text[start:index]
+            start, used = index, 0
+        used += cost
+    if text:
+        yield text[start:]
