@@ -92,7 +92,7 @@ def find(rows: Sequence[Sequence[Cell]], wanted: str | None = None, offset: int 
         return Layout(None, (), start, tuple(cell for cell in table[top[0]] if cell)[:20] if top else ())
     if header_at is None:
         header_at = _header_above_content(table, top, best[0])
-        start = _after_titles(table, top, best[0]) if header_at is None else header_at + 1
+        start = 0 if header_at is None else header_at + 1
     header = table[header_at] if header_at is not None else []
     columns = tuple(_column(table[start:], header, index, offset) for index in best)
     return Layout(columns[0], columns, start, tuple(cell for cell in header if cell)[:20])
@@ -180,16 +180,6 @@ def _header_above_content(table: Sequence[Sequence[str]], top: Sequence[int], in
     else:
         return None
     return found
-
-
-def _after_titles(table: Sequence[Sequence[str]], top: Sequence[int], index: int) -> int:
-    """Without a header: where data begin under titles, rows with a lone cell in another column of a wider sheet."""
-    wide = any(sum(map(bool, table[no])) > 1 for no in top)
-    for no in top:
-        row = table[no]
-        if not wide or (index < len(row) and row[index]) or sum(map(bool, row)) > 1:
-            return no
-    return 0
 
 
 def _column(table: Sequence[Sequence[str]], header: Sequence[str], index: int, offset: int) -> Column:

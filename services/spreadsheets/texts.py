@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 from services.errors import BadFile
 
-# Strict decoding in this order; a charset guesser calls a file cut inside a character mac_cyrillic (see
-# docs/decisions.md). Big5 may come out as other characters; digits and delimiters are the same in all of them.
+# Strict decoding in this order, of the whole file: charset guessers look at its beginning and call UTF-8 that is cut
+# inside a character mac_cyrillic. Big5 may come out as other characters; digits and delimiters are the same in both.
 _LADDER = ("utf-8", "gb18030", "cp1252", "latin-1")
 _BOMS = ((BOM_UTF32_LE, "utf-32"), (BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16"))
 _DELIMITERS = ",;\t|"
@@ -56,16 +56,18 @@ def shape_of(file: BinaryIO) -> Shape:
 def rows_of(file: BinaryIO, shape: Shape) -> Iterator[list[str]]:
     """Yield the rows; one with quoted line breaks is one row, an empty line an empty one."""
     file.seek(0)
-    with io.TextIOWrapper(file, encoding=shape.encoding, newline="") as text:
-        lines = islice(text, shape.skip_lines, None)
+    text = io.TextIOWrapper(file, encoding=shape.encoding, newline="")
+    lines = islice(text, shape.skip_lines, None)
+    try:
         if shape.quotes_match:
-            try:
-                yield from csv.reader(lines, delimiter=shape.delimiter)
-            except csv.Error as error:
-                raise BadFile("truncated", error=str(error)) from error
+            yield from csv.reader(lines, delimiter=shape.delimiter)
         else:
             for line in lines:
                 yield next(csv.reader((line,), delimiter=shape.delimiter), [])
+    except csv.Error as error:
+        raise BadFile("truncated", error=str(error)) from error
+    finally:
+        text.detach()  # the file stays the caller's to close
 
 
 def _without_bom(head: bytes) -> tuple[str, ...]:

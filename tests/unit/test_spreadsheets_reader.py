@@ -1,0 +1,456 @@
+"""Real files, read by the real child process."""
+
+from __future__ import annotations
+
+import gc
+import os
+import struct
+import time
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from services.errors import BadFile
+from services.spreadsheets import reader
+from services.spreadsheets.reader import Chunk, read_numbers
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+
+Rows = Sequence[Sequence[object]]
+
+
+def workbook(path: Path, **sheets: Rows) -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+def raw_workbook(path: Path, sheet_xml: str | bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
+        book.writestr("[Content_Types].xml", f'<Types xmlns="{PACKAGE}/content-types"/>')
+        book.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{PACKAGE}/relationships">'
+            f'<Relationship Id="rId1" Type="{OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        )
+        book.writestr(
+            "xl/workbook.xml",
+            f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets><sheet name="S" sheetId="1" r:id="rId1"/></sheets>'
+            f"</workbook>",
+        )
+        book.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="rId1" Type="{OFFICE}/worksheet" '
+            f'Target="worksheets/sheet1.xml"/></Relationships>',
+        )
+        book.writestr("xl/worksheets/sheet1.xml", sheet_xml)
+    return path
+
+
+def ole(path: Path, *streams: str) -> Path:
+    """A compound file ([MS-CFB] 2.2, 2.6) with a FAT sector and a directory that lists these streams, all empty."""
+    header = bytearray(512)
+    header[:8] = bytes.fromhex("D0CF11E0A1B11AE1")
+    header[24:34] = struct.pack("<5H", 0x3E, 3, 0xFFFE, 9, 6)
+    header[44:76] = struct.pack("<8I", 1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0)
+    header[76:] = struct.pack("<109I", 0, *[0xFFFFFFFF] * 108)
+    fat = struct.pack("<128I", 0xFFFFFFFD, 0xFFFFFFFE, *[0xFFFFFFFF] * 126)
+    directory = b"".join(_ole_entry(name, no) for no, name in enumerate(("Root Entry", *streams)))
+    path.write_bytes(header + fat + directory.ljust(512, b"\0"))
+    return path
+
+
+def _ole_entry(name: str, no: int) -> bytes:
+    encoded = name.encode("utf-16-le")
+    links = struct.pack("<3I", 0xFFFFFFFF, 0xFFFFFFFF, 1 if no == 0 else 0xFFFFFFFF)
+    entry = encoded.ljust(64, b"\0") + struct.pack("<HBB", len(encoded) + 2, 5 if no == 0 else 2, 1) + links
+    return entry.ljust(116, b"\0") + struct.pack("<IQ", 0xFFFFFFFE, 0)
+
+
+def cells(path: Path, column: str | None = None) -> list[tuple[str, int, str]]:
+    """Every (sheet, row, cell) that the reader yields."""
+    return [
+        (chunk.sheet.name, row, cell)
+        for chunk in read_numbers(path, column=column)
+        for row, cell in zip(chunk.rows, chunk.cells, strict=True)
+    ]
+
+
+def numbers(path: Path, column: str | None = None) -> list[str]:
+    return [cell for _, _, cell in cells(path, column)]
+
+
+def refusal(path: Path) -> BadFile:
+    with pytest.raises(BadFile) as caught:
+        list(read_numbers(path))
+    return caught.value
+
+
+class TestLayout:
+    def test_rows_are_numbered_as_the_spreadsheet_shows_them(self, tmp_path: Path) -> None:
+        book = openpyxl.Workbook()
+        sheet = book.worksheets[0]
+        sheet.title = "客户"
+        for place, value in {"C4": "手机号", "C5": "13812345678", "C8": "13812345679"}.items():
+            sheet[place] = value
+        book.save(tmp_path / "a.xlsx")
+        assert cells(tmp_path / "a.xlsx") == [("客户", 5, "13812345678"), ("客户", 8, "13812345679")]
+
+    def test_every_visible_sheet_is_read_and_the_others_are_named(self, tmp_path: Path) -> None:
+        path = workbook(
+            tmp_path / "a.xlsx",
+            one=[["mobile"], ["13812345678"]],
+            notes=[["Bring cake"], ["and tea"]],
+            nothing=[],
+            secret=[["mobile"], ["13900000000"]],
+            two=[["Name", "Tel."], ["Li", 13812345679]],
+        )
+        book = openpyxl.load_workbook(path)
+        book["secret"].sheet_state = "hidden"
+        book.save(path)
+        chunks = list(read_numbers(path))
+        assert [(c.sheet.name, c.sheet.skipped) for c in chunks if not c.rows] == [
+            ("one", ""),
+            ("notes", "no_number_column"),
+            ("nothing", "empty"),
+            ("secret", "hidden"),
+            ("two", ""),
+        ]
+        assert cells(path) == [("one", 2, "13812345678"), ("two", 2, "13812345679")]
+        assert chunks[-1].done == 1
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            pytest.param(header, id=header)
+            for header in (
+                *("mobile", "Mobile Number", "PHONE", "phone_no", "Tel", "Telephone", "Number", "MSISDN", "Cell Phone"),
+                *("手机", "手机号", "手机号码", "客户手机号", "电话", "联系电话", "手机号（必填）", "p h o n e"),
+                *("Customer mobile no. 1", "收货人联系电话"),
+            )
+        ],
+    )
+    def test_the_column_is_found_by_name(self, tmp_path: Path, header: str) -> None:
+        rows = [["Card", header], ["6222020200112345", "0755-26001234"], ["6222020200112346", "n/a"]]
+        path = workbook(tmp_path / "a.xlsx", s=rows)
+        assert cells(path) == [("s", 2, "0755-26001234"), ("s", 3, "n/a")]
+
+    @pytest.mark.parametrize(
+        ("rows", "expected"),
+        [
+            pytest.param(
+                [["13812345678", "Li"], ["13812345679", "Wang"]],
+                [(1, "13812345678"), (2, "13812345679")],
+                id="no header",
+            ),
+            pytest.param(
+                [["VIP customers 2026"], [], ["Name", "手机号"], ["Li", "13812345678"]],
+                [(4, "13812345678")],
+                id="title above",
+            ),
+            pytest.param(
+                [["手机号名单"], ["姓名", "手机号"], ["Li", "13812345678"]],
+                [(3, "13812345678")],
+                id="title like a header",
+            ),
+            pytest.param(
+                [["Who", "Reach them at"], ["Li", "13812345678"]], [(2, "13812345678")], id="unknown header, by content"
+            ),
+            pytest.param(
+                [["List of May"], ["13812345678"], ["n/a"], ["13812345679"]],
+                [(2, "13812345678"), (3, "n/a"), (4, "13812345679")],
+                id="title, no header",
+            ),
+            pytest.param(
+                [["Li", ""], ["Wang", "13812345678"]], [(1, ""), (2, "13812345678")], id="first row lacks a number"
+            ),
+            pytest.param(
+                [["number", "mobile"], [1, "13812345678"], [2, "x"]], [(2, "13812345678"), (3, "x")], id="serial number"
+            ),
+            pytest.param(
+                [["phone model", "contact"], ["P60", "13812345678"]], [(2, "13812345678")], id="misleading name"
+            ),
+            pytest.param(
+                [["order", "day", "to"], [20260001, "2026-05-01", "13812345678"]], [(2, "13812345678")], id="lookalikes"
+            ),
+            pytest.param(
+                [["name", "mobile"], ["a", "x"], ["b", "y"]], [(2, "x"), (3, "y")], id="named, nothing valid in it"
+            ),
+            pytest.param(
+                [["mobile", "phone"], ["", "13812345678"], ["13812345670", "13812345679"]],
+                [(2, ""), (3, "13812345670")],
+                id="two good columns: the left one",
+            ),
+            pytest.param(
+                [["name", "mobile"], ["a", ""], ["", ""], [" ", None], ["b", "13812345678"]],
+                [(2, ""), (5, "13812345678")],
+                id="a blank row is none, a row without number is one",
+            ),
+        ],
+    )
+    def test_header_and_column_are_found(self, tmp_path: Path, rows: Rows, expected: list[tuple[int, str]]) -> None:
+        path = workbook(tmp_path / "a.xlsx", s=rows)
+        assert [(row, cell) for _, row, cell in cells(path)] == expected
+
+    def test_a_header_is_looked_for_in_the_first_twenty_rows_only(self, tmp_path: Path) -> None:
+        rows = [[f"note {no}", "x"] for no in range(19)]
+        path = workbook(tmp_path / "a.xlsx", s=[*rows, ["name", "mobile"], ["Li", "13812345678"]])
+        assert cells(path) == [("s", 21, "13812345678")]
+
+    def test_candidates_are_told_with_samples_and_a_choice_among_them_is_followed(self, tmp_path: Path) -> None:
+        rows = [["Name", "Mobile", "Phone"], ["Li", "13812345678", "13912345678"], ["Wu", "13812345679", "13912345679"]]
+        path = workbook(tmp_path / "a.xlsx", s=rows)
+        candidates = next(read_numbers(path)).sheet.candidates
+        assert [(c.letter, c.header, c.samples) for c in candidates] == [
+            ("B", "Mobile", ("13812345678", "13812345679")),
+            ("C", "Phone", ("13912345678", "13912345679")),
+        ]
+        assert numbers(path, column="phone") == numbers(path, column="C") == ["13912345678", "13912345679"]
+
+    def test_cells_keep_their_digits(self, tmp_path: Path) -> None:
+        given = ["13812345678", 13812345678, 13812345678.0, 13812345678.5, "1.38E+10", "00123", True, " +86 138 "]
+        path = workbook(tmp_path / "a.xlsx", s=[["mobile"], *([value] for value in given)])
+        digits = ["13812345678"] * 3
+        assert numbers(path) == [*digits, "13812345678.5", "1.38E+10", "00123", "TRUE", " +86 138 "]
+
+    def test_a_cell_of_any_text_arrives_as_it_is(self, tmp_path: Path) -> None:
+        given = ["13812345678", "138\n139", "a,b", "𠀀", '"', "x\u2028y"]
+        path = workbook(tmp_path / "a.xlsx", s=[["mobile"], *([value] for value in given)])
+        assert numbers(path) == given
+
+    def test_more_rows_than_a_chunk_arrive_in_order(self, tmp_path: Path) -> None:
+        rows = [f"138{no:08d}" for no in range(25_000)]
+        path = tmp_path / "a.csv"
+        path.write_text("mobile\n" + "\n".join(rows))
+        chunks = [chunk for chunk in read_numbers(path) if chunk.rows]
+        assert [cell for chunk in chunks for cell in chunk.cells] == rows
+        assert [row for chunk in chunks for row in chunk.rows] == list(range(2, 25_002))
+        assert [chunk.done for chunk in chunks] == sorted(chunk.done for chunk in chunks)
+
+
+class TestFormats:
+    def test_the_extension_is_not_asked(self, tmp_path: Path) -> None:
+        path = workbook(tmp_path / "a.xlsx", s=[["mobile"], ["13812345678"]])
+        for name in ("a.csv", "a.xls", "a", "a.ods"):
+            assert numbers(path.rename(tmp_path / name)) == ["13812345678"]
+            path = tmp_path / name
+
+    def test_an_ods_is_read(self, tmp_path: Path) -> None:
+        row = "".join(
+            f'<table:table-row><table:table-cell office:value-type="string"><text:p>{text}</text:p></table:table-cell>'
+            f"</table:table-row>"
+            for text in ("手机号", "13812345678")
+        )
+        names = " ".join(
+            f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+        )
+        with zipfile.ZipFile(tmp_path / "a.ods", "w") as book:
+            book.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+            book.writestr("META-INF/manifest.xml", "<manifest/>")
+            book.writestr(
+                "content.xml",
+                f"<office:document-content {names}><office:body><office:spreadsheet>"
+                f'<table:table table:name="S">{row}</table:table>'
+                f"</office:spreadsheet></office:body></office:document-content>",
+            )
+        assert cells(tmp_path / "a.ods") == [("S", 2, "13812345678")]
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "gb18030", "big5"])
+    def test_text_in_any_encoding_is_read(self, tmp_path: Path, encoding: str) -> None:
+        path = tmp_path / "a.csv"
+        path.write_bytes("姓名,mobile\r\n李,13812345678\r\n王,13812345679\r\n".encode(encoding))
+        assert numbers(path) == ["13812345678", "13812345679"]
+
+    @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+    @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+    def test_text_with_any_delimiter_and_line_end_is_read(self, tmp_path: Path, delimiter: str, line_end: str) -> None:
+        rows = [["name", "phone", "note"], ["Li", "13812345678", "x"], ["Wu", "13812345679", "y"]]
+        path = tmp_path / "a.txt"
+        path.write_bytes(line_end.join(delimiter.join(row) for row in rows).encode())
+        assert cells(path) == [("", 2, "13812345678"), ("", 3, "13812345679")]
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            pytest.param("13812345678\n13812345679", [(1, "13812345678"), (2, "13812345679")], id="numbers alone"),
+            pytest.param('name,tel\n"Li\nWei",138\nWu,139', [(2, "138"), (3, "139")], id="quoted line break"),
+            pytest.param('sep=;\nname;tel\n"Li";"138"', [(2, "138")], id="sep= line"),
+            pytest.param("tel,name\n138\n139,b,c", [(2, "138"), (3, "139")], id="ragged"),
+            pytest.param("name,tel\na\nb,139", [(2, ""), (3, "139")], id="row too short"),
+            pytest.param("tel\n\n138\n\n\n", [(3, "138")], id="empty lines"),
+            pytest.param("name,tel,,,\nLi,138,,,\n,,,,\n", [(2, "138")], id="trailing commas"),
+            pytest.param(
+                'name,tel\n"Li,138\nWu,139\n', [(2, ""), (3, "139")], id="a quote never closed spoils one row"
+            ),
+            pytest.param("tel\n=138\n'139", [(2, "=138"), (3, "'139")], id="signs are kept"),
+        ],
+    )
+    def test_text_is_read(self, tmp_path: Path, text: str, expected: list[tuple[int, str]]) -> None:
+        path = tmp_path / "a.csv"
+        path.write_bytes(text.encode())
+        assert [(row, cell) for _, row, cell in cells(path)] == expected
+
+
+def _docx(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("word/document.xml", "<x/>")
+
+
+def _zip(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("holiday.jpg", b"x")
+
+
+def _truncated(path: Path) -> None:
+    whole = workbook(path, s=[["mobile"], *[["13812345678"]] * 500]).read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+
+
+def _broken_xml(path: Path) -> None:
+    raw_workbook(path, f'<worksheet xmlns="{MAIN}"><sheetData><row r="1"><c r="A1"><v>1</v')
+
+
+def _far_corner(path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.worksheets[0]["A1"] = "mobile"
+    book.worksheets[0]["XFD1048576"] = "13812345678"
+    book.save(path)
+
+
+def _zip_bomb(path: Path) -> None:
+    """Says in its headers that the sheet inflates to 2 GB."""
+    raw_workbook(path, b"<worksheet>" + b" " * 4321)
+    path.write_bytes(path.read_bytes().replace(struct.pack("<I", 4332), struct.pack("<I", 2 << 30)))
+
+
+def _lying_zip_bomb(path: Path) -> None:
+    """Says in its headers that the sheet is small; it is 160 MB, all of it one text."""
+    sheet = f'<worksheet xmlns="{MAIN}"><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>'.encode() + b"x" * (
+        160 << 20
+    )
+    raw_workbook(path, sheet)
+    path.write_bytes(path.read_bytes().replace(struct.pack("<I", len(sheet)), struct.pack("<I", 1000)))
+
+
+def _cut_xls(path: Path) -> None:
+    ole(path, "Workbook")
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+FILES: dict[str, tuple[Callable[[Path], object], str, dict[str, object]]] = {
+    "nothing": (lambda path: path.write_bytes(b""), "empty", {}),
+    "only spaces": (lambda path: path.write_bytes(b" \r\n\r\n"), "empty", {}),
+    "an empty workbook": (lambda path: workbook(path, s=[]), "empty", {"sheets": []}),
+    "a header alone": (lambda path: workbook(path, s=[["mobile"]]), "empty", {"sheets": ["s"]}),
+    "a header alone in a csv": (lambda path: path.write_text("name,mobile\n"), "empty", {"sheets": [""]}),
+    "no numbers": (
+        lambda path: workbook(path, s=[["Name", "City"], ["Li", "Xi'an"]]),
+        "no_number_column",
+        {"sheets": ["s"], "headers": ["Name", "City"]},
+    ),
+    "prose": (
+        lambda path: path.write_text("Dear all,\nsee you on Monday."),
+        "no_number_column",
+        {"sheets": [""], "headers": ["Dear all"]},
+    ),
+    "a picture": (
+        lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99)),
+        "not_a_spreadsheet",
+        {"seen": "image"},
+    ),
+    "a pdf": (lambda path: path.write_bytes(b"%PDF-1.7\n"), "not_a_spreadsheet", {"seen": "pdf"}),
+    "bytes": (lambda path: path.write_bytes(bytes(range(256)) * 9), "not_a_spreadsheet", {"seen": "binary"}),
+    "a docx": (_docx, "not_a_spreadsheet", {"seen": "document"}),
+    "a zip": (_zip, "not_a_spreadsheet", {"seen": "archive"}),
+    "a doc": (lambda path: ole(path, "WordDocument"), "not_a_spreadsheet", {"seen": "document"}),
+    "an exported web page": (
+        lambda path: path.write_text("<html><table><tr><td>13812345678</td></tr></table></html>"),
+        "not_a_spreadsheet",
+        {"seen": "html"},
+    ),
+    "a sign-in page": (
+        lambda path: path.write_text("\ufeff\n<!DOCTYPE html><html><form>Sign in</form></html>"),
+        "login_page",
+        {},
+    ),
+    "an encrypted workbook": (lambda path: ole(path, "EncryptionInfo", "EncryptedPackage"), "encrypted", {}),
+    "a workbook cut off": (_truncated, "truncated", {"error": "File is not a zip file"}),
+    "far corners": (_far_corner, "expands_too_much", {}),
+    "a zip bomb": (_zip_bomb, "expands_too_much", {"inflated_mb": 2048}),
+}
+
+
+class TestBadFiles:
+    @pytest.mark.parametrize("name", FILES)
+    def test_a_bad_file_is_refused_for_what_it_is(self, tmp_path: Path, name: str) -> None:
+        make, why, facts = FILES[name]
+        path = tmp_path / "customers.xlsx"
+        make(path)
+        started = time.monotonic()
+        error = refusal(path)
+        assert (error.why, error.facts) == (why, facts)
+        assert time.monotonic() - started < 10
+
+    @pytest.mark.parametrize("make", [_broken_xml, _cut_xls], ids=["xlsx", "xls"])
+    def test_a_damaged_workbook_is_called_truncated(self, tmp_path: Path, make: Callable[[Path], object]) -> None:
+        make(tmp_path / "a")
+        assert refusal(tmp_path / "a").why == "truncated"
+
+    def test_a_zip_that_lies_about_its_size_meets_the_memory_limit(self, tmp_path: Path) -> None:
+        _lying_zip_bomb(tmp_path / "a.xlsx")
+        with pytest.raises(BadFile) as caught:
+            list(read_numbers(tmp_path / "a.xlsx", memory_limit_bytes=128 << 20))
+        assert caught.value.why in ("expands_too_much", "truncated")
+
+    def test_a_large_file_is_refused_unread(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.csv"
+        with path.open("wb") as file:
+            file.truncate(reader.MAX_BYTES + 1)
+        error = refusal(path)
+        assert (error.why, error.facts) == ("too_large", {"size_mb": 31, "limit_mb": 30})
+
+    def test_a_child_that_says_nothing_for_long_is_ended(self, tmp_path: Path) -> None:
+        path = workbook(tmp_path / "a.xlsx", s=[["mobile"], ["13812345678"]])
+        with pytest.raises(BadFile) as caught:
+            list(read_numbers(path, quiet_seconds=0.001))
+        assert (caught.value.why, caught.value.facts) == ("expands_too_much", {"seconds": 0.001})
+
+
+class TestChild:
+    def test_closing_the_reader_ends_the_child(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.csv"
+        path.write_text("mobile\n" + "13812345678\n" * 500_000)
+        chunks = read_numbers(path)
+        next(chunks)
+        before = _children()
+        chunks.close()
+        assert before - _children()
+
+    def test_a_reader_that_is_forgotten_leaves_nothing_behind(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.csv"
+        path.write_text("mobile\n" + "13812345678\n" * 500_000)
+        before = _children()
+        assert isinstance(next(read_numbers(path)), Chunk)
+        gc.collect()
+        assert _children() == before
+
+    def test_it_reads_from_any_working_directory_and_a_relative_path(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "--help").write_text("mobile\n13812345678\n")
+        monkeypatch.chdir(tmp_path)
+        assert numbers(Path("--help")) == ["13812345678"]
+
+
+def _children() -> set[str]:
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
