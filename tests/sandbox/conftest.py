@@ -1,0 +1,39 @@
+"""A Slack workspace with an app of the tests' own, and people in it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from sandbox.slack.core import BOT_TOKEN
+from sandbox.slack.server import SlackSandbox
+from tests.sandbox.people import MANIFEST, QUICK, Person, acting
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackSandbox]:
+    """A running workspace reached over Socket Mode, with Slack's waits made short."""
+    sandbox = SlackSandbox(MANIFEST, timings=QUICK)
+    await sandbox.start()
+    yield sandbox
+    await sandbox.stop()
+
+
+@pytest.fixture
+async def client(slack: SlackSandbox) -> AsyncWebClient:
+    """Slack's own client with the app's bot token."""
+    return AsyncWebClient(token=BOT_TOKEN, base_url=slack.api_url)
+
+
+@pytest.fixture
+async def ana(slack: SlackSandbox) -> AsyncIterator[Person]:
+    """Ana, at the page."""
+    async with acting(slack, "U0ANA") as person:
+        yield person
+
+
+@pytest.fixture
+async def ben(slack: SlackSandbox) -> AsyncIterator[Person]:
+    """Ben, at the page."""
+    async with acting(slack, "U0BEN") as person:
+        yield person
