@@ -183,7 +183,7 @@ class Huawei:
         """POST batchSendSms once; the module says how its answer is read."""
         body = form(submission).encode("ascii")
         answer = await self._http.request("POST", str(self._url), headers=self._headers(), body=body)
-        return self._read(answer, submission.numbers)
+        return self.read_answer(answer, submission.numbers)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
         """Both shapes: the form of one segment that `statusCallback` gets, and the application-wide JSON list.
@@ -228,7 +228,8 @@ class Huawei:
             f"SignedHeaders={';'.join(signed)}, Signature={signature}",
         }
 
-    def _read(self, answer: HttpAnswer, numbers: Sequence[int]) -> Answer:
+    def read_answer(self, answer: HttpAnswer, numbers: Sequence[int]) -> Answer:
+        """The outcome of each of `numbers` that the answer tells of. Raises as `submit` does."""
         status = answer.status
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             raise NotTaken("http_429", "too many requests", retry_after_seconds(answer, self._clock.now()))
