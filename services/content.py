@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,14 @@ class ApplicationDeclaration:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredApplication:
+    """What the database knows of a declared application; `receipts_token` guards the address of its receipts."""
+
+    id: int
+    receipts_token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """An approved template with all a send task needs of it."""
 
@@ -83,19 +92,18 @@ class Content:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def declare(self, workspace_id: str, applications: Sequence[ApplicationDeclaration]) -> dict[str, int]:
-        """Make the tables say what the settings say; what is no longer there can no longer be chosen.
-
-        Returns the id of each application by its name.
-        """
-        ids = {}
+    def declare(
+        self, workspace_id: str, applications: Sequence[ApplicationDeclaration]
+    ) -> dict[str, DeclaredApplication]:
+        """Make the tables say what the settings say; what is no longer there can no longer be chosen."""
+        known = {}
         with self._database.write() as tx:
             _upsert(tx, workspace, {"id": workspace_id}, {})
             tx.execute(update(application).where(application.c.workspace_id == workspace_id).values(active=False))
             for declared in applications:
-                ids[declared.name] = _declare(tx, workspace_id, declared)
+                known[declared.name] = _declare(tx, workspace_id, declared)
             tx.commit()
-        return ids
+        return known
 
     def templates(self, workspace_id: str) -> list[Template]:
         """All that can be chosen, by name."""
@@ -116,23 +124,10 @@ class Content:
             raise NotAllowed("several_applications", template=name, applications=[each.application for each in found])
         return found[0]
 
-    def template_by_id(self, workspace_id: str, template_id: int) -> Template | None:
-        """None where it is gone or can no longer be chosen."""
-        with self._database.read() as connection:
-            row = connection.execute(_templates(workspace_id).where(template.c.id == template_id)).first()
-        return None if row is None else _template(row)
-
     def signatures(self, application_id: int) -> list[Signature]:
         """The approved signatures of an application, by name."""
-        query = (
-            select(signature)
-            .where(signature.c.application_id == application_id, signature.c.status == APPROVED)
-            .order_by(signature.c.name)
-        )
         with self._database.read() as connection:
-            return [
-                Signature(row.id, row.name, row.channel_number, row.application_id) for row in connection.execute(query)
-            ]
+            return signatures_of(connection, application_id)
 
     def choose_signature(self, chosen: Template, name: str | None) -> Signature | None:
         """The template's own signature; for a universal template the named one, or the only one there is.
@@ -159,6 +154,22 @@ class Content:
         if chosen.region is Region.MAINLAND:
             raise NotAllowed("no_signature", application=chosen.application)
         return None
+
+
+def template_by_id(connection: Connection, workspace_id: str, template_id: int) -> Template | None:
+    """None where it is gone or can no longer be chosen."""
+    row = connection.execute(_templates(workspace_id).where(template.c.id == template_id)).first()
+    return None if row is None else _template(row)
+
+
+def signatures_of(connection: Connection, application_id: int) -> list[Signature]:
+    """The approved signatures of an application, by name."""
+    query = (
+        select(signature)
+        .where(signature.c.application_id == application_id, signature.c.status == APPROVED)
+        .order_by(signature.c.name)
+    )
+    return [Signature(row.id, row.name, row.channel_number, row.application_id) for row in connection.execute(query)]
 
 
 def _templates(workspace_id: str) -> Any:
@@ -191,12 +202,13 @@ def _template(row: Row[Any]) -> Template:
     )
 
 
-def _declare(tx: Connection, workspace_id: str, declared: ApplicationDeclaration) -> int:
+def _declare(tx: Connection, workspace_id: str, declared: ApplicationDeclaration) -> DeclaredApplication:
     application_id = _upsert(
         tx,
         application,
         {"workspace_id": workspace_id, "name": declared.name},
         {"carrier": declared.carrier, "region": declared.region.value, "active": True},
+        first_values={"receipts_token": secrets.token_urlsafe(24)},
     )
     for table in (signature, template):
         tx.execute(update(table).where(table.c.application_id == application_id).values(status="disabled"))
@@ -223,14 +235,21 @@ def _declare(tx: Connection, workspace_id: str, declared: ApplicationDeclaration
                 "status": APPROVED,
             },
         )
-    return application_id
+    token = tx.execute(select(application.c.receipts_token).where(application.c.id == application_id)).scalar_one()
+    return DeclaredApplication(application_id, token)
 
 
-def _upsert(tx: Connection, table: Table, key: dict[str, Any], values: dict[str, Any]) -> int:
+def _upsert(
+    tx: Connection,
+    table: Table,
+    key: dict[str, Any],
+    values: dict[str, Any],
+    first_values: dict[str, Any] | None = None,
+) -> int:
     matches = and_(*(table.c[name] == value for name, value in key.items()))
     found = tx.execute(select(table.c.id).where(matches)).scalar_one_or_none()
     if found is None:
-        inserted = tx.execute(table.insert().values(**key, **values)).inserted_primary_key
+        inserted = tx.execute(table.insert().values(**key, **values, **(first_values or {}))).inserted_primary_key
         assert inserted is not None
         return inserted[0]  # type: ignore[no-any-return]
     if values:

@@ -49,6 +49,7 @@ class BadFile(ServiceError):
         "expands_too_much",
         "login_page",
         "not_downloadable",
+        "unexpected",
     )
 
     def __init__(self, why: str, **facts: object) -> None:

@@ -90,6 +90,8 @@ application = Table(
     Column("carrier", Text, nullable=False),
     Column("region", Text, nullable=False),
     Column("active", Boolean, nullable=False),
+    # The part of its receipts' address that a stranger cannot guess.
+    Column("receipts_token", Text, nullable=False),
     UniqueConstraint("workspace_id", "name"),
 )
 
@@ -311,7 +313,7 @@ receipt = Table(
     Column("at", Moment),
     Column("received_at", Moment, nullable=False),
     Column("applied", Boolean, nullable=False, server_default=text("false")),
-    UniqueConstraint("application_id", "reference", "number", "sms_id", "sequence", "status"),
+    UniqueConstraint("application_id", "reference", "number", "sms_id", "sequence", "status", name="uq_receipt_once"),
     Index("ix_receipt_new", "id", sqlite_where=text("NOT applied"), postgresql_where=text("NOT applied")),
 )
 
@@ -342,11 +344,4 @@ post = Table(
     Column("closed", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("kind", "subject_id"),
     Index("ix_post_open", "id", sqlite_where=text("NOT closed"), postgresql_where=text("NOT closed")),
-)
-
-handled_event = Table(
-    "handled_event",
-    metadata,
-    Column("event_id", Text, primary_key=True),
-    Column("at", Moment, nullable=False),
 )

@@ -16,7 +16,7 @@ from services.states import RECEIPT_WINDOW, RESULT_AFTER
 
 
 class PostKind(StrEnum):
-    """What a post is about. Its subject is an import for IMPORT and REJECTS (a file in its thread), else a send task."""
+    """What a post is about: for IMPORT and REJECTS (a file in its thread) an import, else a send task."""
 
     IMPORT = "import"
     REJECTS = "rejects"

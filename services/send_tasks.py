@@ -258,7 +258,7 @@ def _hold_back(tx: Connection, task_id: int) -> int:
         .values(state=BatchState.CANCELLED.value)
         .returning(size)
     ).all()
-    held_back = sum(row.size for row in cancelled)
+    held_back: int = sum(row.size for row in cancelled)
     tx.execute(update(send_task).where(send_task.c.id == task_id).values(held_back=send_task.c.held_back + held_back))
     return held_back
 
@@ -266,7 +266,8 @@ def _hold_back(tx: Connection, task_id: int) -> int:
 def _in_flight(tx: Connection, task_id: int) -> int:
     size = func.coalesce(func.sum(batch.c.last - batch.c.first + 1), 0)
     in_flight = select(size).where(batch.c.task_id == task_id, batch.c.state == BatchState.SENDING.value)
-    return int(tx.execute(in_flight).scalar_one())
+    found: int = tx.execute(in_flight).scalar_one()
+    return found
 
 
 def _due(now: datetime) -> Any:

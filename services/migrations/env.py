@@ -1,11 +1,13 @@
 """Alembic's entry: runs on the connection that `services.database.Database.migrate` passes in."""
 
+from typing import Any, Literal
+
 from alembic import context
 
 from services.models import Moment, metadata
 
 
-def render_item(kind: str, item: object, _context: object) -> str | bool:
+def render_item(kind: str, item: Any, _context: object) -> str | Literal[False]:
     """A migration must not change its meaning when our own column type does."""
     return "sa.BigInteger()" if kind == "type" and isinstance(item, Moment) else False
 

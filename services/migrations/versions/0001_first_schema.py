@@ -23,12 +23,6 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "handled_event",
-        sa.Column("event_id", sa.Text(), nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_handled_event")),
-    )
-    op.create_table(
         "import_reject",
         sa.Column(
             "import_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -88,6 +82,7 @@ def upgrade() -> None:
         sa.Column("carrier", sa.Text(), nullable=False),
         sa.Column("region", sa.Text(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("receipts_token", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_application_workspace_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_application")),
         sa.UniqueConstraint("workspace_id", "name", name=op.f("uq_application_workspace_id_name")),
@@ -178,13 +173,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_receipt_application_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_receipt")),
         sa.UniqueConstraint(
-            "application_id",
-            "reference",
-            "number",
-            "sms_id",
-            "sequence",
-            "status",
-            name=op.f("uq_receipt_application_id_reference_number_sms_id_sequence_status"),
+            "application_id", "reference", "number", "sms_id", "sequence", "status", name="uq_receipt_once"
         ),
     )
     op.create_index(
@@ -353,5 +342,4 @@ def downgrade() -> None:
     op.drop_table("result")
     op.drop_table("recipient")
     op.drop_table("import_reject")
-    op.drop_table("handled_event")
     op.drop_table("group_member")

@@ -1,0 +1,228 @@
+"""Every sentence that tells a person what went wrong: what happened, which value, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from handlers.arguments import BadArguments
+from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime, describe_time
+from handlers.views.words import bold, escape, listed, person
+from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
+from services.imports import NO_VALID_NUMBER
+
+_SHOWN = 5
+
+
+def explain(error: ServiceError, zone: ZoneInfo) -> str:
+    """One helpful sentence for an error a person can act on. Times are in the person's zone."""
+    for kind, sentence in _KINDS.items():
+        if isinstance(error, kind):
+            return sentence(error, zone)
+    raise TypeError(f"no sentence for {error!r}")
+
+
+def explain_failure(why: str, file_name: str) -> str:
+    """Why an import failed, from `Import.failure`."""
+    if why == NO_VALID_NUMBER:
+        return "Import failed: the file has no valid phone number."
+    return f"Import failed: {bold(file_name)} {_FILES[why]}"
+
+
+def unexpected(reference: str) -> str:
+    """For a defect of ours; the reference stands in the log beside what happened."""
+    return f"Something went wrong on our side. Your administrator finds it in the log under reference {reference}."
+
+
+def _unknown(error: UnknownThing, _zone: ZoneInfo) -> str:
+    if error.kind == "task":
+        return (
+            f"There is no task {bold(error.name)}. `/sms-tasks` lists them all."
+            if error.name
+            else ("Which task? Write its number, such as `/sms-cancel 42`. `/sms-tasks` lists them.")
+        )
+    if error.kind == "draft":
+        return "This preview is no longer there. Run `/sms-send` again."
+    near = get_close_matches(error.name.casefold(), {each.casefold(): each for each in error.known}, n=1, cutoff=0.5)
+    by_key = {each.casefold(): each for each in error.known}
+    if near:
+        return f"There is no {error.kind} {bold(error.name)}. Did you mean {bold(by_key[near[0]])}?"
+    if error.known:
+        shown = listed([bold(each) for each in error.known[:_SHOWN]], "or")
+        more = f" ({len(error.known) - _SHOWN} more)" if len(error.known) > _SHOWN else ""
+        return f"There is no {error.kind} {bold(error.name)}. There is {shown}{more}."
+    return f"There is no {error.kind} {bold(error.name)}{_HOW_TO_GET.get(error.kind, '.')}"
+
+
+_HOW_TO_GET = {
+    "group": " and no other group either. Drop a spreadsheet of numbers in the channel to make one.",
+    "template": " and no other template either. Your administrator adds approved ones to the settings.",
+    "signature": " and no other signature either. Your administrator adds approved ones to the settings.",
+    "application": " and no other application either. Your administrator adds it to the settings.",
+}
+
+
+def _arguments(error: BadArguments, _zone: ZoneInfo) -> str:
+    value, keys = escape(error.value), [f"`{key}:`" for key in error.known]
+    if error.why == "unknown_key":
+        near = get_close_matches(error.value.lower(), error.known, n=1, cutoff=0.5)
+        hint = f"Did you mean `{near[0]}:`?" if near else f"It takes {listed(keys)}."
+        return f"`{value}:` is not something this command knows. {hint}"
+    sentences = {
+        "no_key": f"I cannot place {bold(error.value)}."
+        + (f" Write it behind one of {listed(keys, 'or')}; a value with spaces needs quotes." if keys else ""),
+        "repeated_key": f"`{value}:` stands there twice. Write it once; several values go with commas.",
+        "no_value": f"`{value}:` has no value. Write it without a space, such as `{value}:vip`.",
+        "open_quote": f"The quote in {bold(error.value)} is never closed. Add the closing quote.",
+        "one_value": f"`{value}:` takes one value. A value that holds a comma needs quotes.",
+    }
+    return sentences[error.why]
+
+
+def _unclear(error: UnclearTime, _zone: ZoneInfo) -> str:
+    examples = listed([f'`at:"{example}"`' for example in error.examples], "or")
+    return f"I do not understand the time {bold(error.value)}. Write it like {examples}."
+
+
+def _past(error: PastTime, zone: ZoneInfo) -> str:
+    hint = f'Did you mean `at:"{error.suggestion}"`?' if error.suggestion else "Choose a later time."
+    return f"{bold(error.value)} is {describe_time(error.moment, zone)}, which is over. {hint}"
+
+
+def _far(error: TooFarAhead, zone: ZoneInfo) -> str:
+    return (
+        f"{bold(error.value)} is {describe_time(error.moment, zone)}, more than a month ahead. "
+        f"Choose a time until {describe_time(error.latest, zone)}."
+    )
+
+
+def _skipped(error: SkippedTime, zone: ZoneInfo) -> str:
+    return (
+        f"{bold(error.value)} does not exist in {error.zone}: clocks jump over it that day. "
+        f"Did you mean {describe_time(error.instead, zone)}?"
+    )
+
+
+def _bad_file(error: BadFile, _zone: ZoneInfo) -> str:
+    return f"This file {_FILES[error.why]}"
+
+
+_FILES = {
+    "not_a_spreadsheet": "is not a spreadsheet I can read. Save it as .xlsx or .csv and drop it again.",
+    "empty": "is empty. Put one phone number in each row and drop it again.",
+    "no_number_column": "has no column of phone numbers. Name one column “Mobile” and drop it again.",
+    "encrypted": "is protected with a password. Save it without one and drop it again.",
+    "truncated": "is damaged: a part of it is missing. Save it again and drop the new file.",
+    "too_large": "is larger than 30 MB. Split it into smaller files and drop them one after the other.",
+    "expands_too_much": "unpacks to far more than a list of numbers. Copy the numbers into a new file and drop that.",
+    "login_page": "could not be downloaded from Slack, which sent a login page instead. "
+    "Ask your administrator to check the bot's `files:read` permission.",
+    "not_downloadable": "could not be downloaded from Slack. Drop it again; if that fails too, ask your administrator.",
+    "unexpected": "ran into a defect of ours, and nothing of it was imported. Your administrator finds it in the log.",
+}
+
+
+def _not_allowed(error: NotAllowed, zone: ZoneInfo) -> str:
+    return _RULES[error.rule](error.facts, zone)
+
+
+def _time(moment: object, zone: ZoneInfo) -> str:
+    assert isinstance(moment, datetime)
+    return describe_time(moment, zone)
+
+
+def _names(names: Sequence[str], last: str = "and") -> str:
+    return listed([bold(name) for name in names], last)
+
+
+_RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
+    "bot_not_in_channel": lambda f, z: (
+        "I am not in this channel, so I could not post the result here. Write `/invite @sms` and try again."
+    ),
+    "key_missing": lambda f, z: (
+        f"`{f['command']}` needs `{f['key']}:`, such as `{f['command']} group:vip template:spring`."
+    ),
+    "no_groups": lambda f, z: "There is no group yet. Drop a spreadsheet of numbers in the channel to make one.",
+    "no_templates": lambda f, z: "There is no approved template yet. Your administrator adds it to the settings.",
+    "group_name": lambda f, z: f"A group name has 1 to {f['limit']} characters. Choose another one.",
+    "group_exists": lambda f, z: (
+        f"A group {bold(f['group'])} exists already. Choose another name, or import into that one."
+    ),
+    "verification_group": lambda f, z: "A group cannot be of type verification. Choose promotional or notification.",
+    "verification_template": lambda f, z: (
+        f"{bold(f['template'])} is a verification template, and those are not sent to groups. Choose another template."
+    ),
+    "template_has_variables": lambda f, z: (
+        f"{bold(f['template'])} has variables ({_names(f['variables'])}) that nothing "
+        "fills in. Choose a template without variables."
+    ),
+    "template_gone": lambda f, z: (
+        "Nothing was sent: the template of this preview can no longer be used. Run `/sms-send` again with another one."
+    ),
+    "sms_type_differs": lambda f, z: (
+        f"Template {bold(f['template'])} is of type {f['template_type']}, and group "
+        f"{bold(f['group'])} is of type {f['group_type']}. Choose a {f['group_type']} template, or a "
+        f"{f['template_type']} group."
+    ),
+    "several_applications": lambda f, z: (
+        f"More than one application has a template {bold(f['template'])}. "
+        f"Add `app:` with {_names(f['applications'], 'or')}."
+    ),
+    "other_signature": lambda f, z: (
+        f"Template {bold(f['template'])} belongs to the signature {bold(f['signature'])}. "
+        "Leave out `signature:`, or choose a universal template."
+    ),
+    "signature_needed": lambda f, z: (
+        f"Template {bold(f['template'])} is universal. Add `signature:` with {_names(f['signatures'], 'or')}."
+    ),
+    "no_signature": lambda f, z: (
+        f"Application {bold(f['application'])} has no approved signature, which mainland China "
+        "requires. Your administrator adds it to the settings."
+    ),
+    "no_recipients": lambda f, z: (
+        f"There is nobody to send to in {_names(f['groups'])}"
+        + (
+            f": the application may not send to any of its {f['outside_region']} numbers. Choose another application."
+            if f["outside_region"]
+            else ". Drop a spreadsheet of numbers in the channel, or exclude less."
+        )
+    ),
+    "already_confirmed": lambda f, z: (
+        f"This is task {f['number']} already, confirmed by {person(f['by'])}. "
+        "It is sent once. `/sms-tasks` shows how it goes."
+    ),
+    "draft_gone": lambda f, z: "This preview is no longer there. Run `/sms-send` again.",
+    "time_passed": lambda f, z: (
+        f"Nothing was sent: {_time(f['at'], z)} passed before you confirmed. Run `/sms-send` again with another time."
+    ),
+    "not_cancellable": lambda f, z: (
+        f"Task {f['number']} is {f['state']}; only a scheduled task can be cancelled. "
+        + ("`/sms-stop` stops it." if f["state"] in ("sending", "paused") else "`/sms-tasks` shows what became of it.")
+    ),
+    "too_late_to_cancel": lambda f, z: (
+        f"Task {f['number']} starts at {_time(f['at'], z)}, in less than 5 minutes, "
+        f"and can no longer be cancelled. `/sms-stop {f['number']}` stops it."
+    ),
+    "not_stoppable": lambda f, z: f"Task {f['number']} is {f['state']}; there is nothing left to stop.",
+    "not_waiting": lambda f, z: f"Task {f['number']} is {f['state']} already; somebody has decided.",
+    "changed_meanwhile": lambda f, z: (
+        f"Task {f['number']} changed at the same moment. Look at `/sms-tasks` and try again."
+    ),
+    "import_begun": lambda f, z: (
+        "This file is being imported already, or has been. Drop it again to import it once more."
+    ),
+}
+
+_KINDS: dict[type[ServiceError], Callable[[Any, ZoneInfo], str]] = {
+    UnknownThing: _unknown,
+    BadArguments: _arguments,
+    UnclearTime: _unclear,
+    PastTime: _past,
+    TooFarAhead: _far,
+    SkippedTime: _skipped,
+    BadFile: _bad_file,
+    NotAllowed: _not_allowed,
+}

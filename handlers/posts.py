@@ -1,0 +1,91 @@
+"""What the bot posts in a channel by itself, and keeps up to date there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from handlers.errors import explain_failure
+from handlers.imports import Importing, write_reject_file
+from handlers.replies import Block
+from handlers.tasks import Tasks
+from handlers.views import imports as import_views
+from handlers.views import tasks as task_views
+from handlers.views.words import counted, escape
+from services.imports import NO_VALID_NUMBER, Import, Progress
+from services.posts import Post, PostKind
+from services.states import ImportState, TaskState
+from services.task_reports import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A channel message. `is_last` when it will never change again; `version` is what it shows."""
+
+    text: str
+    blocks: list[Block]
+    version: int
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadFile:
+    """A file for the thread under `thread_ts`."""
+
+    name: str
+    comment: str
+    thread_ts: str
+    write: Callable[[Path], None]
+
+
+def compose(post: Post, importing: Importing, tasks: Tasks, progress: Progress | None = None) -> Message | ThreadFile:
+    """What the post should show now. `progress` is that of an import under way."""
+    if post.kind in (PostKind.IMPORT, PostKind.REJECTS):
+        current = importing.imports.get(post.workspace_id, post.subject_id)
+        if post.kind is PostKind.REJECTS:
+            return _reject_file(importing, current)
+        return _import(importing, current, progress, post.version)
+    task = tasks.reports.by_id(post.workspace_id, post.subject_id)
+    match post.kind:
+        case PostKind.RESULT:
+            text, body = task_views.result(task)
+            is_last = task.is_settled
+        case PostKind.LATE:
+            text, body = task_views.late(task)
+            is_last = task.state is not TaskState.PAUSED
+        case _:
+            text, body = task_views.post(task)
+            is_last = _is_over(task)
+    return Message(text, body, task.version, is_last)
+
+
+def _is_over(task: Task) -> bool:
+    """Nothing that the task's own post shows will change; receipts show in the result."""
+    return task.state.is_over and task.waiting == 0
+
+
+def _import(importing: Importing, current: Import, progress: Progress | None, version: int) -> Message:
+    if current.state is ImportState.RUNNING:
+        text, body = import_views.running(current, progress)
+        return Message(text, body, version, is_last=False)
+    if current.state is ImportState.DONE:
+        assert current.group_id is not None
+        group = importing.groups.by_id(current.workspace_id, current.group_id)
+        text, body = import_views.done(current, group)
+    elif current.failure == NO_VALID_NUMBER:
+        text, body = import_views.nothing_valid(current, importing.imports.reasons(current.id))
+    else:
+        text = explain_failure(current.failure or "unexpected", current.file.name)
+        body = import_views.failed(text)
+    return Message(text, body, version, is_last=True)
+
+
+def _reject_file(importing: Importing, ended: Import) -> ThreadFile:
+    stem = Path(ended.file.name).stem or "numbers"
+    return ThreadFile(
+        name=f"{stem} - not imported.xlsx",
+        comment=f"The {counted(ended.rejects, 'row')} of {escape(ended.file.name)} that I left out, and why.",
+        thread_ts=ended.file.thread_ts,
+        write=lambda path: write_reject_file(importing, ended, path),
+    )

@@ -1,0 +1,120 @@
+"""Everything a person can do, in ONE table; a test holds `app_manifest.yaml` to it, and `/sms-help` is made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from handlers import help as help_
+from handlers import imports, send, tasks
+from handlers.replies import Reply
+from handlers.views import imports as import_views
+from handlers.views import send as send_views
+from handlers.views import tasks as task_views
+
+
+class Kind(Enum):
+    """How Slack tells of it."""
+
+    COMMAND = "command"
+    ACTION = "action"
+    VIEW = "view"
+    EVENT = "event"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`key` is the command, action id, callback id or event; `service` names a part of `bot.wiring.Services`.
+
+    `acknowledged_with_reply`: the reply is the acknowledgement itself (field errors), so the handler must be quick.
+    `needs_channel`: whether the bot is in the channel is looked up first.
+    """
+
+    kind: Kind
+    key: str
+    handler: Callable[[Any, Any], Reply]
+    service: str
+    does: str
+    usage: str = ""
+    acknowledged_with_reply: bool = False
+    needs_channel: bool = False
+
+
+def command(name: str, handler: Callable[[Any, Any], Reply], service: str, usage: str, does: str, **more: Any) -> Route:
+    """A slash command; `usage` is what follows its name."""
+    return Route(Kind.COMMAND, name, handler, service, does, usage, **more)
+
+
+ROUTES: Sequence[Route] = (
+    command(
+        "/sms-send",
+        send.command,
+        "sending",
+        'group:vip[,gold] template:spring [exclude:staff] [signature:…] [app:…] [at:"tomorrow 10:00"] [name:…]',
+        "Shows a preview of an SMS to a group; a button sends it, now or at that time.",
+        needs_channel=True,
+    ),
+    command(
+        "/sms-tasks",
+        tasks.list_tasks,
+        "tasks",
+        "[status:scheduled]",
+        "Lists the send tasks, newest first, with how they went.",
+    ),
+    command(
+        "/sms-cancel",
+        tasks.cancel,
+        "tasks",
+        "42",
+        "Takes back a scheduled task, free, until 5 minutes before its time.",
+    ),
+    command(
+        "/sms-stop",
+        tasks.stop,
+        "tasks",
+        "42",
+        "Stops a task at any second; what the carrier already has cannot be taken back.",
+    ),
+    command("/sms-help", help_.command, "help", "", "Explains all of this."),
+    Route(Kind.EVENT, "message", imports.receive, "importing", "A spreadsheet dropped in a channel is imported."),
+    Route(Kind.ACTION, import_views.CHOOSE_GROUP, imports.choose_group, "importing", "Choose the group of an import."),
+    Route(Kind.ACTION, import_views.NEW_GROUP, imports.new_group, "importing", "Open the form of a new group."),
+    Route(Kind.ACTION, import_views.NOT_NOW, imports.not_now, "importing", "Leave a dropped file alone."),
+    Route(
+        Kind.VIEW,
+        import_views.NEW_GROUP_FORM,
+        imports.submit_new_group,
+        "importing",
+        "Create a group and import into it.",
+        acknowledged_with_reply=True,
+    ),
+    Route(
+        Kind.ACTION,
+        import_views.SEND_TO_GROUP,
+        send.open_form,
+        "sending",
+        "Open the send form for a group.",
+        needs_channel=True,
+    ),
+    Route(
+        Kind.VIEW,
+        send_views.FORM,
+        send.submit_form,
+        "sending",
+        "Preview what the form says.",
+        acknowledged_with_reply=True,
+    ),
+    Route(Kind.ACTION, send_views.CONFIRM, send.confirm, "sending", "Make a preview a send task.", needs_channel=True),
+    Route(Kind.ACTION, send_views.DISCARD, send.discard, "sending", "Drop a preview."),
+    Route(Kind.ACTION, task_views.FAILED_NUMBERS, tasks.failed_numbers, "tasks", "Get the file of failed numbers."),
+    Route(Kind.ACTION, task_views.CANCEL, tasks.cancel_button, "tasks", "Cancel a scheduled task."),
+    Route(Kind.ACTION, task_views.STOP, tasks.stop_button, "tasks", "Stop a task."),
+    Route(Kind.ACTION, task_views.SEND_LATE, tasks.send_late, "tasks", "Send a task that is late."),
+)
+
+
+def help_lines() -> list[tuple[str, str]]:
+    """(usage, what it does) of every command."""
+    return [(f"{route.key} {route.usage}".strip(), route.does) for route in ROUTES if route.kind is Kind.COMMAND]

@@ -1,0 +1,67 @@
+"""Counts, shares, times and names as people read them in Slack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+
+def escape(text: str) -> str:
+    """A person's text as data: it can neither mention anybody nor make a link."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def bold(text: str) -> str:
+    """A name in bold. Slack has no escape for its own marks, so those that would end the bold are left out."""
+    return f"*{escape(text.replace('*', '').replace('`', '')).strip()}*"
+
+
+def number(value: int) -> str:
+    """12480 → 12,480."""
+    return f"{value:,}"
+
+
+def counted(value: int, noun: str, plural: str | None = None) -> str:
+    """12,480 customers; 1 customer."""
+    return f"{number(value)} {noun if value == 1 else plural or noun + 's'}"
+
+
+def share(part: int, whole: int) -> str:
+    """A percentage with one decimal, which says 100 % or 0 % only where that is exact."""
+    if whole == 0 or part in (0, whole):
+        return f"{100 if whole and part == whole else 0} %"
+    return f"{min(max(part / whole * 100, 0.1), 99.9):.1f} %"
+
+
+def bar(part: float, width: int = 20) -> str:
+    """A progress bar for a share from 0 to 1."""
+    filled = int(min(max(part, 0.0), 1.0) * width)
+    return "▓" * filled + "░" * (width - filled)
+
+
+def duration(value: timedelta) -> str:
+    """2.1 s; 3 min 5 s; 1 h 4 min."""
+    seconds = value.total_seconds()
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def moment(value: datetime) -> str:
+    """Each reader sees it in their own time zone; the fallback is UTC."""
+    return f"<!date^{int(value.timestamp())}^{{date_short_pretty}} at {{time}}|{value:%d %b %Y %H:%M} UTC>"
+
+
+def person(user_id: str) -> str:
+    """A mention by id, which Slack shows as the name."""
+    return f"<@{user_id}>"
+
+
+def listed(names: Sequence[str], last: str = "and") -> str:
+    """a, b and c; for names that are already escaped."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {last} {names[-1]}"
