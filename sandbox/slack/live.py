@@ -78,6 +78,8 @@ class LivePages:
             "broadcast": message.subtype == "thread_broadcast",
         }
         said = {"command": message.command, "failed": message.failed}
+        if message.command:
+            shown["text"] = ""
         return {**shown, **{k: v for k, v in flags.items() if v}, **{k: v for k, v in said.items() if v is not None}}
 
     def _file(self, file_id: str, user: str) -> dict[str, Any]:

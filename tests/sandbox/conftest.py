@@ -7,6 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from sandbox.slack.core import BOT_TOKEN
 from sandbox.slack.server import SlackSandbox
+from tests.sandbox.app import App, connected
 from tests.sandbox.people import MANIFEST, QUICK, Person, acting
 
 
@@ -23,6 +24,14 @@ async def slack() -> AsyncIterator[SlackSandbox]:
 async def client(slack: SlackSandbox) -> AsyncWebClient:
     """Slack's own client with the app's bot token."""
     return AsyncWebClient(token=BOT_TOKEN, base_url=slack.api_url)
+
+
+@pytest.fixture
+async def app(slack: SlackSandbox) -> AsyncIterator[App]:
+    """The app, connected by one socket."""
+    listening = App()
+    async with connected(slack, listening):
+        yield listening
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import io
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +15,17 @@ from sandbox.slack.server import SlackSandbox
 
 MARKETING, GENERAL, LAUNCH, ANA_IM = "C0MARKETING", "C0GENERAL", "G0LAUNCH", "D0ANA"
 QUICK = Timings(acknowledge=0.15, trigger=0.15, response_url=30.0, event_retries=(0.0, 0.05, 0.05))
+
+BUTTONS: list[dict[str, Any]] = [
+    {
+        "type": "actions",
+        "block_id": "choice",
+        "elements": [
+            {"type": "button", "action_id": "go", "value": "7", "text": {"type": "plain_text", "text": "Go"}},
+        ],
+    }
+]
+PRESS = {"type": "button", "action_id": "go", "block_id": "choice", "value": "7"}
 
 MANIFEST: dict[str, Any] = {
     "_metadata": {"major_version": 2},
@@ -102,8 +114,8 @@ class Person:
 
     async def drop(self, name: str, content: bytes, channel: str = MARKETING, **fields: str) -> dict[str, Any]:
         """Drop a file into a channel."""
-        form = aiohttp.FormData({"user": self.user, "channel": channel, **fields})
-        form.add_field("file", content, filename=name)
+        form = aiohttp.FormData({"user": self.user, "channel": channel, **fields}, quote_fields=False)
+        form.add_field("file", io.BytesIO(content), filename=name)
         async with self.session.post("/page/upload", data=form) as response:
             answer: dict[str, Any] = await response.json()
             return answer
