@@ -58,6 +58,7 @@ export interface Message {
   reply_users?: string[];
   subtype?: string;
   attachments?: object[];
+  reactions?: { name: string; users: string[]; count: number }[];
   edited?: boolean;
   ephemeral?: boolean;
   broadcast?: boolean;

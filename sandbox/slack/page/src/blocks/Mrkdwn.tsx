@@ -16,12 +16,17 @@ export function Mrkdwn({ text }: { text: string }) {
   return <>{nodes(parse(escapeQuotes(text)).children)}</>;
 }
 
-const nodes = (list: readonly Node[]): ComponentChildren => list.map((node, index) => <Part key={index} node={node} />);
+const nodes = (list: readonly Node[]): ComponentChildren =>
+  list.map((node, index) => <Part key={index} node={node} after={list[index - 1]} />);
 
-function Part({ node }: { node: Node }) {
+/** A quote or preformatted text ends its own line: the break after it would be an empty one. */
+const endsLine = (node: Node | undefined): boolean =>
+  node?.type === NodeType.Quote || node?.type === NodeType.PreText;
+
+function Part({ node, after }: { node: Node; after?: Node }) {
   switch (node.type) {
     case NodeType.Text:
-      return <>{unescape(node.text)}</>;
+      return <>{unescape(endsLine(after) ? node.text.replace(/^ *\n?/, "") : node.text)}</>;
     case NodeType.Bold:
       return <strong>{nodes(node.children)}</strong>;
     case NodeType.Italic:
@@ -33,7 +38,7 @@ function Part({ node }: { node: Node }) {
     case NodeType.PreText:
       return <pre>{unescape(node.text).replace(/^\n|\n$/g, "")}</pre>;
     case NodeType.Quote:
-      return <blockquote>{nodes(node.children)}</blockquote>;
+      return <blockquote>{nodes(withoutMargin(node.children))}</blockquote>;
     case NodeType.Emoji:
       return <Emoji name={node.name} />;
     case NodeType.URL:
@@ -48,6 +53,14 @@ function Part({ node }: { node: Node }) {
       return <>{nodes(node.children)}</>;
   }
 }
+
+/** The parser keeps the space that stands between a quote's sign and its text, on every line. */
+const withoutMargin = (children: readonly Node[]): Node[] =>
+  children.map((child, index) => {
+    const before = children[index - 1];
+    const startsLine = !before || (before.type === NodeType.Text && before.text.endsWith("\n"));
+    return startsLine && child.type === NodeType.Text ? { ...child, text: child.text.replace(/^ /, "") } : child;
+  });
 
 export function Emoji({ name, unicode }: { name: string; unicode?: string }) {
   const character = emojiCharacter(name) ?? unicode;

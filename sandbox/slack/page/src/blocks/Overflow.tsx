@@ -65,15 +65,20 @@ function Menu({ options, place, onPick, onClose }: MenuProps) {
 
   useEffect(() => {
     items()[0]?.focus();
+    const around = menu.current?.parentElement;
+    const openedAt = around?.getBoundingClientRect().top;
     const outside = (event: Event) => {
       // The button beside it closes the menu itself.
-      if (!menu.current?.parentElement?.contains(event.target as Node)) onClose();
+      if (!around?.contains(event.target as Node)) onClose();
+    };
+    const moved = () => {
+      if (around?.getBoundingClientRect().top !== openedAt) onClose();
     };
     document.addEventListener("pointerdown", outside, true);
-    document.addEventListener("scroll", outside, true);
+    document.addEventListener("scroll", moved, true);
     return () => {
       document.removeEventListener("pointerdown", outside, true);
-      document.removeEventListener("scroll", outside, true);
+      document.removeEventListener("scroll", moved, true);
     };
   }, []);
 
@@ -91,7 +96,13 @@ function Menu({ options, place, onPick, onClose }: MenuProps) {
     }
   };
   return (
-    <div ref={menu} class="menu" role="menu" style={{ top: place.top, right: place.right }} onKeyDown={keyDown}>
+    <div
+      ref={menu}
+      class="menu"
+      role="menu"
+      style={{ top: `${place.top}px`, right: `${place.right}px` }}
+      onKeyDown={keyDown}
+    >
       {options.map((option) => (
         <button key={option.value} type="button" role="menuitem" onClick={() => onPick(option)}>
           {plain(option.text)}

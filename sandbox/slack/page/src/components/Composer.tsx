@@ -68,6 +68,7 @@ export function Composer({ channel, thread, label, ref }: ComposerProps) {
     type("");
     setFiles([]);
     setSending(true);
+    field.current?.focus();
     try {
       await deliver({ user: me.id, channel: channel.id, text: text.trim(), ...(thread && { thread_ts: thread }) }, files);
     } catch (error) {
@@ -76,7 +77,6 @@ export function Composer({ channel, thread, label, ref }: ComposerProps) {
       setFiles((staged) => [...unsent.files, ...staged]);
     } finally {
       setSending(false);
-      field.current?.focus();
     }
   };
   const keyDown = (event: KeyboardEvent) => {

@@ -1,5 +1,6 @@
 import { memo } from "./memo";
 import { clock, formatDate, fullDate } from "../blocks/dates";
+import { Emoji } from "../blocks/Mrkdwn";
 import { findPerson, useWorkspace } from "../workspace";
 import type { Message } from "../types";
 import { Avatar } from "./Avatar";
@@ -48,6 +49,7 @@ export const MessageItem = memo(function MessageItem({ message, follows, replies
               ))}
             </div>
           )}
+          {message.reactions && <Reactions reactions={message.reactions} />}
           {!inThread && <Replies message={message} replies={replies} />}
         </div>
       </div>
@@ -75,6 +77,18 @@ function Time({ ts }: { ts: string }) {
     <time class="message-time" dateTime={new Date(at * 1000).toISOString()} title={fullDate(at, me.tz)}>
       {clock(me.tz, new Date(at * 1000))}
     </time>
+  );
+}
+
+function Reactions({ reactions }: { reactions: NonNullable<Message["reactions"]> }) {
+  return (
+    <ul class="reactions" aria-label="Reactions">
+      {reactions.map(({ name, count }) => (
+        <li key={name}>
+          <Emoji name={name} /> {count}
+        </li>
+      ))}
+    </ul>
   );
 }
 
