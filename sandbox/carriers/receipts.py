@@ -7,12 +7,14 @@ import heapq
 import random
 from collections.abc import Mapping
 from contextlib import suppress
+from urllib.parse import urlencode
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
 from sandbox.carriers.faults import Faults
 
 CONNECTIONS = 16
+HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class ReceiptSender:
@@ -76,7 +78,7 @@ class ReceiptSender:
     async def _send_all(self) -> None:
         connector = TCPConnector(limit=CONNECTIONS)
         async with (
-            ClientSession(connector=connector, timeout=ClientTimeout(total=10)) as session,
+            ClientSession(connector=connector, timeout=ClientTimeout(total=10), cookie_jar=DummyCookieJar()) as session,
             asyncio.TaskGroup() as group,
         ):
             for _ in range(CONNECTIONS):
@@ -87,7 +89,7 @@ class ReceiptSender:
             url, fields = await self._ready.get()
             self._in_hand += 1
             try:
-                async with session.post(url, data=fields) as answer:
+                async with session.post(url, data=urlencode(fields).encode(), headers=HEADERS) as answer:
                     await answer.read()
                 taken = answer.status < 300
             except (ClientError, OSError, TimeoutError):
