@@ -13,7 +13,8 @@ SHEET_ROWS = 1_048_575  # what fits under the header
 INVALID_SHARE = 0.02
 DUPLICATE_SHARE = 0.03
 _PREFIXES = tuple(f"1{n}" for n in (*range(30, 40), *range(50, 54), *range(55, 60), *range(80, 90)))
-_BROKEN = ("1381234", "n/a", "138123456789", "010-12345", "无", "1" * 11)
+_SPACE = len(_PREFIXES) * 10**8
+_BROKEN = ("1381234", "n/a", "138123456789", "0755-1", "无", "1" * 11)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Made:
 def cells(rows: int, seed: int) -> Iterator[tuple[str, str]]:
     """Yield (cell, "valid" | "invalid" | "duplicate"); the same seed gives the same file."""
     draw = random.Random(seed)
-    shift, seen = draw.randrange(10**8), 0
+    shift, seen = draw.randrange(_SPACE), 0
     for _ in range(rows):
         kind = draw.random()
         if kind < INVALID_SHARE:
@@ -84,9 +85,9 @@ def make_xlsx(path: Path, rows: int, seed: int = 1, sheet_rows: int = SHEET_ROWS
 
 
 def _mobile(no: int, shift: int) -> str:
-    # 61,803,399 shares no factor with 10^8, so no number comes twice before 10^8 of one prefix are used up.
-    prefix, rest = _PREFIXES[no % len(_PREFIXES)], no // len(_PREFIXES)
-    return f"{prefix}{(rest * 61_803_399 + shift) % 10**8:08d}"
+    # The step shares no factor with the space, so no number comes twice; its golden ratio leaves deflate no pattern.
+    prefix, rest = divmod((no * 1_792_298_567 + shift) % _SPACE, 10**8)
+    return f"{_PREFIXES[prefix]}{rest:08d}"
 
 
 def _row(no: int, string: int) -> str:

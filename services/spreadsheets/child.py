@@ -18,6 +18,8 @@ from services.spreadsheets import columns, frames, kinds, texts
 from services.spreadsheets.columns import Cell
 
 CHUNK_ROWS = 10_000
+MAX_ROWS = 1 << 24  # 16 times what a sheet can have; a row number may claim more
+CELL_CHARACTERS = 500  # of a cell that is no number anyway; bounds what the parent must hold
 
 Row = Sequence[Cell]
 
@@ -75,6 +77,8 @@ class Sender:
         if set(map(type, cells)) != {str}:
             cells = [columns.text_of(cell) for cell in cells]
         texts_: list[str] = cells  # type: ignore[assignment]
+        if max(map(len, texts_)) > CELL_CHARACTERS:
+            texts_ = [text[:CELL_CHARACTERS] for text in texts_]
         numbers: list[int] = [at, len(rows)]
         kind = "range"
         if not all(map(str.strip, texts_)):
@@ -115,6 +119,8 @@ def send_workbook(file: BinaryIO, kind: kinds.Kind, sender: Sender) -> None:
                 sender.skip(meta.name, "hidden")
                 continue
             sheet = book.get_sheet_by_index(no)
+            if sheet.total_height > MAX_ROWS:
+                raise BadFile("expands_too_much", rows=sheet.total_height)
             before, share, height = sum(sizes[:no]), sizes[no], max(1, sheet.total_height)
 
             def done(row: int, before: int = before, share: int = share, height: int = height) -> float:

@@ -32,6 +32,7 @@ _LIKELY = re.compile(r"^\+?\d{7,15}$")
 _DATE = re.compile(r"^\s*(?:19|20)\d\d[-/.]\d{1,2}[-/.]\d{1,2}")
 _FLOAT_TAIL = re.compile(r"(?<=\d)\.0+\s*$")
 
+NAME_CHARACTERS = 80  # of headers and samples; more is no name and no number
 NAMED_ENOUGH = 0.1  # a column called "mobile" is one if a tenth of it looks so
 CONTENT_ENOUGH = 0.4  # a column without such a name needs this much
 LOOSE_BONUS = 0.25
@@ -82,7 +83,7 @@ def find(rows: Sequence[Sequence[Cell]], wanted: str | None = None, offset: int 
     `offset` is how many columns are left of the first one given. `wanted` is a person's own choice: a header, or a
     column's letter. Names are compared without case, spaces, underscores and what stands in brackets.
     """
-    table = [[text_of(cell).strip() for cell in row] for row in rows]
+    table = [[text_of(cell).strip()[:NAME_CHARACTERS] for cell in row] for row in rows]
     top = [no for no, row in enumerate(table) if any(row)][:HEADER_ROWS]
     header_at, rank = _header_by_name(table, top, wanted)
     start = 0 if header_at is None else header_at + 1
@@ -117,17 +118,25 @@ def likeness(cell: str) -> float:
 def _header_by_name(
     table: Sequence[Sequence[str]], top: Sequence[int], wanted: str | None
 ) -> tuple[int | None, dict[int, int]]:
-    """The header row, and per column how surely it is named: 2 exactly, 1 loosely."""
+    """The header row, and per column how surely it is named: 2 exactly, 1 loosely.
+
+    A row with a number in it is data, also when it says "手机" because that is what the customer bought; and below data
+    only an exact name is a header (above it is a title with a hotline).
+    """
     names = _EXACT | {fold(wanted)} if wanted else _EXACT
     loose: tuple[int | None, dict[int, int]] = (None, {})
+    above_data = True
     for no in top:
+        if any(likeness(cell) == 1 for cell in table[no]):
+            above_data = False
+            continue
         rank = {}
         for index, cell in enumerate(table[no]):
             if cell and len(cell) <= 40 and not likeness(cell):
                 folded = fold(cell)
                 if folded in names:
                     rank[index] = 2
-                elif _LOOSE.search(folded):
+                elif above_data and _LOOSE.search(folded):
                     rank[index] = 1
         if 2 in rank.values():
             return no, rank
@@ -184,5 +193,5 @@ def _header_above_content(table: Sequence[Sequence[str]], top: Sequence[int], in
 
 def _column(table: Sequence[Sequence[str]], header: Sequence[str], index: int, offset: int) -> Column:
     filled = (row[index] for row in table if index < len(row) and row[index])
-    samples = tuple(cell[:80] for _, cell in zip(range(3), filled, strict=False))
+    samples = tuple(cell for _, cell in zip(range(3), filled, strict=False))
     return Column(index + offset, header[index] if index < len(header) else "", samples)

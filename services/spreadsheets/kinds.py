@@ -17,6 +17,8 @@ from services.errors import BadFile
 Kind = Literal["zip", "ole", "text"]
 
 MAX_INFLATED_BYTES = 1 << 30  # an honest 30 MB workbook inflates to about 250 MB
+MAX_RATIO = 200  # an honest one inflates 10 to 50 times; asked only above SMALL_BYTES
+SMALL_BYTES = 100 << 20
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", "pdf"),
     (b"\x89PNG", "image"),
@@ -84,7 +86,8 @@ def _check_zip(file: BinaryIO) -> None:
     if any(info.flag_bits & 1 for info in infos):
         raise BadFile("encrypted")
     inflated = sum(info.file_size for info in infos)
-    if inflated > MAX_INFLATED_BYTES:
+    packed = sum(info.compress_size for info in infos)
+    if inflated > MAX_INFLATED_BYTES or inflated > max(SMALL_BYTES, MAX_RATIO * packed):
         raise BadFile("expands_too_much", inflated_mb=inflated >> 20)
 
 

@@ -22,6 +22,7 @@ MAX_BYTES = 30 << 20
 MEMORY_LIMIT_BYTES = 768 << 20
 QUIET_SECONDS = 60.0  # parsing one sheet of the largest file takes about 5
 _PIPE_BYTES = 1 << 20  # lets the child read on while the parent checks and stores
+_FRAME_BYTES = 64 << 20  # an honest one has at most 20
 _ROOT = Path(__file__).parents[2]
 
 
@@ -118,6 +119,8 @@ class _Child:
 
     def frame(self) -> tuple[dict[str, object], list[str]]:
         (length,) = LENGTH.unpack(self._read(LENGTH.size))
+        if length > _FRAME_BYTES:
+            raise BadFile("expands_too_much")
         return unpack(self._read(length))
 
     def _read(self, size: int) -> bytes:

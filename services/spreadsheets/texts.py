@@ -47,7 +47,7 @@ def shape_of(file: BinaryIO) -> Shape:
     sample = getincrementaldecoder(encoding)().decode(head)
     if _NOT_TEXT.search(sample):
         raise BadFile("not_a_spreadsheet", seen="binary")
-    lines = sample.splitlines()[:50]
+    lines = [line[:10_000] for line in sample.splitlines()[:50]]
     if lines and (said := re.fullmatch(r'"?sep=(.)"?', lines[0], re.IGNORECASE)):
         return Shape(encoding, said[1], quotes % 2 == 0, 1)
     return Shape(encoding, _delimiter(lines), quotes % 2 == 0, 0)

@@ -187,6 +187,16 @@ class TestLayout:
                 [["name", "mobile"], ["a", "x"], ["b", "y"]], [(2, "x"), (3, "y")], id="named, nothing valid in it"
             ),
             pytest.param(
+                [["Li", "13812345678", "tea"], ["Wu", "13812345679", "手机"], ["Yu", "", "Phone case"]],
+                [(1, "13812345678"), (2, "13812345679"), (3, "")],
+                id="data that read like a header",
+            ),
+            pytest.param(
+                [["Hotline", "13800138000"], ["Name", "Mobile"], ["Li", "13812345678"]],
+                [(3, "13812345678")],
+                id="hotline above the header",
+            ),
+            pytest.param(
                 [["mobile", "phone"], ["", "13812345678"], ["13812345670", "13812345679"]],
                 [(2, ""), (3, "13812345670")],
                 id="two good columns: the left one",
@@ -333,6 +343,15 @@ def _zip_bomb(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(struct.pack("<I", 4332), struct.pack("<I", 2 << 30)))
 
 
+def _many_rows(path: Path) -> None:
+    raw_workbook(path, f'<worksheet xmlns="{MAIN}"><sheetData>'.encode() + b"<row/>" * (18 << 20))
+
+
+def _far_row(path: Path) -> None:
+    cell = '<row r="99999999999"><c r="A99999999999" t="inlineStr"><is><t>13812345678</t></is></c></row>'
+    raw_workbook(path, f'<worksheet xmlns="{MAIN}"><sheetData>{cell}</sheetData></worksheet>')
+
+
 def _lying_zip_bomb(path: Path) -> None:
     """Says in its headers that the sheet is small; it is 160 MB, all of it one text."""
     sheet = f'<worksheet xmlns="{MAIN}"><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>'.encode() + b"x" * (
@@ -387,6 +406,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str, dict[str, object]]] = {
     "a workbook cut off": (_truncated, "truncated", {"error": "File is not a zip file"}),
     "far corners": (_far_corner, "expands_too_much", {}),
     "a zip bomb": (_zip_bomb, "expands_too_much", {"inflated_mb": 2048}),
+    "a zip bomb of rows": (_many_rows, "expands_too_much", {"inflated_mb": 108}),
 }
 
 
@@ -411,6 +431,10 @@ class TestBadFiles:
         with pytest.raises(BadFile) as caught:
             list(read_numbers(tmp_path / "a.xlsx", memory_limit_bytes=128 << 20))
         assert caught.value.why in ("expands_too_much", "truncated")
+
+    def test_a_row_beyond_all_rows_is_not_counted_up_to(self, tmp_path: Path) -> None:
+        _far_row(tmp_path / "a.xlsx")
+        assert refusal(tmp_path / "a.xlsx").why == "expands_too_much"
 
     def test_a_large_file_is_refused_unread(self, tmp_path: Path) -> None:
         path = tmp_path / "a.csv"
