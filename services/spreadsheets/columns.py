@@ -178,17 +178,21 @@ def _wanted(wanted: str, table: Sequence[Sequence[str]], header_at: int | None, 
 
 
 def _header_above_content(table: Sequence[Sequence[str]], top: Sequence[int], index: int) -> int | None:
-    """A label over the first cell with a digit is the header, whatever it says."""
-    found = None
+    """A label over the first cell with a digit is the header, whatever it says; of several the one in the fullest row.
+
+    Of equally full rows it is the first: a title taken for the header costs one row called invalid, a first customer
+    with "n/a" taken for it would be lost without a word.
+    """
+    labels = []
     for no in top:
         cell = table[no][index] if index < len(table[no]) else ""
         if any(character.isdigit() for character in cell):
             break
         if cell:
-            found = no
+            labels.append(no)
     else:
         return None
-    return found
+    return max(labels, key=lambda no: sum(map(bool, table[no])), default=None)
 
 
 def _column(table: Sequence[Sequence[str]], header: Sequence[str], index: int, offset: int) -> Column:

@@ -172,6 +172,11 @@ class TestLayout:
                 id="title, no header",
             ),
             pytest.param(
+                [["Customers"], ["Who", "Reach at"], ["Li", "n/a"], ["Wu", "13812345678"], ["Yu", "13812345679"]],
+                [(3, "n/a"), (4, "13812345678"), (5, "13812345679")],
+                id="unknown header, first customer without number",
+            ),
+            pytest.param(
                 [["Li", ""], ["Wang", "13812345678"]], [(1, ""), (2, "13812345678")], id="first row lacks a number"
             ),
             pytest.param(
