@@ -37,6 +37,7 @@ Surface = Literal["message", "modal", "home"]
 
 MESSAGE_BLOCKS = 50
 VIEW_BLOCKS: int = LIMITS["view"]["blocks"]["max_items"]
+ATTACHMENTS = 100
 TABLE_ROWS, TABLE_COLUMNS = 100, 20
 # Slack documents no total; posts were seen refused at about this many characters in all (bolt-js issue 2509).
 MESSAGE_BLOCK_CHARACTERS = 13_200
@@ -322,12 +323,17 @@ def check_blocks(blocks: Any, surface: Surface, at: str = "/blocks") -> list[Pro
     return found
 
 
+def _attachment(value: Any, at: str, found: list[Problem]) -> None:
+    if not isinstance(value, dict):
+        refuse(found, at, "type", "must be an object")
+
+
 def check_attachments(attachments: Any) -> list[Problem]:
     """What Slack refuses in a message's attachments, of which only their number and blocks are looked at."""
     found: list[Problem] = []
-    items(anything, 0, 100)(attachments, "/attachments", found)
+    items(_attachment, 0, ATTACHMENTS)(attachments, "/attachments", found)
     for index, attachment in enumerate([] if found else attachments):
-        if isinstance(attachment, dict) and attachment.get("blocks"):
+        if attachment.get("blocks"):
             found += check_blocks(attachment["blocks"], "message", f"/attachments/{index}/blocks")
     return found
 

@@ -135,7 +135,7 @@ class LivePages:
 
     async def serve(self, request: web.Request, user: str) -> web.WebSocketResponse:
         """One page's WebSocket, until the page goes away."""
-        socket = web.WebSocketResponse(heartbeat=30)
+        socket = web.WebSocketResponse(heartbeat=30, timeout=1.0)
         await socket.prepare(request)
         queue: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         self._pages.setdefault(user, set()).add(queue)

@@ -4,12 +4,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.slack.blocks import MESSAGE_BLOCK_CHARACTERS, check_message, strings
+from sandbox.slack.blocks import ATTACHMENTS, MESSAGE_BLOCK_CHARACTERS, check_message, strings
 from sandbox.slack.tickets import Refused
 from sandbox.slack.views import with_ids
 
 POST_TEXT, UPDATE_TEXT = 40_000, 4_000
-ATTACHMENTS = 100
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def read_content(given: dict[str, Any], *, longest_text: int | None = None) -> C
     text = "" if text is None else str(text)
     blocks = from_json(given.get("blocks"), "invalid_blocks_format")
     attachments = from_json(given.get("attachments"), "invalid_attachments")
-    if attachments is not None and len(attachments) > ATTACHMENTS:
+    if isinstance(attachments, list) and len(attachments) > ATTACHMENTS:
         raise Refused("too_many_attachments")
     problems = check_message({"blocks": blocks, "attachments": attachments})
     if problems:

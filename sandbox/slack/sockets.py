@@ -1,6 +1,7 @@
 """Socket Mode: single-use addresses, up to ten connections, each envelope to one of them."""
 
 import asyncio
+import contextlib
 import json
 import secrets
 import time
@@ -43,7 +44,7 @@ class SocketDelivery(Delivery):
         if ticket not in self._tickets:
             return web.Response(status=401, text="this address was used already or never given")
         self._tickets.discard(ticket)
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(timeout=1.0)
         await socket.prepare(request)
         if len(self._sockets) >= CONNECTIONS:
             await self._disconnect(socket, "too_many_websockets")
@@ -126,7 +127,8 @@ class SocketDelivery(Delivery):
 
     async def _disconnect(self, socket: web.WebSocketResponse, reason: str) -> None:
         debug = {"host": _HOST, "at": int(time.time())}
-        await socket.send_json({"type": "disconnect", "reason": reason, "debug_info": debug})
+        with contextlib.suppress(ConnectionError):
+            await socket.send_json({"type": "disconnect", "reason": reason, "debug_info": debug})
         await socket.close()
 
     async def drop(self, reason: str | None) -> int:

@@ -163,6 +163,14 @@ REFUSED: dict[str, tuple[str, Calling]] = {
     "an unknown thread": ("thread_not_found", lambda c: c.conversations_replies(channel=MARKETING, ts="1.0")),
     "history of a channel the bot is not in": ("not_in_channel", lambda c: c.conversations_history(channel=GENERAL)),
     "an unknown cursor": ("invalid_cursor", lambda c: c.users_list(cursor="???")),
+    "a time in words": (
+        "invalid_ts_oldest",
+        lambda c: c.conversations_history(channel=MARKETING, oldest="noon"),
+    ),
+    "an attachment that is none": (
+        "invalid_blocks",
+        lambda c: c.api_call("chat.postMessage", json={"channel": MARKETING, "text": "x", "attachments": [1]}),
+    ),
     "an unknown type": ("invalid_types", lambda c: c.conversations_list(types="secret")),
     "a limit in words": ("invalid_arguments", lambda c: c.users_list(limit="ten")),  # type: ignore[arg-type]
     "two people at once": ("invalid_arguments", lambda c: c.conversations_open(users=["U0ANA", "U0BEN"])),

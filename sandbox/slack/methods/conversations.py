@@ -1,6 +1,7 @@
 """conversations.*"""
 
 import base64
+import math
 from typing import Any
 
 from sandbox.slack.tickets import Refused, bad_arguments
@@ -90,13 +91,19 @@ def open_im(call: Call) -> Result:
     return {"no_op": True, "already_open": True, "channel": shown}
 
 
+def _time(call: Call, name: str, default: float) -> float:
+    try:
+        return float(call.text(name) or default)
+    except ValueError:
+        raise Refused(f"invalid_ts_{name}") from None
+
+
 def _in_range(call: Call, messages: list[Message]) -> list[Message]:
-    oldest, latest, inclusive = call.text("oldest"), call.text("latest"), call.flag("inclusive")
+    oldest, latest, inclusive = _time(call, "oldest", 0.0), _time(call, "latest", math.inf), call.flag("inclusive")
     return [
         message
         for message in messages
-        if (not oldest or float(oldest) < float(message.ts) or (inclusive and message.ts == oldest))
-        and (not latest or float(message.ts) < float(latest) or (inclusive and message.ts == latest))
+        if oldest < float(message.ts) < latest or (inclusive and float(message.ts) in (oldest, latest))
     ]
 
 

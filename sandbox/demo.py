@@ -1,0 +1,198 @@
+"""The demo: both stand-ins and the bot, unchanged, as a child process pointed at them."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.carriers.huawei import APP_KEY, APP_SECRET, HuaweiSandbox
+from sandbox.slack.core import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET
+from sandbox.slack.server import HOST, SlackSandbox
+
+HERE = Path(__file__).parent
+MANIFEST = HERE.parent / "app_manifest.yaml"
+STOP_SECONDS, LOG_LINES = 15.0, 15
+BOT = (sys.executable, "-m", "bot", "run")
+
+Say = Callable[[str], None]
+
+
+class CannotStart(Exception):
+    """The demo cannot run; the message is the sentence people read."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`data` keeps the bot's database and log; None takes a fresh folder and removes it at the end."""
+
+    port: int = 8000
+    http: bool = False
+    data: Path | None = None
+    manifest: Path = MANIFEST
+    bot: tuple[str, ...] = BOT
+
+
+def applications(carrier_url: str) -> str:
+    """demo.toml with the carrier's address in it."""
+    return (HERE / "demo.toml").read_text("utf-8").replace("http://127.0.0.1:0", carrier_url)
+
+
+def _carrier() -> HuaweiSandbox:
+    """A carrier that knows the demo's sender and templates, and nothing else."""
+    declared = tomllib.loads(applications(""))["application"][0]
+    signature = declared["signature"][0]
+    texts = {template["code"]: f"【{signature['name']}】{template['text']}" for template in declared["template"]}
+    return HuaweiSandbox(senders=[signature["channel"]], templates=texts)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Demo:
+    """One run of the demo, until the bot ends or `stop` is asked for."""
+
+    def __init__(self, settings: Settings, say: Say) -> None:
+        if not settings.manifest.is_file():
+            raise CannotStart(f"{settings.manifest} is missing: it says which commands and scopes the bot has.")
+        self.settings = settings
+        self.say = say
+        self.stop = asyncio.Event()
+        self.data = settings.data or Path(tempfile.mkdtemp(prefix="sms-demo-"))
+        self.log = self.data / "bot.log"
+        self.bot_port = _free_port()
+        request_url = f"http://{HOST}:{self.bot_port}/slack/events" if settings.http else None
+        self.slack = SlackSandbox(settings.manifest, request_url=request_url)
+        self.carrier = _carrier()
+
+    async def run(self) -> int:
+        """Start everything, wait, stop everything. 0 when it was asked to stop, 1 when the bot ended by itself."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        try:
+            await self._start_slack()
+            await self.carrier.start()
+            with self.log.open("ab") as log:
+                bot = await self._start_bot(log.fileno())
+            try:
+                return await self._watch(bot)
+            finally:
+                await _end(bot)
+        finally:
+            await self.slack.stop()
+            await self.carrier.stop()
+
+    async def _start_slack(self) -> None:
+        port = self.settings.port
+        try:
+            await self.slack.start(port)
+        except OSError:
+            raise CannotStart(f"Port {port} is in use: choose another with make demo PORT={port + 1}.") from None
+
+    async def _start_bot(self, log: int) -> asyncio.subprocess.Process:
+        declared = self.data / "applications.toml"
+        declared.write_text(applications(self.carrier.url), "utf-8")
+        ours = ("SLACK_", "SMS_", "HTTP_HOST", "HTTP_PORT", "DATABASE_URL", "PUBLIC_URL")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        way = {"SLACK_SIGNING_SECRET": SIGNING_SECRET} if self.settings.http else {"SLACK_APP_TOKEN": APP_TOKEN}
+        environment |= {
+            **way,
+            "SLACK_BOT_TOKEN": BOT_TOKEN,
+            "SLACK_API_URL": self.slack.api_url,
+            "DATABASE_URL": f"sqlite:///{self.data.resolve() / 'sms.db'}",
+            "HTTP_HOST": HOST,
+            "HTTP_PORT": str(self.bot_port),
+            "PUBLIC_URL": f"http://{HOST}:{self.bot_port}",
+            "SMS_APPLICATIONS": str(declared.resolve()),
+            "HUAWEI_APP_KEY": APP_KEY,
+            "HUAWEI_APP_SECRET": APP_SECRET,
+        }
+        # A session of its own, so that Ctrl-C reaches only us and the bot is stopped the way a server is.
+        return await asyncio.create_subprocess_exec(
+            *self.settings.bot,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+    async def _watch(self, bot: asyncio.subprocess.Process) -> int:
+        ended = asyncio.create_task(bot.wait())
+        stopped = asyncio.create_task(self.stop.wait())
+        connected = asyncio.create_task(self._until_connected())
+        try:
+            await asyncio.wait({ended, stopped, connected}, return_when=asyncio.FIRST_COMPLETED)
+            if connected.done() and not ended.done():
+                self._welcome()
+                await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if stopped.done():
+                self.say("Stopping…")
+                return 0
+            self._bot_died(ended.result())
+            return 1
+        finally:
+            for task in (ended, stopped, connected):
+                task.cancel()
+            await asyncio.gather(ended, stopped, connected, return_exceptions=True)
+
+    async def _until_connected(self) -> None:
+        connected = self.slack.connected
+        while not connected:
+            await asyncio.sleep(0.02)
+            connected = self.slack.connected
+
+    def _welcome(self) -> None:
+        self.say(f"Open {self.slack.url}/")
+        samples = ", ".join(str(path) for path in sorted((HERE / "samples").glob("*.xlsx")))
+        self.say(f"Drop one of these into #marketing: {samples}")
+        self.say(f"The bot's log is {self.log}. Ctrl-C stops the demo.")
+
+    def _bot_died(self, status: int) -> None:
+        lines = self.log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:]
+        self.say(f"The bot ended by itself with status {status}. The end of its log, {self.log}:")
+        for line in lines:
+            self.say(f"  {line}")
+
+    def clean(self) -> None:
+        """Remove the folder that was made for this run alone."""
+        if self.settings.data is None:
+            shutil.rmtree(self.data, ignore_errors=True)
+
+
+async def _end(bot: asyncio.subprocess.Process) -> None:
+    """Ask the bot to stop, and make it after 15 s."""
+    if bot.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        bot.terminate()
+    try:
+        await asyncio.wait_for(bot.wait(), STOP_SECONDS)
+    except TimeoutError:
+        bot.kill()
+        await bot.wait()
+
+
+async def run(settings: Settings, say: Say) -> int:
+    """The demo's exit status; SIGINT and SIGTERM end it."""
+    demo = Demo(settings, say)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, demo.stop.set)
+    status = 0
+    try:
+        status = await demo.run()
+    finally:
+        if status == 0:
+            demo.clean()
+    return status
