@@ -19,7 +19,9 @@ const get = <T>(path: string, query: Record<string, string>): Promise<T> =>
   answer<T>(fetch(`${path}?${new URLSearchParams(query).toString()}`, { cache: "no-store" }));
 
 const post = <T>(path: string, body: object): Promise<T> =>
-  answer<T>(fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }));
+  answer<T>(
+    fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }),
+  );
 
 export const fetchState = (user: string) => get<WorkspaceState>("/page/state", { user });
 

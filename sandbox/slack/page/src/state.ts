@@ -81,9 +81,12 @@ function withWorkspace(state: PageState, workspace: WorkspaceState): PageState {
 }
 
 function withView(state: PageState, view: View): PageState {
-  const known = state.views.some(({ id }) => id === view.id);
-  const views = known ? state.views.map((other) => (other.id === view.id ? view : other)) : [...state.views, view];
-  return { ...state, views, viewErrors: { ...state.viewErrors, [view.id]: {} } };
+  const viewErrors = { ...state.viewErrors, [view.id]: {} };
+  if (state.views.some(({ id }) => id === view.id)) {
+    return { ...state, viewErrors, views: state.views.map((other) => (other.id === view.id ? view : other)) };
+  }
+  const below = view.previous_view_id === null ? [] : state.views;
+  return { ...state, viewErrors, views: [...below, view] };
 }
 
 let toastCount = 0;

@@ -69,6 +69,8 @@ export interface Message {
 export interface View {
   id: string;
   type: string;
+  /** Null for a view that was opened and not pushed: it replaces all that was open. */
+  previous_view_id?: string | null;
   title: TextObject | string;
   submit?: TextObject | string;
   close?: TextObject | string;

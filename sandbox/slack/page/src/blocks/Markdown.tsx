@@ -4,9 +4,12 @@ import { withEmoji } from "./emoji";
 import { Link } from "./Mrkdwn";
 
 /** Standard Markdown of a markdown block. HTML in it is shown as text, as Slack does. */
-export const Markdown = ({ text }: { text: string }) => <div class="markdown">{tokens(lexer(text, { gfm: true }))}</div>;
+export const Markdown = ({ text }: { text: string }) => (
+  <div class="markdown">{tokens(lexer(text, { gfm: true }))}</div>
+);
 
-const tokens = (list: Token[] = []): ComponentChildren => list.map((token, index) => <Part key={index} token={token} />);
+const tokens = (list: Token[] = []): ComponentChildren =>
+  list.map((token, index) => <Part key={index} token={token} />);
 
 // marked escapes nothing in a lexer's text, but leaves the entities that the author wrote.
 const entities = document.createElement("textarea");

@@ -20,8 +20,7 @@ const nodes = (list: readonly Node[]): ComponentChildren =>
   list.map((node, index) => <Part key={index} node={node} after={list[index - 1]} />);
 
 /** A quote or preformatted text ends its own line: the break after it would be an empty one. */
-const endsLine = (node: Node | undefined): boolean =>
-  node?.type === NodeType.Quote || node?.type === NodeType.PreText;
+const endsLine = (node: Node | undefined): boolean => node?.type === NodeType.Quote || node?.type === NodeType.PreText;
 
 function Part({ node, after }: { node: Node; after?: Node }) {
   switch (node.type) {

@@ -45,7 +45,7 @@ export function TextInput(props: ElementProps) {
   );
 }
 
-/** A text field for digits: a browser's number field would hide what it cannot read, and the person's mistake with it. */
+/** A text field for digits: a browser's number field hides what it cannot read, and the person's mistake with it. */
 export function NumberInput(props: ElementProps) {
   const { element, id, describedBy, required } = props;
   const { value, hold, invalid } = useElement(props);

@@ -36,7 +36,10 @@ const named = (zone: string, at: Date, options: Intl.DateTimeFormatOptions) =>
 
 /** As Slack writes it by default: `6:39 AM`, with a plain space. */
 export const clock = (zone: string, at: Date, seconds = false): string =>
-  named(zone, at, { hour: "numeric", minute: "2-digit", ...(seconds ? { second: "2-digit" } : {}) }).replace(/\s/g, " ");
+  named(zone, at, { hour: "numeric", minute: "2-digit", ...(seconds ? { second: "2-digit" } : {}) }).replace(
+    /\s/g,
+    " ",
+  );
 
 const HALF_YEAR = 183 * DAY;
 

@@ -50,9 +50,15 @@ export function App() {
           onActAs={(user) => dispatch({ type: "act_as", user, channel: channel.kind === "im" ? "" : channel.id })}
         />
         <ChannelView key={`${state.user}/${channel.id}`} channel={channel} messages={messages} live={state.live} />
-        {root && <ThreadPane key={`${state.user}/${root.ts}`} channel={channel} root={root} messages={messages ?? []} />}
+        {root && (
+          <ThreadPane key={`${state.user}/${root.ts}`} channel={channel} root={root} messages={messages ?? []} />
+        )}
       </div>
-      <ModalStack views={state.views} errors={state.viewErrors} onGone={(view_id) => dispatch({ type: "view_closed", view_id })} />
+      <ModalStack
+        views={state.views}
+        errors={state.viewErrors}
+        onGone={(view_id) => dispatch({ type: "view_closed", view_id })}
+      />
       {question && (
         <ConfirmDialog
           confirm={question.confirm}

@@ -63,14 +63,23 @@ export function Composer({ channel, thread, label, ref }: ComposerProps) {
   const send = async () => {
     if (sending || (!text.trim() && files.length === 0)) return;
     const unsent = { text, files };
-    const problem = files.length ? undefined : refusal(text, thread, commands.map(({ command }) => command));
+    const problem = files.length
+      ? undefined
+      : refusal(
+          text,
+          thread,
+          commands.map(({ command }) => command),
+        );
     if (problem) return setTrouble(problem);
     type("");
     setFiles([]);
     setSending(true);
     field.current?.focus();
     try {
-      await deliver({ user: me.id, channel: channel.id, text: text.trim(), ...(thread && { thread_ts: thread }) }, files);
+      await deliver(
+        { user: me.id, channel: channel.id, text: text.trim(), ...(thread && { thread_ts: thread }) },
+        files,
+      );
     } catch (error) {
       setTrouble((error as Error).message);
       setText((typed) => typed || unsent.text);
@@ -110,7 +119,7 @@ export function Composer({ channel, thread, label, ref }: ComposerProps) {
       {offered.length > 0 && (
         <CommandList id={listId} commands={offered} active={active} onHover={setActive} onPick={complete} />
       )}
-      {offered.length === 0 && usage && (
+      {offered.length === 0 && usage && !trouble && (
         <p class="usage">
           <strong>{usage.command}</strong> {usage.usage_hint}
           <span>{usage.description}</span>
@@ -149,12 +158,16 @@ export function Composer({ channel, thread, label, ref }: ComposerProps) {
               event.currentTarget.value = "";
             }}
           />
-          <button type="button" class="plain" title="Choose files" aria-label="Choose files" onClick={() => picker.current?.click()}>
+          <button
+            type="button"
+            class="plain"
+            title="Choose files"
+            aria-label="Choose files"
+            onClick={() => picker.current?.click()}
+          >
             <ClipIcon />
           </button>
-          <span class="composer-note">
-            {sending ? "Sending…" : "Enter to send · Shift+Enter for a new line"}
-          </span>
+          <span class="composer-note">{sending ? "Sending…" : "Enter to send · Shift+Enter for a new line"}</span>
           <button
             type="submit"
             class="send"

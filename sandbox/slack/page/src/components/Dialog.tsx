@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 interface DialogProps {
   className: string;
@@ -14,23 +14,35 @@ interface DialogProps {
 /** The browser's modal dialog: it holds the focus, makes the rest of the page inert and gives the focus back. */
 export function Dialog({ className, labelledBy, describedBy, shown = true, onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const showing = useRef(false);
   useLayoutEffect(() => {
-    if (!shown) return;
-    dialog.current?.showModal();
-    firstField(dialog.current)?.focus();
-    return () => dialog.current?.close();
-  }, [shown]);
-  useEffect(() => {
-    const cancelled = (event: Event) => {
-      event.preventDefault();
-      onClose();
-    };
     const box = dialog.current;
-    box?.addEventListener("cancel", cancelled);
-    return () => box?.removeEventListener("cancel", cancelled);
-  }, [onClose]);
+    if (!shown || !box) return;
+    box.showModal();
+    showing.current = true;
+    firstField(box)?.focus();
+    return () => {
+      showing.current = false;
+      box.close();
+    };
+  }, [shown]);
+  // A browser may close a dialog at the second Escape without asking: then it only tells that it did.
+  const cancelled = (event: Event) => {
+    event.preventDefault();
+    onClose();
+  };
+  const closed = () => {
+    if (showing.current) onClose();
+  };
   return (
-    <dialog ref={dialog} class={className} aria-labelledby={labelledBy} aria-describedby={describedBy}>
+    <dialog
+      ref={dialog}
+      class={className}
+      aria-labelledby={labelledBy}
+      aria-describedby={describedBy}
+      onCancel={cancelled}
+      onClose={closed}
+    >
       {children}
     </dialog>
   );

@@ -4,7 +4,7 @@ import { DownloadIcon } from "./icons";
 const KINDS: Record<string, string> = { xlsx: "Excel workbook", xls: "Excel workbook", csv: "CSV", txt: "Plain text" };
 
 export function FileCard({ file }: { file: SharedFile }) {
-  const kind = file.filetype || file.name.split(".").at(-1) || "file";
+  const [, kind = file.filetype] = /\.([A-Za-z0-9]{1,5})$/.exec(file.name.toLowerCase()) ?? [];
   return (
     <div class="file-card" role="group" aria-label={`File ${file.name}`}>
       {file.mimetype.startsWith("image/") ? (
@@ -20,7 +20,13 @@ export function FileCard({ file }: { file: SharedFile }) {
           {KINDS[kind] ?? kind.toUpperCase()} · {readableSize(file.size)}
         </small>
       </span>
-      <a class="file-download" href={file.url} download={file.name} aria-label={`Download ${file.name}`} title="Download">
+      <a
+        class="file-download"
+        href={file.url}
+        download={file.name}
+        aria-label={`Download ${file.name}`}
+        title="Download"
+      >
         <DownloadIcon />
       </a>
     </div>

@@ -14,7 +14,9 @@ export function MessageBody({ message }: { message: Message }) {
       {blocks.length > 0 ? (
         <BlockBody message={message} blocks={blocks} />
       ) : (
-        message.text && (
+        // A command repeated in the channel stands above already.
+        message.text &&
+        message.text !== message.command && (
           <div class="message-text">
             <Mrkdwn text={message.text} />
           </div>

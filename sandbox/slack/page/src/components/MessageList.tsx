@@ -79,6 +79,11 @@ function withDays(messages: Message[], zone: string) {
 }
 
 const canFollow = (last: Message, message: Message) =>
-  last.user === message.user && !last.ephemeral && !message.ephemeral && !message.broadcast && !message.failed && last.subtype === message.subtype;
+  last.user === message.user &&
+  !last.ephemeral &&
+  !message.ephemeral &&
+  !message.broadcast &&
+  !message.failed &&
+  last.subtype === message.subtype;
 
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);

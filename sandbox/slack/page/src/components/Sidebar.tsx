@@ -61,12 +61,7 @@ function ChannelLink({ channel, unread, current }: { channel: Channel; unread: n
   };
   return (
     <li>
-      <a
-        href={`?${query}`}
-        class={unread ? "unread" : ""}
-        aria-current={current ? "page" : undefined}
-        onClick={open}
-      >
+      <a href={`?${query}`} class={unread ? "unread" : ""} aria-current={current ? "page" : undefined} onClick={open}>
         <span class="channel-mark" aria-hidden="true">
           {channel.kind === "private" ? <LockIcon /> : channel.kind === "im" ? <Presence on={bot_connected} /> : "#"}
         </span>
