@@ -28,9 +28,7 @@ from services.states import BatchState, TaskState
 log = structlog.get_logger()
 T = TypeVar("T")
 
-# No request lives longer: connecting (5 s) and reading (10 s) are bounded in carriers/http.py.
-REQUEST_TIMEOUT = timedelta(seconds=15)
-LEASE = REQUEST_TIMEOUT + timedelta(seconds=5)
+LEASE_MARGIN = timedelta(seconds=5)
 FIRST_RETRY = timedelta(seconds=1)
 LONGEST_RETRY = timedelta(seconds=60)
 IDLE_SECONDS = 0.5
@@ -63,7 +61,11 @@ class Claim:
 
 
 class Dispatch:
-    """Sends what is planned. `owner` names this worker; one process on SQLite always has the same name."""
+    """Sends what is planned.
+
+    `owner` names this worker; the one process on SQLite always has the same name. No request lives longer than
+    `request_timeout`, so that a lease (5 s more) outlives it. `executor` runs what touches the database.
+    """
 
     def __init__(
         self,
@@ -73,6 +75,7 @@ class Dispatch:
         *,
         owner: str,
         executor: Executor,
+        request_timeout: timedelta,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._database = database
@@ -80,6 +83,7 @@ class Dispatch:
         self._senders = {sender.application_id: sender for sender in senders}
         self._owner = owner
         self._executor = executor
+        self._request_timeout = request_timeout
         self._jitter = jitter
         self._wake = asyncio.Event()
         self._stopping = False
@@ -102,7 +106,7 @@ class Dispatch:
 
     async def send_batch(self, claim: Claim, sender: Sender) -> None:
         """Hand one claimed batch over and record what came of it. The outcome is written even while being cancelled."""
-        if self._clock.now() + REQUEST_TIMEOUT > claim.lease_until:
+        if self._clock.now() + self._request_timeout > claim.lease_until:
             await self._finish(self.give_back, claim, "lease_too_short", timedelta(0))
             return
         if not claim.seqs:
@@ -131,7 +135,7 @@ class Dispatch:
     def claim(self, sender: Sender) -> Claim | None:
         """Make the next batch of this application ours, durably. None where there is nothing to do now."""
         now = self._clock.now()
-        lease_until = now + LEASE
+        lease_until = now + self._request_timeout + LEASE_MARGIN
         with self._database.read() as connection:
             # Looking costs no writer's lock; an idle worker looks twice a second.
             if connection.execute(_next_batch(sender.application_id, now, lock=False)).first() is None:

@@ -1,0 +1,80 @@
+"""The command line: `python -m bot run`, `migrate`, `check-config`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+import uvloop
+from slack_sdk.errors import SlackApiError
+
+from bot.check_config import check_config
+from bot.config import BadConfig, read_config
+from bot.logs import set_up_logs
+from bot.wiring import Bot
+from services.database import Database, SchemaMismatch
+
+cli = typer.Typer(add_completion=False, no_args_is_help=True, help="Bulk SMS, run from a Slack channel.")
+
+
+@cli.command()
+def run() -> None:
+    """Serve Slack, receive receipts and send."""
+    set_up_logs()
+    with _one_sentence():
+        uvloop.run(_serve())
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database's schema to this version's."""
+    with _one_sentence():
+        database = Database(read_config().database_url)
+        database.migrate()
+        database.close()
+    typer.echo("The schema is up to date.")
+
+
+@cli.command("check-config")
+def check() -> None:
+    """Say what is right in the settings and what is not; nothing is sent."""
+    if not asyncio.run(check_config(typer.echo)):
+        raise typer.Exit(1)
+
+
+async def _serve() -> None:
+    bot = Bot(read_config())
+    asked_to_stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, asked_to_stop.set)
+    await bot.start()
+    await asked_to_stop.wait()
+    await bot.stop()
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """What an operator can mend is one sentence, not a traceback."""
+    try:
+        yield
+    except BadConfig as error:
+        sentence = str(error)
+    except SchemaMismatch as error:
+        sentence = f"The database's schema is {error.found or 'missing'}, this version needs {error.needed}: "
+        sentence += "run `python -m bot migrate`."
+    except SlackApiError as error:
+        sentence = f"Slack refuses SLACK_BOT_TOKEN: {error.response.get('error')} (docs/slack.md says how to get one)."
+    except OSError as error:
+        sentence = f"{error}. Is another program using HTTP_PORT, or is DATABASE_URL not writable?"
+    else:
+        return
+    typer.echo(sentence, err=True)
+    raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    cli()

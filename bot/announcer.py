@@ -1,0 +1,139 @@
+"""Posts and edits what the bot owes channels, slower than Slack's limits."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.answers import upload
+from handlers.imports import Importing
+from handlers.posts import Message, ThreadFile, compose
+from handlers.tasks import Tasks
+from services.imports import Progress
+from services.posts import Post, PostKind, Posts
+
+log = structlog.get_logger()
+
+# chat.update allows about 50 a minute; chat.postMessage about one a second in a channel.
+EDIT_EVERY_SECONDS = 2.0
+RETRY_AFTER_SECONDS = 10.0
+_EVENT_TYPE = "sms_post"
+_LOOK_BACK = timedelta(minutes=1)
+# Trying again would not help.
+_FOR_GOOD = {
+    "channel_not_found",
+    "not_in_channel",
+    "is_archived",
+    "message_not_found",
+    "cant_update_message",
+    "account_inactive",
+}
+
+
+class Announcer:
+    """Makes channels show what the database says. It owns no facts: what is due is read afresh at each tick."""
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        posts: Posts,
+        importing: Importing,
+        tasks: Tasks,
+        progress: Callable[[int], Progress | None],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._posts = posts
+        self._importing = importing
+        self._tasks = tasks
+        self._progress = progress
+        self._monotonic = monotonic
+        self._not_before: dict[int, float] = {}
+        self._shown_progress: dict[int, Progress | None] = {}
+
+    async def tick(self) -> None:
+        """Bring what is out of date up to date, each post no more often than Slack likes."""
+        due = await asyncio.to_thread(self._posts.due)
+        due_ids = {post.id for post in due}
+        moving = [post for post in await asyncio.to_thread(self._posts.open_imports) if self._has_moved(post)]
+        for post in [*due, *(post for post in moving if post.id not in due_ids)]:
+            if self._monotonic() >= self._not_before.get(post.id, 0):
+                await self._bring_up_to_date(post)
+
+    def _has_moved(self, post: Post) -> bool:
+        return self._progress(post.subject_id) != self._shown_progress.get(post.subject_id)
+
+    async def _bring_up_to_date(self, post: Post) -> None:
+        try:
+            await self._show(post)
+        except SlackApiError as error:
+            code = error.response.get("error")
+            log.warning("post.failed", post=post.id, kind=post.kind.value, error=code)
+            if code in _FOR_GOOD:
+                await asyncio.to_thread(self._posts.give_up, post.id)
+            self._not_before[post.id] = self._monotonic() + RETRY_AFTER_SECONDS
+        except Exception:
+            log.exception("post.failed", post=post.id, kind=post.kind.value)
+            self._not_before[post.id] = self._monotonic() + RETRY_AFTER_SECONDS
+
+    async def _show(self, post: Post) -> None:
+        progress = self._progress(post.subject_id) if post.kind is PostKind.IMPORT else None
+        composed = await asyncio.to_thread(compose, post, self._importing, self._tasks, progress)
+        if isinstance(composed, ThreadFile):
+            await self._upload(post, composed)
+            return
+        ts = post.ts or await self._find(post)
+        if ts is None:
+            ts = await self._post(post, composed)
+        else:
+            await self._client.chat_update(channel=post.channel, ts=ts, text=composed.text, blocks=composed.blocks)
+        await asyncio.to_thread(self._posts.shown, post.id, ts, composed.version, closed=composed.is_last)
+        self._shown_progress[post.subject_id] = progress
+        self._not_before[post.id] = self._monotonic() + EDIT_EVERY_SECONDS
+        if composed.is_last:
+            self._not_before.pop(post.id, None)
+            self._shown_progress.pop(post.subject_id, None)
+
+    async def _post(self, post: Post, message: Message) -> str:
+        await asyncio.to_thread(self._posts.begin, post.id)
+        answer = await self._client.chat_postMessage(
+            channel=post.channel,
+            text=message.text,
+            blocks=message.blocks,
+            metadata={"event_type": _EVENT_TYPE, "event_payload": {"post": post.id}},
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        ts = answer["ts"]
+        assert isinstance(ts, str)
+        return ts
+
+    async def _find(self, post: Post) -> str | None:
+        """Post once: where an earlier try may have reached Slack, look for it before posting again."""
+        if post.posting_at is None:
+            return None
+        oldest = (post.posting_at - _LOOK_BACK).timestamp()
+        history = await self._client.conversations_history(
+            channel=post.channel, oldest=f"{oldest:.6f}", include_all_metadata=True, limit=200
+        )
+        for message in history["messages"]:
+            metadata = message.get("metadata") or {}
+            payload = metadata.get("event_payload") or {}
+            if metadata.get("event_type") == _EVENT_TYPE and payload.get("post") == post.id:
+                return str(message["ts"])
+        return None
+
+    async def _upload(self, post: Post, file: ThreadFile) -> None:
+        with tempfile.TemporaryDirectory(prefix="sms-file-") as folder:
+            path = Path(folder) / "file"
+            await asyncio.to_thread(file.write, path)
+            await upload(self._client, path, file.name, post.channel, file.comment, file.thread_ts)
+        await asyncio.to_thread(self._posts.shown, post.id, file.thread_ts, post.version, closed=True)

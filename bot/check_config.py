@@ -1,0 +1,113 @@
+"""`python -m bot check-config`: what is right in the settings and what is not. Nothing is sent, nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.config import ApplicationSettings, BadConfig, Config, read_config
+from bot.wiring import slack_client
+from services.database import Database, SchemaMismatch
+
+Say = Callable[[str], None]
+
+_REACH_SECONDS = 5
+
+
+async def check_config(say: Say) -> bool:
+    """Say each finding in a line; whether the bot can run."""
+    try:
+        config = read_config()
+    except BadConfig as error:
+        say(f"✗ {error}")
+        return False
+    say(f"✓ Settings: {len(config.applications)} application(s) read.")
+    right = _check_database(config, say)
+    right &= await _check_slack(config, say)
+    for application in config.applications:
+        right &= await _check_application(application, say)
+    _check_receipts(config, say)
+    return right
+
+
+def _check_database(config: Config, say: Say) -> bool:
+    try:
+        database = Database(config.database_url)
+        try:
+            database.check_schema()
+        finally:
+            database.close()
+    except SchemaMismatch as error:
+        if database.is_sqlite and error.found is None:
+            say("✓ DATABASE_URL: a new SQLite database, made at the first start.")
+            return True
+        found = error.found or "missing"
+        say(f"✗ DATABASE_URL: the schema is {found}, needed is {error.needed}: run `python -m bot migrate`.")
+        return False
+    except (SQLAlchemyError, OSError) as error:
+        say(f"✗ DATABASE_URL: the database cannot be opened: {str(error).splitlines()[0]}")
+        return False
+    say("✓ DATABASE_URL: the database answers, and its schema is this version's.")
+    return True
+
+
+async def _check_slack(config: Config, say: Say) -> bool:
+    client = slack_client(config)
+    try:
+        who = await client.auth_test()
+        say(f"✓ SLACK_BOT_TOKEN: {who['user']} in {who['team']} ({who['team_id']}).")
+    except SlackApiError as error:
+        say(f"✗ SLACK_BOT_TOKEN: Slack refuses it: {error.response.get('error')}. docs/slack.md says how to get one.")
+        return False
+    except (aiohttp.ClientError, TimeoutError) as error:
+        say(f"✗ SLACK_API_URL: {config.slack_api_url} does not answer: {error}")
+        return False
+    if not config.uses_socket_mode:
+        say("✓ SLACK_SIGNING_SECRET: Slack over HTTP; Slack's request address is /slack/events here.")
+        return True
+    return await _check_app_token(config, client, say)
+
+
+async def _check_app_token(config: Config, client: AsyncWebClient, say: Say) -> bool:
+    try:
+        await client.apps_connections_open(app_token=config.slack_app_token or "")
+    except SlackApiError as error:
+        say(
+            f"✗ SLACK_APP_TOKEN: Slack refuses it: {error.response.get('error')}. It needs the scope connections:write."
+        )
+        return False
+    say("✓ SLACK_APP_TOKEN: Socket Mode.")
+    return True
+
+
+async def _check_application(application: ApplicationSettings, say: Say) -> bool:
+    about = f"application {application.name} ({application.carrier}, {application.region.value})"
+    if not application.template:
+        say(f"✗ {about}: it has no template, so nothing can be sent with it. docs/settings.md shows one.")
+        return False
+    try:
+        timeout = aiohttp.ClientTimeout(total=_REACH_SECONDS)
+        # Any answer will do: without a send there is nothing to ask a carrier for.
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(application.endpoint, allow_redirects=False),
+        ):
+            pass
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        say(f"✗ {about}: its endpoint {application.endpoint} does not answer: {error}")
+        return False
+    templates = ", ".join(each.name for each in application.template)
+    say(f"✓ {about}: its endpoint answers. Templates: {templates}. The credentials show with the first SMS.")
+    return True
+
+
+def _check_receipts(config: Config, say: Say) -> None:
+    if config.public_url is None:
+        say("! PUBLIC_URL is not set: carriers cannot report, so delivery will stay unknown.")
+    else:
+        where = f"{config.public_url}/receipts/…"
+        say(f"✓ PUBLIC_URL: carriers report to {where}; that must lead to port {config.http_port} here.")

@@ -1,0 +1,200 @@
+"""The settings, read once from the environment and `applications.toml`. A mistake is one sentence that names it."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from services.states import Region, SmsType
+
+
+class BadConfig(Exception):
+    """A setting is missing or wrong; the text is the sentence people read."""
+
+
+class SignatureSettings(BaseModel):
+    """`[[application.signature]]`: the approved name, and the channel number the carrier gave it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str = Field(min_length=1)
+    channel: str = Field(min_length=1, max_length=21)
+
+
+class TemplateSettings(BaseModel):
+    """`[[application.template]]`: an approved text; `code` is the carrier's template id."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str = Field(min_length=1)
+    code: str = Field(min_length=1, max_length=32)
+    sms_type: SmsType
+    text: str = Field(min_length=1, max_length=500)
+    signature: str | None = None
+
+
+class ApplicationSettings(BaseModel):
+    """`[[application]]`: an account at a carrier."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str = Field(min_length=1)
+    workspace: str | None = None
+    carrier: Literal["huawei"]
+    region: Region
+    endpoint: str = "https://smsapi.cn-north-4.myhuaweicloud.com:443"
+    app_key: str = Field(min_length=1)
+    app_secret: str = Field(min_length=1)
+    requests_per_second: float = Field(default=50, gt=0, le=1000)
+    signature: tuple[SignatureSettings, ...] = ()
+    template: tuple[TemplateSettings, ...] = ()
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        return _address(value)
+
+    @model_validator(mode="after")
+    def _signatures_exist(self) -> ApplicationSettings:
+        known = {each.name for each in self.signature}
+        for each in self.template:
+            if each.signature is not None and each.signature not in known:
+                raise ValueError(f"template {each.name} names the signature {each.signature}, which is not there")
+        if self.region is Region.MAINLAND and self.template and not self.signature:
+            raise ValueError("a mainland application needs a signature")
+        return self
+
+
+class _Environment(BaseModel):
+    slack_bot_token: str
+    slack_app_token: str | None = None
+    slack_signing_secret: str | None = None
+    slack_api_url: str = "https://slack.com/api/"
+    database_url: str = "sqlite:///sms.db"
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=3000, ge=0, le=65535)
+    public_url: str | None = None
+    sms_applications: Path = Path("applications.toml")
+
+    @field_validator("slack_api_url", "public_url")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        return None if value is None else _address(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings. Slack is reached by Socket Mode with `slack_app_token`, else over HTTP with the signing secret.
+
+    `public_url` (no slash at its end) is where carriers reach us; None: receipts cannot come.
+    """
+
+    slack_bot_token: str
+    slack_app_token: str | None
+    slack_signing_secret: str | None
+    slack_api_url: str
+    database_url: str
+    http_host: str
+    http_port: int
+    public_url: str | None
+    applications: tuple[ApplicationSettings, ...]
+
+    @property
+    def uses_socket_mode(self) -> bool:
+        """Whether Slack's requests come over a WebSocket rather than over HTTP."""
+        return self.slack_app_token is not None
+
+
+def read_config(environment: Mapping[str, str] | None = None) -> Config:
+    """Raises BadConfig for the first setting that is missing or wrong."""
+    environment = os.environ if environment is None else environment
+    given = {name: environment[name.upper()] for name in _Environment.model_fields if environment.get(name.upper())}
+    try:
+        settings = _Environment.model_validate(given)
+    except ValidationError as error:
+        raise BadConfig(_first(error, lambda name: name.upper(), "the environment")) from error
+    if settings.slack_app_token is None and settings.slack_signing_secret is None:
+        raise BadConfig(
+            "SLACK_APP_TOKEN is missing: set it for Socket Mode, or SLACK_SIGNING_SECRET for Slack over HTTP."
+        )
+    _check_token("SLACK_BOT_TOKEN", settings.slack_bot_token, "xoxb-")
+    if settings.slack_app_token is not None:
+        _check_token("SLACK_APP_TOKEN", settings.slack_app_token, "xapp-")
+    return Config(
+        slack_bot_token=settings.slack_bot_token,
+        slack_app_token=settings.slack_app_token,
+        slack_signing_secret=settings.slack_signing_secret,
+        slack_api_url=settings.slack_api_url.rstrip("/") + "/",
+        database_url=settings.database_url,
+        http_host=settings.http_host,
+        http_port=settings.http_port,
+        public_url=settings.public_url.rstrip("/") if settings.public_url else None,
+        applications=read_applications(settings.sms_applications, environment),
+    )
+
+
+def read_applications(path: Path, environment: Mapping[str, str]) -> tuple[ApplicationSettings, ...]:
+    """The applications of a toml file; `env:NAME` in it stands for that variable. Raises BadConfig."""
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise BadConfig(
+            f"SMS_APPLICATIONS is {path}, which is not there: write it as docs/settings.md shows."
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadConfig(f"{path} cannot be read: {error}.") from error
+    entries = content.pop("application", None)
+    if content or not isinstance(entries, list) or not entries:
+        raise BadConfig(f"{path} holds no [[application]]: write one as docs/settings.md shows.")
+    applications = []
+    for number, entry in enumerate(entries, start=1):
+        where = f"{path}, application {entry.get('name') or number}"
+        try:
+            applications.append(ApplicationSettings.model_validate(_with_secrets(entry, environment, where)))
+        except ValidationError as error:
+            raise BadConfig(_first(error, str, where)) from error
+    names = [(each.workspace, each.name) for each in applications]
+    for each in names:
+        if names.count(each) > 1:
+            raise BadConfig(f"{path} has two applications named {each[1]}: give each its own name.")
+    return tuple(applications)
+
+
+def _with_secrets(entry: Mapping[str, Any], environment: Mapping[str, str], where: str) -> dict[str, Any]:
+    found = {}
+    for key, value in entry.items():
+        if isinstance(value, str) and value.startswith("env:"):
+            name = value.removeprefix("env:")
+            if not environment.get(name):
+                raise BadConfig(f"{where}: {key} is {value}, and the environment has no {name}: set it.")
+            value = environment[name]
+        found[key] = value
+    return found
+
+
+def _check_token(name: str, token: str, prefix: str) -> None:
+    if not token.startswith(prefix):
+        raise BadConfig(f"{name} is wrong: it starts with {prefix} (docs/slack.md says where to find it).")
+
+
+def _address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address such as https://sms.example.com")
+    return value
+
+
+def _first(error: ValidationError, spell: Any, where: str) -> str:
+    """The first mistake as a sentence that names the setting."""
+    detail = error.errors()[0]
+    name = ".".join(spell(str(part)) for part in detail["loc"])
+    if detail["type"] == "missing":
+        return f"{name} is missing in {where}: set it (docs/settings.md lists every setting)."
+    if detail["type"] == "extra_forbidden":
+        return f"{name} in {where} is no setting: remove it, or correct its spelling (docs/settings.md lists them)."
+    reason = detail["msg"].removeprefix("Value error, ")
+    return f"{name or 'This'} in {where} is wrong: {reason[0].lower()}{reason[1:]}."

@@ -1,0 +1,258 @@
+"""The edge: acknowledge, find out who asks, call the handler, turn errors into words, answer.
+
+One wrapper stands around every listener and lets no exception out: Bolt loses an acknowledgement when a listener
+raises right after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import structlog
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.answers import Answers, Destination
+from bot.people import People
+from handlers.errors import explain, unexpected
+from handlers.help import usage
+from handlers.replies import FieldErrors, Reply, Say
+from handlers.requests import Click, Command, Request, Submission, Upload
+from handlers.routes import ROUTES, Kind, Route
+from services.clock import Clock
+from services.errors import ServiceError
+
+log = structlog.get_logger()
+
+HANDLER_THREADS = 8
+
+Body = Mapping[str, Any]
+
+
+class Edge:
+    """Registers every route with Bolt. `services` maps a route's `service` to the object its handler takes.
+
+    `worked` is called after each handler: there may be something to send, import or post.
+    """
+
+    def __init__(
+        self,
+        app: AsyncApp,
+        client: AsyncWebClient,
+        services: Mapping[str, object],
+        clock: Clock,
+        worked: Callable[[], None],
+    ) -> None:
+        self._services = services
+        self._clock = clock
+        self._worked = worked
+        self._people = People(client)
+        self._answers = Answers(client)
+        self._client = client
+        self._threads = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="handler")
+        self._under_way: set[asyncio.Task[None]] = set()
+        for route in ROUTES:
+            _LISTEN[route.kind](self, app, route)
+
+    async def stop(self) -> None:
+        """Let handlers under way answer."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+        self._threads.shutdown()
+
+    def _on_command(self, app: AsyncApp, route: Route) -> None:
+        async def listener(ack: AsyncAck, body: Body) -> None:
+            await ack()
+            place = Destination(body["channel_id"], body["user_id"], body["response_url"], body["trigger_id"])
+            if body.get("text", "").strip().lower() == "help":
+                await self._guard(place, self._answers.give(usage(f"{route.key} {route.usage}", route.does), place))
+                return
+
+            async def make() -> Request:
+                return Command(
+                    **await self._context(body["team_id"], body["user_id"], body["channel_id"], route),
+                    name=body["command"],
+                    text=_plain(body.get("text", "")),
+                )
+
+            await self._guard(place, self._handle(route, make, place))
+
+        app.command(route.key)(self._tracked(listener))
+
+    def _on_action(self, app: AsyncApp, route: Route) -> None:
+        async def listener(ack: AsyncAck, body: Body) -> None:
+            await ack()
+            place = _place_of_click(body)
+
+            async def make() -> Request:
+                action = body["actions"][0]
+                chosen = action.get("selected_option") or {}
+                return Click(
+                    **await self._context(body["team"]["id"], body["user"]["id"], place.channel, route),
+                    value=action.get("value") or chosen.get("value") or "",
+                )
+
+            await self._guard(place, self._handle(route, make, place))
+
+        app.action(route.key)(self._tracked(listener))
+
+    def _on_view(self, app: AsyncApp, route: Route) -> None:
+        async def listener(ack: AsyncAck, body: Body) -> None:
+            carried = json.loads(body["view"]["private_metadata"])
+            place = Destination(
+                carried["channel"],
+                body["user"]["id"],
+                carried["response_url"],
+                body["trigger_id"],
+                replaces=carried["replaces"],
+            )
+
+            async def make() -> Request:
+                values, lists = _values(body["view"]["state"]["values"])
+                return Submission(
+                    **await self._context(body["team"]["id"], body["user"]["id"], place.channel, route),
+                    values=values,
+                    lists=lists,
+                    context=carried["context"],
+                )
+
+            if not route.acknowledged_with_reply:
+                await ack()
+                await self._guard(place, self._handle(route, make, place))
+                return
+            reply = await self._reply(route, make, place)
+            if isinstance(reply, FieldErrors):
+                await ack(response_action="errors", errors=dict(reply.errors))
+                return
+            await ack()
+            await self._guard(place, self._answers.give(reply, place))
+
+        app.view(route.key)(self._tracked(listener))
+
+    def _on_event(self, app: AsyncApp, route: Route) -> None:
+        async def listener(ack: AsyncAck, body: Body) -> None:
+            await ack()
+            event = body["event"]
+            if event.get("subtype") != "file_share" or event.get("bot_id"):
+                return
+            for shared in event.get("files", ()):
+                await self._on_file(route, body["team_id"], event, shared)
+
+        app.event(route.key)(self._tracked(listener))
+
+    async def _on_file(self, route: Route, team: str, event: Body, shared: Body) -> None:
+        place = Destination(event["channel"], event["user"])
+
+        async def make() -> Request:
+            file = shared
+            if "url_private_download" not in file and "url_private" not in file:
+                # Slack Connect and files still being scanned come without their address.
+                file = (await self._client.files_info(file=shared["id"]))["file"]
+            return Upload(
+                **await self._context(team, event["user"], event["channel"], route),
+                file_id=file["id"],
+                file_name=file.get("name") or file["id"],
+                file_size=file.get("size") or 0,
+                file_url=file.get("url_private_download") or file["url_private"],
+                text=_plain(event.get("text") or ""),
+                ts=event["ts"],
+            )
+
+        await self._guard(place, self._handle(route, make, place))
+
+    async def _context(self, team: str, user: str, channel: str, route: Route) -> dict[str, Any]:
+        return {
+            "workspace": team,
+            "person": user,
+            "zone": await self._people.zone(user),
+            "channel": channel,
+            "now": self._clock.now(),
+            "bot_in_channel": not route.needs_channel or await self._people.bot_is_in(channel),
+        }
+
+    async def _handle(self, route: Route, make: Callable[[], Awaitable[Request]], place: Destination) -> None:
+        await self._answers.give(await self._reply(route, make, place), place)
+
+    async def _reply(self, route: Route, make: Callable[[], Awaitable[Request]], place: Destination) -> Reply:
+        """The handler's reply, or the sentence for what went wrong."""
+        zone = None
+        try:
+            request = await make()
+            zone = request.zone
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, route.handler, request, self._services[route.service])
+        except ServiceError as error:
+            log.info("request.refused", route=route.key, error=type(error).__name__)
+            return Say(explain(error, zone or await self._people.zone(place.person)))
+        except Exception:
+            return Say(_log_unexpected(route.key))
+        finally:
+            self._worked()
+
+    async def _guard(self, place: Destination, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except SlackApiError as error:
+            log.warning("answer.failed", error=error.response.get("error"), channel=place.channel)
+        except Exception:
+            await self._answers.try_to_say(_log_unexpected("answer"), place)
+
+    def _tracked(self, listener: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def safe(ack: AsyncAck, body: Body) -> None:
+            current = asyncio.current_task()
+            assert current is not None
+            self._under_way.add(current)
+            try:
+                await listener(ack, body)
+            except Exception:
+                _log_unexpected("listener")
+            finally:
+                self._under_way.discard(current)
+
+        return safe
+
+
+_LISTEN: Mapping[Kind, Callable[[Edge, AsyncApp, Route], None]] = {
+    Kind.COMMAND: Edge._on_command,
+    Kind.ACTION: Edge._on_action,
+    Kind.VIEW: Edge._on_view,
+    Kind.EVENT: Edge._on_event,
+}
+
+
+def _place_of_click(body: Body) -> Destination:
+    channel = (body.get("channel") or body.get("container") or {}).get("id") or body["container"].get("channel_id", "")
+    return Destination(
+        channel,
+        body["user"]["id"],
+        body.get("response_url"),
+        body.get("trigger_id"),
+        replaces=bool(body.get("container", {}).get("is_ephemeral")),
+    )
+
+
+def _values(state: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    values, lists = {}, {}
+    for block_id, elements in state.items():
+        for element in elements.values():
+            chosen = element.get("selected_option") or {}
+            values[block_id] = element.get("value") or chosen.get("value") or ""
+            if "selected_options" in element:
+                lists[block_id] = tuple(each["value"] for each in element["selected_options"] or ())
+    return values, lists
+
+
+def _plain(text: str) -> str:
+    """Slack escapes three characters in what people type."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _log_unexpected(where: str) -> str:
+    reference = secrets.token_hex(3)
+    log.exception("unexpected", where=where, reference=reference)
+    return unexpected(reference)

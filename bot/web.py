@@ -1,0 +1,72 @@
+"""HTTP: receipts from carriers, Slack's requests in HTTP mode, and a sign of life."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.async_app import AsyncApp
+
+from bot.receipt_writer import ReceiptWriter
+from services.carriers.ports import Carrier, ReceiptsRequest, UnreadableReceipts
+
+log = structlog.get_logger()
+
+BODY_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptsAddress:
+    """Where one application's receipts come in."""
+
+    application_id: int
+    token: str
+    carrier: Carrier
+
+    @property
+    def path(self) -> str:
+        """Below PUBLIC_URL."""
+        return f"/receipts/{self.application_id}/{self.token}"
+
+
+def make_web_app(
+    addresses: Mapping[int, ReceiptsAddress], writer: ReceiptWriter, slack: AsyncApp | None
+) -> web.Application:
+    """`slack` is given in HTTP mode only; its requests come to /slack/events, and Bolt checks their signature."""
+    app = web.Application(client_max_size=BODY_LIMIT)
+
+    async def receipts(request: web.Request) -> web.Response:
+        address = addresses.get(int(request.match_info["application"]))
+        # One answer for both, so that a stranger learns nothing.
+        if address is None or not hmac.compare_digest(address.token, request.match_info["token"]):
+            log.warning("receipts.stranger", application=request.match_info["application"])
+            raise web.HTTPNotFound
+        body = await request.read()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        try:
+            received = address.carrier.read_receipts(
+                ReceiptsRequest(request.method, headers, dict(request.query), body)
+            )
+        except UnreadableReceipts as error:
+            log.warning("receipts.unreadable", application=address.application_id, error=str(error), size=len(body))
+        else:
+            await writer.store([(address.application_id, receipt) for receipt in received])
+        answer = address.carrier.receipts_answer()
+        return web.Response(status=answer.status, body=answer.body, content_type=answer.content_type)
+
+    async def healthz(_request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def slack_events(request: web.Request) -> web.Response:
+        assert slack is not None
+        return await to_aiohttp_response(await slack.async_dispatch(await to_bolt_request(request)))
+
+    app.router.add_route("*", r"/receipts/{application:\d{1,18}}/{token}", receipts)
+    app.router.add_get("/healthz", healthz)
+    if slack is not None:
+        app.router.add_post("/slack/events", slack_events)
+    return app

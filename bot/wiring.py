@@ -1,0 +1,249 @@
+"""build(config) → the running parts, made in one place and handed to each other by name."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+
+import aiohttp
+import structlog
+from aiohttp import web
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.announcer import Announcer
+from bot.config import ApplicationSettings, BadConfig, Config
+from bot.downloads import Downloads
+from bot.import_runner import ImportRunner
+from bot.receipt_writer import ReceiptWriter
+from bot.scheduler import Ticks
+from bot.slack_app import Edge
+from bot.web import ReceiptsAddress, make_web_app
+from handlers.imports import Importing
+from handlers.routes import help_lines
+from handlers.send import Sending
+from handlers.tasks import Tasks
+from services.carriers.http import Http
+from services.carriers.huawei import Huawei
+from services.carriers.ports import Carrier
+from services.clock import Clock, SystemClock
+from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
+from services.database import Database
+from services.dispatch import Dispatch, Sender
+from services.groups import Groups
+from services.imports import Imports
+from services.posts import Posts
+from services.previews import Previews
+from services.rate import RateLimit
+from services.receipts import Receipts
+from services.send_tasks import SendTasks
+from services.task_reports import TaskReports
+
+log = structlog.get_logger()
+
+_CARRIERS: Mapping[str, Callable[[ApplicationSettings, Http, Clock], Carrier]] = {
+    "huawei": lambda settings, http, clock: Huawei(
+        app_key=settings.app_key,
+        app_secret=settings.app_secret,
+        http=http,
+        clock=clock,
+        endpoint=settings.endpoint,
+        region=settings.region.value,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Every use case, by the names `handlers/routes.py` uses where a handler takes it."""
+
+    importing: Importing
+    sending: Sending
+    tasks: Tasks
+    help: list[tuple[str, str]]
+    posts: Posts
+    receipts: Receipts
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """An application with its carrier, its id in the database and where its receipts come in."""
+
+    settings: ApplicationSettings
+    carrier: Carrier
+    address: ReceiptsAddress
+
+
+class Bot:
+    """The running program. `start()` returns when people can use it; `stop()` when nothing is left half-done."""
+
+    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+        self._config = config
+        self._clock = clock or SystemClock()
+        self._database = Database(config.database_url)
+        self._client = slack_client(config)
+        self._http = Http()
+        self._ticks = Ticks()
+        # SQLite has one writer; a second thread would only wait for the first.
+        threads = 1 if self._database.is_sqlite else 8
+        self._dispatch_threads = ThreadPoolExecutor(threads, thread_name_prefix="dispatch")
+        self._receipt_threads = ThreadPoolExecutor(1, thread_name_prefix="receipts")
+
+    async def start(self) -> None:
+        """Raises BadConfig, SchemaMismatch, or SlackApiError where Slack does not know the token."""
+        if self._database.is_sqlite:
+            self._database.migrate()
+        self._database.check_schema()
+        who = await self._client.auth_test()
+        connected = self._connect(str(who["team_id"]))
+        services = self._services(connected)
+        self._dispatch = self._make_dispatch(connected)
+        if self._database.is_sqlite:
+            self._dispatch.give_up_lost(own=True)
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60))
+        downloads = Downloads(self._session, self._config.slack_bot_token, self._config.slack_api_url)
+        self._imports = ImportRunner(services.importing.imports, downloads)
+        self._app = self._make_app()
+        self._edge = Edge(self._app, self._client, _by_name(services), self._clock, self._dispatch.wake)
+        writer = ReceiptWriter(services.receipts, self._receipt_threads)
+        await self._serve_http(connected, writer)
+        self._sending = asyncio.create_task(self._dispatch.run())
+        self._start_ticks(services)
+        await self._connect_to_slack()
+        log.info("bot.started", workspace=who["team_id"], applications=len(connected))
+
+    async def stop(self) -> None:
+        """Take nothing new; requests under way end and are recorded."""
+        if self._socket is not None:
+            await self._socket.close_async()  # type: ignore[no-untyped-call] # Bolt has no types here
+        self._ticks.stop()
+        self._dispatch.stop()
+        await self._imports.stop()
+        await self._edge.stop()
+        await self._sending
+        await self._runner.cleanup()
+        await self._session.close()
+        await self._http.close()
+        self._dispatch_threads.shutdown()
+        self._receipt_threads.shutdown()
+        self._database.close()
+        log.info("bot.stopped")
+
+    def _connect(self, workspace: str) -> list[Connected]:
+        mine = [each for each in self._config.applications if each.workspace in (None, workspace)]
+        if not mine:
+            raise BadConfig(f"No application belongs to workspace {workspace}: correct `workspace` or leave it out.")
+        declared = Content(self._database).declare(workspace, [_declaration(each) for each in mine])
+        connected = []
+        for settings in mine:
+            carrier = _CARRIERS[settings.carrier](settings, self._http, self._clock)
+            known = declared[settings.name]
+            connected.append(Connected(settings, carrier, ReceiptsAddress(known.id, known.receipts_token, carrier)))
+        return connected
+
+    def _services(self, connected: list[Connected]) -> Services:
+        database, clock = self._database, self._clock
+        groups, content = Groups(database, clock), Content(database)
+        receipts_reach_us = self._config.public_url is not None
+        previews = Previews(database, clock, groups, content, receipts_reach_us=receipts_reach_us)
+        max_numbers = {each.address.application_id: each.carrier.max_numbers for each in connected}
+        send_tasks = SendTasks(database, clock, previews, max_numbers)
+        return Services(
+            importing=Importing(Imports(database, clock), groups),
+            sending=Sending(previews, send_tasks, groups, content),
+            tasks=Tasks(send_tasks, TaskReports(database)),
+            help=help_lines(),
+            posts=Posts(database, clock),
+            receipts=Receipts(database, clock),
+        )
+
+    def _make_dispatch(self, connected: list[Connected]) -> Dispatch:
+        public_url = self._config.public_url
+        senders = [
+            Sender(
+                application_id=each.address.application_id,
+                carrier=each.carrier,
+                rate=RateLimit(each.settings.requests_per_second),
+                receipts_url=f"{public_url}{each.address.path}" if public_url else None,
+            )
+            for each in connected
+        ]
+        return Dispatch(
+            self._database,
+            self._clock,
+            senders,
+            owner="embedded" if self._database.is_sqlite else f"{socket.gethostname()}-{os.getpid()}",
+            executor=self._dispatch_threads,
+            request_timeout=timedelta(seconds=self._http.longest_seconds),
+        )
+
+    def _make_app(self) -> AsyncApp:
+        return AsyncApp(
+            client=self._client,
+            signing_secret=self._config.slack_signing_secret,
+            request_verification_enabled=not self._config.uses_socket_mode,
+        )
+
+    async def _serve_http(self, connected: list[Connected], writer: ReceiptWriter) -> None:
+        addresses = {each.address.application_id: each.address for each in connected}
+        slack = None if self._config.uses_socket_mode else self._app
+        self._runner = web.AppRunner(make_web_app(addresses, writer, slack), access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._config.http_host, self._config.http_port).start()
+
+    async def _connect_to_slack(self) -> None:
+        self._socket: AsyncSocketModeHandler | None = None
+        if self._config.uses_socket_mode:
+            self._socket = AsyncSocketModeHandler(self._app, self._config.slack_app_token, web_client=self._client)
+            await self._socket.connect_async()  # type: ignore[no-untyped-call] # as above
+
+    def _start_ticks(self, services: Services) -> None:
+        announcer = Announcer(self._client, services.posts, services.importing, services.tasks, self._imports.progress)
+        loop = asyncio.get_running_loop()
+
+        def start_due() -> None:
+            if services.tasks.send_tasks.start_due():
+                loop.call_soon_threadsafe(self._dispatch.wake)
+
+        self._ticks.every(0.5, start_due, in_thread=True)
+        self._ticks.every(0.5, services.receipts.apply, in_thread=True)
+        self._ticks.every(1, services.posts.want_results, in_thread=True)
+        self._ticks.every(2, self._dispatch.give_up_lost, in_thread=True)
+        self._ticks.every(3600, services.posts.close_old, in_thread=True)
+        self._ticks.every(3600, services.tasks.send_tasks.forget_drafts, in_thread=True)
+        self._ticks.every(0.5, self._imports.tick, in_thread=False)
+        self._ticks.every(0.5, announcer.tick, in_thread=False)
+        self._ticks.start()
+
+
+def slack_client(config: Config) -> AsyncWebClient:
+    """Waits when Slack says to, and repeats nothing else: a post that may have arrived must not be posted again."""
+    return AsyncWebClient(
+        token=config.slack_bot_token,
+        base_url=config.slack_api_url,
+        retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=3)],
+    )
+
+
+def _by_name(services: Services) -> dict[str, object]:
+    return {name: getattr(services, name) for name in Services.__slots__}
+
+
+def _declaration(settings: ApplicationSettings) -> ApplicationDeclaration:
+    return ApplicationDeclaration(
+        name=settings.name,
+        carrier=settings.carrier,
+        region=settings.region,
+        signatures=[SignatureDeclaration(each.name, each.channel) for each in settings.signature],
+        templates=[
+            TemplateDeclaration(each.name, each.code, each.sms_type, each.text, each.signature)
+            for each in settings.template
+        ],
+    )
