@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 
 from services import number_cells, number_plan
 from services.number_cells import Reason
-from services.number_plan import Kind, Reading
+from services.number_plan import ASSIGNED, Kind, Reading
 
 __all__ = ["NumberChecker", "Reason", "Verdict", "check", "format_e164", "mask", "region_of"]
 
@@ -52,12 +52,13 @@ _REASONS = {
     Kind.TOO_LONG: Reason.TOO_LONG,
     Kind.NO_COUNTRY: Reason.UNKNOWN_COUNTRY,
 }
-_ASSIGNED = (Kind.MOBILE, Kind.LANDLINE, Kind.SERVICE)
 _MAINLAND = "86"
 # E.164 allows 15 digits; libphonenumber a little more, an international prefix a little more still.
 _MAX_DIGITS = 22
 # A cell may hold 32,767 characters; nobody hides a number behind more than this.
 _MAX_EXPLAINED = 300
+# Some 10 MB: what is not remembered is worked out again, the answer is the same.
+_MAX_KNOWN = 50_000
 
 
 def check(raw: str | int | float | None, region: str = "CN") -> Verdict:
@@ -66,10 +67,18 @@ def check(raw: str | int | float | None, region: str = "CN") -> Verdict:
 
 
 class NumberChecker:
-    """Checks cells in bulk against one default region, always as `check` does. Keep one for a whole file."""
+    """Checks cells in bulk against one default region, always as `check` does. Keep one for a whole file and thread.
+
+    Most cells are a number as it stands, and its last digits hardly ever matter: what goes before them is looked up.
+    """
 
     def __init__(self, region: str = "CN") -> None:
         self._code = number_plan.calling_code(region)
+        self._reader = number_plan.PlanReader()
+        # By a plain cell without as many of its last digits: what to add to it for its number, or its verdict.
+        self._but_8: dict[str, int | _Alike] = {}
+        self._but_6: dict[str, int | _Alike] = {}
+        self._but_4: dict[str, int | _Alike] = {}
 
     def check_many(self, cells: Sequence[str]) -> tuple[list[int], list[tuple[int, Verdict]]]:
         """Returns (numbers, rest). `numbers` is aligned with `cells`: the number, or 0 where a cell is not taken.
@@ -79,12 +88,83 @@ class NumberChecker:
         """
         numbers: list[int] = []
         rest: list[tuple[int, Verdict]] = []
+        but_8, but_6 = self._but_8, self._but_6
         for index, cell in enumerate(cells):
-            verdict = _check(cell, self._code, number_plan.read_exactly)
+            added = but_8.get(cell[:-8])
+            if added is None:
+                added = but_6.get(cell[:-6])
+            if type(added) is int and cell[-8:].isdecimal():
+                numbers.append(int(cell) + added)
+                continue
+            verdict = self._check(cell)
             numbers.append(verdict.number or 0)
             if verdict.number is None or verdict.by_country_code:
                 rest.append((index, verdict))
         return numbers, rest
+
+    def _check(self, cell: str) -> Verdict:
+        plain = number_cells.fold(cell)
+        if len(plain) <= _MAX_DIGITS and number_cells.is_plain(plain):
+            alike = self._but_8.get(plain[:-8])
+            if alike is None:
+                alike = self._but_6.get(plain[:-6])
+            if alike is None:
+                alike = self._but_4.get(plain[:-4])
+            verdict = self._learn(plain) if alike is None else _unlike(alike, int(plain))
+            if verdict.number is not None or verdict.set_aside or plain == cell:
+                return verdict
+        return _check(cell, self._code, self._reader.read)
+
+    def _learn(self, plain: str) -> Verdict:
+        self._reader.free = len(plain)
+        verdict = _check(plain, self._code, self._reader.read)
+        alike = _alike(verdict, int(plain))
+        for count, known in ((8, self._but_8), (6, self._but_6), (4, self._but_4)):
+            # The rules look at the first two characters, and at the first digit that is not zero.
+            kept = plain[:-count]
+            if self._reader.free >= count and len(kept) > 1 and kept.lstrip("+0"):
+                if len(known) < _MAX_KNOWN:
+                    known[kept] = alike
+                break
+        return verdict
+
+
+@dataclass(frozen=True, slots=True)
+class _Alike:
+    """A verdict that holds for many cells, its numbers as differences from the cell's own digits."""
+
+    verdict: Verdict
+    number: int | None
+    candidate: int | None
+    suggestion: int | None
+
+
+def _alike(verdict: Verdict, cell: int) -> int | _Alike:
+    """What all cells like this one have in common; just the difference for one that is simply taken."""
+    number, candidate = verdict.number, verdict.candidate
+    if number is not None and not verdict.by_country_code:
+        return number - cell
+    return _Alike(
+        verdict,
+        None if number is None else number - cell,
+        None if candidate is None else candidate - cell,
+        None if verdict.suggestion is None else int(verdict.suggestion) - cell,
+    )
+
+
+def _unlike(alike: int | _Alike, cell: int) -> Verdict:
+    """The verdict on one cell of those that are alike."""
+    if isinstance(alike, int):
+        return Verdict(alike + cell)
+    common = alike.verdict
+    return Verdict(
+        None if alike.number is None else alike.number + cell,
+        common.reason,
+        common.set_aside,
+        None if alike.candidate is None else alike.candidate + cell,
+        None if alike.suggestion is None else format_e164(alike.suggestion + cell),
+        common.by_country_code,
+    )
 
 
 def format_e164(number: int) -> str:
@@ -123,7 +203,7 @@ def _check(text: str, code: str, read: _Read) -> Verdict:
     verdict = _judge(digits, code, read)
     if verdict.number is not None:
         return verdict
-    if verdict.reason and not verdict.set_aside and not text.isdecimal():
+    if verdict.reason and not verdict.set_aside and not number_cells.is_plain(text):
         explained = _explain(verdict.reason, text, code, read)
         if explained.reason != verdict.reason:
             return explained
@@ -132,6 +212,14 @@ def _check(text: str, code: str, read: _Read) -> Verdict:
 
 def _judge(digits: str, code: str, read: _Read) -> Verdict:
     """Rules 1 to 5 on ASCII digits with or without a leading plus."""
+    verdict = _by_rules(digits, code, read)
+    if verdict.reason is Reason.UNASSIGNED and read(str(verdict.candidate)).number != verdict.candidate:
+        # A zero was taken out as trunk prefix and one more is left: its length is right by accident only.
+        return Verdict(None, Reason.TOO_LONG)
+    return verdict
+
+
+def _by_rules(digits: str, code: str, read: _Read) -> Verdict:
     if len(digits) > _MAX_DIGITS:
         return Verdict(None, Reason.TOO_LONG)
     if digits[0] == "+":
@@ -143,15 +231,15 @@ def _judge(digits: str, code: str, read: _Read) -> Verdict:
             return _verdict(read(digits))
     if digits.startswith("00"):
         return _verdict(read(digits[2:]))
-    home = read(code + digits) if code else Reading(Kind.NO_COUNTRY, 0)
+    return _judge_mainland(digits, read) if code == _MAINLAND else _judge_elsewhere(digits, code, read)
+
+
+def _judge_mainland(digits: str, read: _Read) -> Verdict:
     abroad = read(digits)
-    return _judge_mainland(digits, home, abroad) if code == _MAINLAND else _judge_elsewhere(home, abroad)
-
-
-def _judge_mainland(digits: str, home: Reading, abroad: Reading) -> Verdict:
     # A landline dialled at home starts with 0 and no country code does: a valid mobile abroad has no other reading.
     if abroad.kind is Kind.MOBILE:
         return _verdict(abroad, by_country_code=True)
+    home = read(_MAINLAND + digits)
     if home.kind in (Kind.LANDLINE, Kind.SERVICE):
         return _verdict(home)
     if abroad.kind in (Kind.LANDLINE, Kind.SERVICE, Kind.UNASSIGNED):
@@ -163,14 +251,16 @@ def _judge_mainland(digits: str, home: Reading, abroad: Reading) -> Verdict:
     return Verdict(None, Reason.TOO_SHORT if len(digits) < 11 else Reason.TOO_LONG)
 
 
-def _judge_elsewhere(home: Reading, abroad: Reading) -> Verdict:
+def _judge_elsewhere(digits: str, code: str, read: _Read) -> Verdict:
+    home = read(code + digits) if code else Reading(Kind.NO_COUNTRY, 0)
     if home.kind is Kind.MOBILE:
         return _verdict(home)
+    abroad = read(digits)
     if abroad.kind is Kind.MOBILE:
-        if home.kind in _ASSIGNED:
+        if home.kind in ASSIGNED:
             return Verdict(None, Reason.AMBIGUOUS_COUNTRY)
         return _verdict(abroad, by_country_code=True)
-    for kinds in (_ASSIGNED, (Kind.UNASSIGNED,)):
+    for kinds in (ASSIGNED, {Kind.UNASSIGNED}):
         if home.kind in kinds:
             return _verdict(home)
         if abroad.kind in kinds:
