@@ -20,8 +20,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers, Destination
 from bot.people import People
-from handlers.errors import explain, unexpected
-from handlers.help import usage
+from handlers.errors import explain, is_mistyped, unexpected
+from handlers.help import mistake, usage
 from handlers.replies import FieldErrors, Reply, Say
 from handlers.requests import Click, Command, Request, Submission, Upload
 from handlers.routes import ROUTES, Kind, Route
@@ -188,7 +188,10 @@ class Edge:
             return await loop.run_in_executor(self._threads, route.handler, request, self._services[route.service])
         except ServiceError as error:
             log.info("request.refused", route=route.key, error=type(error).__name__)
-            return Say(explain(error, zone or await self._people.zone(place.person)))
+            sentence = explain(error, zone or await self._people.zone(place.person))
+            if route.kind is Kind.COMMAND and is_mistyped(error):
+                return mistake(sentence, f"{route.key} {route.usage}")
+            return Say(sentence)
         except Exception:
             return Say(_log_unexpected(route.key))
         finally:

@@ -25,6 +25,11 @@ def explain(error: ServiceError, zone: ZoneInfo) -> str:
     raise TypeError(f"no sentence for {error!r}")
 
 
+def is_mistyped(error: ServiceError) -> bool:
+    """Whether how the command is written helps: not where it was understood and a rule refuses it."""
+    return not isinstance(error, NotAllowed) or error.rule == "key_missing"
+
+
 def explain_failure(why: str, file_name: str) -> str:
     """Why an import failed, from `Import.failure`."""
     if why == NO_VALID_NUMBER:

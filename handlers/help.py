@@ -32,6 +32,11 @@ def usage(line: str, does: str) -> Say:
     return Say(f"{line}: {does}", [blocks.section(f"`{line}`\n{does}")])
 
 
+def mistake(sentence: str, line: str) -> Say:
+    """What went wrong with a typed command, and how it is written."""
+    return Say(sentence, [blocks.section(sentence), blocks.context(f"Usage: `{line}`")])
+
+
 def command(request: Command, service: Sequence[tuple[str, str]]) -> Reply:
     """All of it. The service is the table's own lines."""
     return overview(service)

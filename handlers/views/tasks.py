@@ -25,7 +25,7 @@ _TROUBLES = {
 
 def post(task: Task) -> tuple[str, list[Block]]:
     """The one message in the channel that says how a task goes, edited through its life."""
-    head = f"{_who_did_what(task)} {_what(task)}"
+    head = f"{_who_did_what(task)} {_what(task)} (task {task.number})"
     body = [blocks.section(f"{head}\n{_how_it_goes(task)}")]
     if task.state is TaskState.SENDING:
         body.append(blocks.actions(_stop_button(task)))
@@ -54,7 +54,7 @@ def _how_it_goes(task: Task) -> str:
             return f"Stopped by {by}: {handed} handed over, {in_flight}{held} held back."
         case _:
             took = f" in {duration(max(task.took, timedelta(0)))}" if task.took is not None else ""
-            return f"{counted(task.handed_over, 'customer')} handed over to the carrier{took}. The result follows."
+            return f"{counted(task.handed_over, 'customer')} handed over to the carrier{took}. The result is a post of its own."
 
 
 def result(task: Task) -> tuple[str, list[Block]]:
@@ -197,7 +197,7 @@ def _what(task: Task) -> str:
     groups = listed([bold(name) for name in task.groups])
     without = f" without {listed([bold(name) for name in task.excluded])}" if task.excluded else ""
     name = f"{bold(task.name)}, " if task.name else ""
-    return f"{name}{bold(task.template)} to {groups}{without} (task {task.number})"
+    return f"{name}{bold(task.template)} to {groups}{without}"
 
 
 def _at(task: Task) -> str:
