@@ -50,7 +50,7 @@ class HttpDelivery(Delivery):
 
     async def start(self) -> None:
         """Ask the request URL to prove itself, again and again until it does."""
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self.core.timings.acknowledge))
+        self._session = aiohttp.ClientSession()
         self.core.spawn(self._verify_until_answered())
 
     async def stop(self) -> None:
@@ -92,7 +92,8 @@ class HttpDelivery(Delivery):
             "X-Slack-Signature": signature(self.signing_secret, stamp, body),
             **headers,
         }
-        async with self._session.post(self.request_url, data=body, headers=signed) as response:
+        limit = aiohttp.ClientTimeout(total=self.core.timings.acknowledge)
+        async with self._session.post(self.request_url, data=body, headers=signed, timeout=limit) as response:
             answered = {name.lower(): value for name, value in response.headers.items()}
             return _Response(response.status, answered, await response.text())
 

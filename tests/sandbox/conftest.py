@@ -8,16 +8,22 @@ from slack_sdk.web.async_client import AsyncWebClient
 from sandbox.slack.core import BOT_TOKEN
 from sandbox.slack.server import SlackSandbox
 from tests.sandbox.app import App, connected
-from tests.sandbox.people import MANIFEST, QUICK, Person, acting
+from tests.sandbox.people import MANIFEST, PATIENT, Person, acting, make_impatient
 
 
 @pytest.fixture
 async def slack() -> AsyncIterator[SlackSandbox]:
-    """A running workspace reached over Socket Mode, with Slack's waits made short."""
-    sandbox = SlackSandbox(MANIFEST, timings=QUICK)
+    """A running workspace reached over Socket Mode, which waits long enough for a busy machine."""
+    sandbox = SlackSandbox(MANIFEST, timings=PATIENT)
     await sandbox.start()
     yield sandbox
     await sandbox.stop()
+
+
+@pytest.fixture
+def impatient(slack: SlackSandbox) -> None:
+    """For tests in which the app is late: its three seconds are short ones."""
+    make_impatient(slack)
 
 
 @pytest.fixture

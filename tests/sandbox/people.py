@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import dataclasses
 import io
 import time
 from collections.abc import AsyncIterator, Callable
@@ -14,7 +15,14 @@ from sandbox.slack.core import Timings
 from sandbox.slack.server import SlackSandbox
 
 MARKETING, GENERAL, LAUNCH, ANA_IM = "C0MARKETING", "C0GENERAL", "G0LAUNCH", "D0ANA"
-QUICK = Timings(acknowledge=0.15, trigger=0.15, response_url=30.0, event_retries=(0.0, 0.05, 0.05))
+PATIENT = Timings(acknowledge=5.0, trigger=5.0, response_url=30.0, event_retries=(0.0, 0.02, 0.02))
+
+
+def make_impatient(slack: SlackSandbox) -> None:
+    """Let three seconds pass in a twentieth of one."""
+    slack.core.timings = dataclasses.replace(PATIENT, acknowledge=0.05)
+    slack.core.triggers.seconds = 0.05
+
 
 BUTTONS: list[dict[str, Any]] = [
     {

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -72,6 +73,16 @@ async def test_a_port_in_use_is_one_sentence(manifest: Path) -> None:
         demo = Demo(Settings(port=port, data=manifest.parent / "data", manifest=manifest), lambda line: None)
         with pytest.raises(CannotStart, match=f"^Port {port} is in use: choose another with make demo PORT={port + 1}"):
             await demo.run()
+
+
+def test_on_the_command_line_a_mistake_is_one_line_and_no_traceback() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        ended = subprocess.run([sys.executable, "-m", "sandbox", "--port", port], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+    assert ended.stderr.startswith(f"Port {port} is in use")
 
 
 def test_the_demo_has_three_templates_of_different_types() -> None:

@@ -13,7 +13,7 @@ from sandbox.slack.core import Timings
 from sandbox.slack.server import SlackSandbox
 from sandbox.slack.tickets import Refused, ResponseUrls
 from tests.sandbox.app import App
-from tests.sandbox.people import BUTTONS, MARKETING, PRESS, Person
+from tests.sandbox.people import BUTTONS, MARKETING, PRESS, Person, make_impatient
 
 Json = dict[str, Any]
 
@@ -74,9 +74,10 @@ async def test_a_trigger_opens_one_view(client: AsyncWebClient, ana: Person, app
     assert await refused(client.views_open(trigger_id=used, view=form())) == "exchanged_trigger_id"
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_trigger_is_good_for_three_seconds(client: AsyncWebClient, ana: Person, app: App) -> None:
     old = await trigger(ana, app)
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.06)
     assert await refused(client.views_open(trigger_id=old, view=form())) == "expired_trigger_id"
 
 
@@ -210,8 +211,11 @@ async def test_an_answer_slack_does_not_understand_is_shown_as_trouble(
     assert (await ana.sees("toast"))["text"] == "We had some trouble connecting. Try again?"
 
 
-async def test_a_submission_that_is_not_acknowledged_is_shown_as_trouble(ana: Person, app: App, view: Json) -> None:
+async def test_a_submission_that_is_not_acknowledged_is_shown_as_trouble(
+    slack: SlackSandbox, ana: Person, app: App, view: Json
+) -> None:
     app.silent = lambda request: True
+    make_impatient(slack)
     assert await ana.do("view_submit", view_id=view["id"], state=entered("vip")) == {"ok": False, "errors": {}}
     await ana.sees("toast")
 

@@ -110,6 +110,7 @@ FAILURES = {
 }
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_command_that_is_not_acknowledged_in_time_fails(ana: Person, app: App) -> None:
     app.silent = lambda request: True
     await ana.run("/sms-send")
@@ -128,6 +129,7 @@ async def test_a_command_answered_with_bad_blocks_fails(ana: Person, app: App) -
     assert (await ana.sees("message"))["message"]["failed"] == FAILURES["invalid_blocks"]
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_button_that_is_not_acknowledged_shows_a_notice(client: AsyncWebClient, ana: Person, app: App) -> None:
     app.silent = lambda request: request.type == "interactive"
     await client.chat_postMessage(channel=MARKETING, text="x", blocks=BUTTONS)
@@ -174,21 +176,23 @@ async def test_a_payload_where_none_is_taken_is_ignored(client: AsyncWebClient, 
     assert [message["text"] for message in ana.messages()] == ["x"]
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_an_event_is_sent_again_until_it_is_acknowledged(ana: Person, app: App) -> None:
     app.silent = lambda request: request.retry_attempt in (0, 1)
     await ana.say("hello")
     await app.event("message", 3)
-    tries = [(r.retry_attempt, r.retry_reason, r.payload["event_id"]) for r in app.requests]
+    tries = [(r.retry_attempt, r.retry_reason, r.payload["event_id"]) for r in app.requests[:3]]
     assert [(number, reason) for number, reason, _ in tries] == [(0, ""), (1, "timeout"), (2, "timeout")]
     assert len({event_id for _, _, event_id in tries}) == 1
-    assert len({request.envelope_id for request in app.requests}) == 3
+    assert len({request.envelope_id for request in app.requests[:3]}) == 3
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_an_event_is_given_up_after_three_retries(ana: Person, app: App) -> None:
     app.silent = lambda request: True
     await ana.say("hello")
     await app.event("message", 4)
-    await asyncio.sleep(0.25)
+    await asyncio.sleep(0.15)
     assert len(app.requests) == 4
 
 
