@@ -66,6 +66,7 @@ class Services:
 
     importing: Importing
     sending: Sending
+    groups: Groups
     tasks: Tasks
     help: list[tuple[str, str]]
     posts: Posts
@@ -158,6 +159,7 @@ class Bot:
         return Services(
             importing=Importing(Imports(database, clock), groups),
             sending=Sending(previews, send_tasks, groups, content),
+            groups=groups,
             tasks=Tasks(send_tasks, TaskReports(database)),
             help=help_lines(),
             posts=Posts(database, clock),

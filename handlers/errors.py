@@ -147,9 +147,7 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
     "bot_not_in_channel": lambda f, z: (
         "I am not in this channel, so I could not post the result here. Write `/invite @sms` and try again."
     ),
-    "key_missing": lambda f, z: (
-        f"`{f['command']}` needs `{f['key']}:`, such as `{f['command']} group:vip template:spring`."
-    ),
+    "key_missing": lambda f, z: f"`{f['key']}:` is missing. Write it like `{f['example']}`.",
     "no_groups": lambda f, z: "There is no group yet. Drop a spreadsheet of numbers in the channel to make one.",
     "no_templates": lambda f, z: "There is no approved template yet. Your administrator adds it to the settings.",
     "group_name": lambda f, z: f"A group name has 1 to {f['limit']} characters. Choose another one.",

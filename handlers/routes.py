@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from handlers import groups, imports, send, tasks
 from handlers import help as help_
-from handlers import imports, send, tasks
 from handlers.replies import Reply
+from handlers.views import groups as group_views
 from handlers.views import imports as import_views
 from handlers.views import send as send_views
 from handlers.views import tasks as task_views
@@ -57,6 +58,13 @@ ROUTES: Sequence[Route] = (
         needs_channel=True,
     ),
     command(
+        "/sms-groups",
+        groups.command,
+        "groups",
+        "[create name:vip type:promotional]",
+        "Lists the groups with their size and SMS type, or makes a new one.",
+    ),
+    command(
         "/sms-tasks",
         tasks.list_tasks,
         "tasks",
@@ -90,9 +98,18 @@ ROUTES: Sequence[Route] = (
         "Create a group and import into it.",
         acknowledged_with_reply=True,
     ),
+    Route(Kind.ACTION, group_views.NEW, groups.new_group, "groups", "Open the form of a new group."),
+    Route(
+        Kind.VIEW,
+        group_views.NEW_FORM,
+        groups.submit_new_group,
+        "groups",
+        "Create a group.",
+        acknowledged_with_reply=True,
+    ),
     Route(
         Kind.ACTION,
-        import_views.SEND_TO_GROUP,
+        group_views.SEND,
         send.open_form,
         "sending",
         "Open the send form for a group.",

@@ -39,7 +39,7 @@ def command(request: Command, service: Sending) -> Reply:
     given = arguments.parse(request.text, KEYS)
     for key in ("group", "template"):
         if not given.all(key):
-            raise NotAllowed("key_missing", key=key, command="/sms-send")
+            raise NotAllowed("key_missing", key=key, example="/sms-send group:vip template:spring")
     return _preview(request, service, _wanted(given, request))
 
 

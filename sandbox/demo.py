@@ -20,6 +20,9 @@ from sandbox.slack.server import HOST, SlackSandbox
 HERE = Path(__file__).parent
 MANIFEST = HERE.parent / "app_manifest.yaml"
 STOP_SECONDS, LOG_LINES = 15.0, 15
+# What Ana has done before you came, so that `group:vip` works from the first minute.
+FIRST_PERSON, FIRST_CHANNEL = "U0ANA", "C0MARKETING"
+FIRST_COMMAND = ("/sms-groups", "create name:vip type:notification")
 BOT = (sys.executable, "-m", "bot", "run")
 
 Say = Callable[[str], None]
@@ -71,6 +74,7 @@ class Demo:
         self.stop = asyncio.Event()
         self.data = settings.data or Path(tempfile.mkdtemp(prefix="sms-demo-"))
         self.log = self.data / "bot.log"
+        self.is_new = not (self.data / "sms.db").exists()
         self.bot_port = _free_port()
         request_url = f"http://{HOST}:{self.bot_port}/slack/events" if settings.http else None
         self.slack = SlackSandbox(settings.manifest, request_url=request_url)
@@ -134,6 +138,10 @@ class Demo:
         try:
             await asyncio.wait({ended, stopped, connected}, return_when=asyncio.FIRST_COMPLETED)
             if connected.done() and not ended.done():
+                if self.is_new:
+                    self.slack.interactions.command(
+                        FIRST_PERSON, self.slack.core.workspace.channels[FIRST_CHANNEL], *FIRST_COMMAND
+                    )
                 self._welcome()
                 await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
             if stopped.done():

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 from handlers.replies import Block, Say, View
 from handlers.views import blocks
+from handlers.views.groups import SEND as SEND_GROUP
+from handlers.views.groups import group_fields
 from handlers.views.words import bar, bold, counted, duration, listed, number, person
 from services.groups import Group
 from services.imports import Import, Progress
 from services.numbers import Reason
-from services.states import SmsType
 
 CHOOSE_GROUP = "import_choose_group"
 NEW_GROUP = "import_new_group"
 NOT_NOW = "import_not_now"
 NEW_GROUP_FORM = "import_new_group_form"
-SEND_TO_GROUP = "send_to_group"
 
 _REASONS = {
     Reason.EMPTY: "no number in the row",
@@ -60,26 +60,9 @@ def ask_group(asked: Import, groups: Sequence[Group], note: str | None = None) -
 
 
 def new_group_form(file_name: str) -> View:
-    """A name and an SMS type for a new group."""
-    types = [
-        blocks.option("Promotional: offers and news", SmsType.PROMOTIONAL.value),
-        blocks.option("Notification: information customers expect", SmsType.NOTIFICATION.value),
-    ]
-    return blocks.form(
-        NEW_GROUP_FORM,
-        "New group",
-        "Create and import",
-        [
-            blocks.field("name", "Group name", {"type": "plain_text_input", "max_length": 60}),
-            blocks.field(
-                "sms_type",
-                "SMS type",
-                {"type": "radio_buttons", "options": types},
-                hint="A group takes only templates of its own type.",
-            ),
-            blocks.context(f"{bold(file_name)} is imported into it."),
-        ],
-    )
+    """A new group to import the file into."""
+    note = blocks.context(f"{bold(file_name)} is imported into it.")
+    return blocks.form(NEW_GROUP_FORM, "New group", "Create and import", [*group_fields(), note])
 
 
 def running(current: Import, progress: Progress | None) -> tuple[str, list[Block]]:
@@ -117,7 +100,7 @@ def done(ended: Import, group: Group) -> tuple[str, list[Block]]:
     if ended.rejects:
         notes.append("rows that were left out are listed in the file's thread")
     notes.append(f"imported by {person(ended.uploaded_by)}" + (f" in {duration(ended.took)}" if ended.took else ""))
-    send = blocks.button(SEND_TO_GROUP, "Send SMS", str(ended.group_id))
+    send = blocks.button(SEND_GROUP, "Send SMS", str(ended.group_id))
     return line.replace("*", ""), [blocks.section(line), blocks.context(" · ".join(notes)), blocks.actions(send)]
 
 

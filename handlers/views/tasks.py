@@ -54,7 +54,8 @@ def _how_it_goes(task: Task) -> str:
             return f"Stopped by {by}: {handed} handed over, {in_flight}{held} held back."
         case _:
             took = f" in {duration(max(task.took, timedelta(0)))}" if task.took is not None else ""
-            return f"{counted(task.handed_over, 'customer')} handed over to the carrier{took}. The result is a post of its own."
+            handed = counted(task.handed_over, "customer")
+            return f"{handed} handed over to the carrier{took}. The result is a post of its own."
 
 
 def result(task: Task) -> tuple[str, list[Block]]:
