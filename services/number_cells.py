@@ -70,7 +70,8 @@ _SPELLED = _Table(dropped="")
 _FOLDED = _Table(dropped=" -()")
 
 _PLAIN = re.compile(r"\+?[0-9]+")
-_WRAPPED = re.compile(r"[\s=']*(?:tel\s*:[\s']*)?(.*?)[\s']*", re.IGNORECASE | re.DOTALL)
+_AROUND = " -()'"
+_SCHEME = re.compile(r"tel *:", re.IGNORECASE)
 _SCIENTIFIC = re.compile(r"\+?([0-9])(?:[.,]([0-9]*))?[eE]([+-]?)([0-9]{1,3})")
 _WHOLE_DECIMAL = re.compile(r"(\+?[0-9]+)\.0*")
 _DOTTED = re.compile(r"\+?[0-9]+(?:\.[0-9]+)+")
@@ -97,8 +98,9 @@ def digits_of(text: str) -> str | Reason:
     folded = fold(text)
     if is_plain(folded):
         return folded
-    wrapped = _WRAPPED.fullmatch(spell(text))
-    spelled = wrapped[1] if wrapped else ""
+    spelled = spell(text).strip(_AROUND).lstrip(_AROUND + "=")
+    if scheme := _SCHEME.match(spelled):
+        spelled = spelled[scheme.end() :].lstrip(_AROUND)
     folded = fold(spelled)
     if not folded:
         return Reason.EMPTY

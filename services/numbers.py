@@ -55,6 +55,8 @@ _REASONS = {
 _MAINLAND = "86"
 # E.164 allows 15 digits; libphonenumber a little more, an international prefix a little more still.
 _MAX_DIGITS = 22
+# The shortest mobile numbers have five digits and a country code.
+_MIN_DIGITS = 6
 # A cell may hold 32,767 characters; nobody hides a number behind more than this.
 _MAX_EXPLAINED = 300
 # Some 10 MB: what is not remembered is worked out again, the answer is the same.
@@ -207,6 +209,8 @@ def _check(text: str, code: str, read: _Read) -> Verdict:
         explained = _explain(verdict.reason, text, code, read)
         if explained.reason != verdict.reason:
             return explained
+    if verdict.reason in (Reason.LANDLINE, Reason.NOT_MOBILE):
+        return verdict
     return replace(verdict, suggestion=_suggest(digits, verdict, code, read))
 
 
@@ -288,6 +292,7 @@ def _suggest(digits: str, verdict: Verdict, code: str, read: _Read) -> str | Non
     return None
 
 
+_BETWEEN = " ().-"
 _RUNS = (re.compile(r"\+?[0-9]+"), re.compile(r"\+?[0-9][0-9().-]*"), re.compile(r"\+?[0-9][0-9(). -]*"))
 _EXTENSION = re.compile(r"(?:;?\s*ext(?:ension|n)?|转|轉|分机|分機|доб|x|#)[\s.:=-]*[0-9]{1,7}\s*\)?\s*", re.IGNORECASE)
 _TAIL = re.compile(r"-\s*[0-9]{1,6}\s*")
@@ -321,8 +326,8 @@ def _numbers_within(spelled: str, code: str, read: _Read) -> list[int]:
     for runs in _RUNS:
         found: list[int] = []
         for run in runs.findall(spelled):
-            plus = "+" if run[0] == "+" else ""
-            number = _judge(plus + "".join(filter(str.isdecimal, run)), code, read).number
+            digits = "".join(char for char in run if char not in _BETWEEN)
+            number = _judge(digits, code, read).number if len(digits) >= _MIN_DIGITS else None
             if number and number not in found:
                 found.append(number)
         if found:
