@@ -39,6 +39,7 @@ class Settings:
     port: int = 8000
     http: bool = False
     data: Path | None = None
+    receipt_delay: tuple[float, float] = (0.5, 2.0)
     manifest: Path = MANIFEST
     bot: tuple[str, ...] = BOT
 
@@ -48,12 +49,12 @@ def applications(carrier_url: str) -> str:
     return (HERE / "demo.toml").read_text("utf-8").replace("http://127.0.0.1:0", carrier_url)
 
 
-def _carrier() -> HuaweiSandbox:
+def _carrier(receipt_delay: tuple[float, float]) -> HuaweiSandbox:
     """A carrier that knows the demo's sender and templates, and nothing else."""
     declared = tomllib.loads(applications(""))["application"][0]
     signature = declared["signature"][0]
     texts = {template["code"]: f"【{signature['name']}】{template['text']}" for template in declared["template"]}
-    return HuaweiSandbox(senders=[signature["channel"]], templates=texts)
+    return HuaweiSandbox(senders=[signature["channel"]], templates=texts, receipt_delay=receipt_delay)
 
 
 def _free_port() -> int:
@@ -78,32 +79,37 @@ class Demo:
         self.bot_port = _free_port()
         request_url = f"http://{HOST}:{self.bot_port}/slack/events" if settings.http else None
         self.slack = SlackSandbox(settings.manifest, request_url=request_url)
-        self.carrier = _carrier()
+        self.carrier = _carrier(settings.receipt_delay)
 
     async def run(self) -> int:
         """Start everything, wait, stop everything. 0 when it was asked to stop, 1 when the bot ended by itself."""
-        self.data.mkdir(parents=True, exist_ok=True)
         try:
-            await self._start_slack()
-            await self.carrier.start()
-            with self.log.open("ab") as log:
-                bot = await self._start_bot(log.fileno())
+            await self.open()
+            bot = await self.start_bot()
             try:
                 return await self._watch(bot)
             finally:
-                await _end(bot)
+                await end(bot)
         finally:
-            await self.slack.stop()
-            await self.carrier.stop()
+            await self.close()
 
-    async def _start_slack(self) -> None:
+    async def open(self) -> None:
+        """Start both stand-ins."""
         port = self.settings.port
         try:
             await self.slack.start(port)
         except OSError:
             raise CannotStart(f"Port {port} is in use: choose another with make demo PORT={port + 1}.") from None
+        await self.carrier.start()
 
-    async def _start_bot(self, log: int) -> asyncio.subprocess.Process:
+    async def close(self) -> None:
+        """Stop both stand-ins."""
+        await self.slack.stop()
+        await self.carrier.stop()
+
+    async def start_bot(self) -> asyncio.subprocess.Process:
+        """Start the bot, pointed at the stand-ins, with whatever an earlier one left in the data folder."""
+        self.data.mkdir(parents=True, exist_ok=True)
         declared = self.data / "applications.toml"
         declared.write_text(applications(self.carrier.url), "utf-8")
         ours = ("SLACK_", "SMS_", "HTTP_HOST", "HTTP_PORT", "DATABASE_URL", "PUBLIC_URL")
@@ -121,15 +127,16 @@ class Demo:
             "HUAWEI_APP_KEY": APP_KEY,
             "HUAWEI_APP_SECRET": APP_SECRET,
         }
-        # A session of its own, so that Ctrl-C reaches only us and the bot is stopped the way a server is.
-        return await asyncio.create_subprocess_exec(
-            *self.settings.bot,
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        with self.log.open("ab") as log:
+            # A session of its own, so that Ctrl-C reaches only us and the bot is stopped the way a server is.
+            return await asyncio.create_subprocess_exec(
+                *self.settings.bot,
+                env=environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
     async def _watch(self, bot: asyncio.subprocess.Process) -> int:
         ended = asyncio.create_task(bot.wait())
@@ -178,7 +185,7 @@ class Demo:
             shutil.rmtree(self.data, ignore_errors=True)
 
 
-async def _end(bot: asyncio.subprocess.Process) -> None:
+async def end(bot: asyncio.subprocess.Process) -> None:
     """Ask the bot to stop, and make it after 15 s."""
     if bot.returncode is not None:
         return
