@@ -8,9 +8,16 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Mapping
 
 import aiohttp
 from aiohttp import web
+
+
+def took(command: Mapping[str, object]) -> None:
+    """Say which command came."""
+    sys.stdout.write(f"{command['command']} {command['text']}\n")
+    sys.stdout.flush()
 
 
 async def hold_socket() -> None:
@@ -21,19 +28,25 @@ async def hold_socket() -> None:
         async with session.post(address, headers=headers) as response:
             url = (await response.json())["url"]
         async with session.ws_connect(url) as connection:
-            async for _ in connection:
-                pass
+            async for message in connection:
+                envelope = message.json()
+                if envelope["type"] == "slash_commands":
+                    took(envelope["payload"])
+                    await connection.send_json({"envelope_id": envelope["envelope_id"]})
 
 
-async def answer_challenges(request: web.Request) -> web.Response:
-    """Do what url_verification asks for."""
+async def answer(request: web.Request) -> web.Response:
+    """Do what url_verification asks for, and take commands."""
+    if request.content_type != "application/json":
+        took(await request.post())
+        return web.Response()
     return web.json_response({"challenge": (await request.json())["challenge"]})
 
 
 async def serve_http() -> None:
     """Answer at /slack/events."""
     app = web.Application()
-    app.router.add_post("/slack/events", answer_challenges)
+    app.router.add_post("/slack/events", answer)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, os.environ["HTTP_HOST"], int(os.environ["HTTP_PORT"])).start()

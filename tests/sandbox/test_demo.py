@@ -1,6 +1,7 @@
 """The demo starts, says where to look, and stops, around a stand-in for the bot."""
 
 import asyncio
+import copy
 import json
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import aiohttp
 import pytest
 import yaml
 
-from sandbox.demo import CannotStart, Demo, Settings, applications
+from sandbox.demo import FIRST_COMMAND, CannotStart, Demo, Settings, applications
 from tests.sandbox.people import MANIFEST, until
 
 FAKE = Path(__file__).parent / "fake_bot.py"
@@ -22,7 +23,9 @@ FAKE = Path(__file__).parent / "fake_bot.py"
 @pytest.fixture
 def manifest(tmp_path: Path) -> Path:
     path = tmp_path / "app_manifest.yaml"
-    path.write_text(yaml.safe_dump(MANIFEST), "utf-8")
+    content = copy.deepcopy(MANIFEST)
+    content["features"]["slash_commands"].append({"command": "/sms-groups", "description": "Make a group"})
+    path.write_text(yaml.safe_dump(content), "utf-8")
     return path
 
 
@@ -46,6 +49,7 @@ async def test_the_demo_says_where_to_look_and_stops_the_bot_gently(manifest: Pa
     assert str(demo.log) in said[2]
     async with aiohttp.ClientSession() as session, session.get(demo.slack.url) as response:
         assert response.status == 200
+    await until(lambda: " ".join(FIRST_COMMAND) in demo.log.read_text("utf-8"))
     demo.stop.set()
     assert await running == 0
     log = demo.log.read_text("utf-8").splitlines()
