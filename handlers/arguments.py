@@ -56,10 +56,11 @@ def parse(text: str, keys: Sequence[str], *, words: bool = False) -> Arguments:
             return Arguments(values, lone)
         found = _KEY.match(text, at)
         if found is None:
-            word, at = _item(text, at)
+            word, end = _item(text, at)
             if not word or not words:
-                raise BadArguments("no_key", word or text[at], keys)
+                raise BadArguments("no_key", word or text[at : max(end, at + 1)], keys)
             lone.append(word)
+            at = end
             continue
         key = found[1].lower()
         if key not in keys:
@@ -74,8 +75,11 @@ def find_one(text: str, key: str) -> str | None:
     found = re.search(rf"(?:^|\s){key}\s*[:：]\s*", text, re.IGNORECASE)
     if found is None:
         return None
-    items, _ = _items(text, found.end(), key)
-    return items[0]
+    # A comma behind it belongs to the sentence.
+    value = _item(text, found.end())[0] if found.end() < len(text) else ""
+    if not value:
+        raise BadArguments("no_value", key)
+    return value
 
 
 def _items(text: str, at: int, key: str) -> tuple[list[str], int]:
