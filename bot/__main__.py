@@ -15,9 +15,15 @@ from bot.check_config import check_config
 from bot.config import BadConfig, read_config
 from bot.logs import set_up_logs
 from bot.wiring import Bot
-from services.database import Database, SchemaMismatch
+from services.database import Database, DatabaseUnavailable, SchemaMismatch
 
-cli = typer.Typer(add_completion=False, no_args_is_help=True, help="Bulk SMS, run from a Slack channel.")
+# Plain tracebacks: the pretty ones show variables, and those hold credentials and numbers.
+cli = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Bulk SMS, run from a Slack channel.",
+)
 
 
 @cli.command()
@@ -66,6 +72,8 @@ def _one_sentence() -> Iterator[None]:
     except SchemaMismatch as error:
         sentence = f"The database's schema is {error.found or 'missing'}, this version needs {error.needed}: "
         sentence += "run `python -m bot migrate`."
+    except DatabaseUnavailable as error:
+        sentence = f"DATABASE_URL: the database cannot be opened: {error}."
     except SlackApiError as error:
         sentence = f"Slack refuses SLACK_BOT_TOKEN: {error.response.get('error')} (docs/slack.md says how to get one)."
     except OSError as error:

@@ -7,11 +7,10 @@ from collections.abc import Callable
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
-from sqlalchemy.exc import SQLAlchemyError
 
 from bot.config import ApplicationSettings, BadConfig, Config, read_config
 from bot.wiring import slack_client
-from services.database import Database, SchemaMismatch
+from services.database import Database, DatabaseUnavailable, SchemaMismatch
 
 Say = Callable[[str], None]
 
@@ -48,8 +47,8 @@ def _check_database(config: Config, say: Say) -> bool:
         found = error.found or "missing"
         say(f"✗ DATABASE_URL: the schema is {found}, needed is {error.needed}: run `python -m bot migrate`.")
         return False
-    except (SQLAlchemyError, OSError) as error:
-        say(f"✗ DATABASE_URL: the database cannot be opened: {str(error).splitlines()[0]}")
+    except DatabaseUnavailable as error:
+        say(f"✗ DATABASE_URL: the database cannot be opened: {error}")
         return False
     say("✓ DATABASE_URL: the database answers, and its schema is this version's.")
     return True

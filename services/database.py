@@ -13,11 +13,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from services.bulk import BulkWriter, PostgresqlBulkWriter, SqliteBulkWriter
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _WRITES = "sms_writes"
+_NO_ADDRESS = "it is no address such as sqlite:///sms.db or postgresql://host/sms"
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON", "cache_size=-65536")
 
 
@@ -29,6 +31,10 @@ class SchemaMismatch(Exception):
         self.found, self.needed = found, needed
 
 
+class DatabaseUnavailable(Exception):
+    """The database cannot be opened; the text says why, in the driver's words and without the address."""
+
+
 class Database:
     """Hands out transactions. Nothing is written without an explicit `commit()` on the connection.
 
@@ -37,7 +43,12 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        parsed = make_url(url)
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise DatabaseUnavailable(_NO_ADDRESS) from error
+        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+            raise DatabaseUnavailable(_NO_ADDRESS)
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
@@ -60,20 +71,29 @@ class Database:
             yield connection.execution_options(**{_WRITES: True})
 
     def migrate(self) -> None:
-        """Bring the schema to this version's. Does nothing where it is already there."""
-        with self.engine.connect() as connection:
+        """Bring the schema to this version's. Does nothing where it is already there. Raises DatabaseUnavailable."""
+        with self._opened() as connection:
             connection = connection.execution_options(**{_WRITES: True})
             command.upgrade(_alembic(connection), "head")
             connection.commit()
 
     def check_schema(self) -> None:
-        """Raises SchemaMismatch."""
+        """Raises SchemaMismatch or DatabaseUnavailable."""
         needed = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
         assert needed is not None
-        with self.read() as connection:
+        with self._opened() as connection:
             found = MigrationContext.configure(connection).get_current_revision()
         if found != needed:
             raise SchemaMismatch(found, needed)
+
+    @contextmanager
+    def _opened(self) -> Iterator[Connection]:
+        try:
+            connection = self.engine.connect()
+        except OperationalError as error:
+            raise DatabaseUnavailable(str(error.orig).splitlines()[0]) from error
+        with connection:
+            yield connection
 
     def close(self) -> None:
         """Close every pooled connection."""
