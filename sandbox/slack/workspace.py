@@ -109,6 +109,8 @@ class Workspace:
         """A message timestamp, later than every one before it."""
         second, counter = self._last_ts
         now = int(time.time())
+        if counter + 100 >= 1_000_000:
+            now = max(now, second + 1)
         self._last_ts = (now, 100) if now > second else (second, counter + 100)
         return "{}.{:06d}".format(*self._last_ts)
 
@@ -168,7 +170,7 @@ class Workspace:
         for user in sorted(self.users.values(), key=lambda user: -len(user.name)):
             link = f"<@{user.id}|{user.name}>" if labels else f"<@{user.id}>"
             for name in (user.real_name, user.name):
-                text = re.sub(rf"(?<![\w@<|])@{re.escape(name)}(?![\w.-])", link, text)
+                text = re.sub(rf"(?<![\w@<|])@{re.escape(name)}(?![\w-]|\.\w)", link, text)
         for channel in self.channels.values():
             if channel.name:
                 text = re.sub(rf"(?<![\w#<|&])#{channel.name}(?![\w-])", f"<#{channel.id}|{channel.name}>", text)

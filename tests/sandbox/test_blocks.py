@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from sandbox.slack.block_elements import ELEMENTS
 from sandbox.slack.block_rules import Problem
 from sandbox.slack.blocks import BLOCKS, SURFACES, Surface, all_blocks, check_blocks, check_message, check_view
 
@@ -421,3 +424,27 @@ def test_blocks_inside_containers_and_carousels_are_found() -> None:
         block["block_id"] for block in all_blocks([load("blocks/container_block"), load("blocks/carousel_block")])
     ]
     assert inside == ["fake_block_id", "child_1", "fake_block_id", "card_1", "card_2"]
+
+
+KINDS = st.sampled_from([*BLOCKS, *ELEMENTS, "modal", "home", "pie", "raw_text", "rich_text_section", "text"])
+KEYS = st.sampled_from(
+    ["text", "elements", "element", "blocks", "rows", "chart", "title", "options", "value", "accessory", "child_blocks"]
+)
+LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=3)
+
+
+def objects(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.builds(lambda kind, rest: {"type": kind, **rest}, KINDS, st.dictionaries(KEYS, inner, max_size=4))
+
+
+ANYTHING = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | objects(inner), max_leaves=12)
+
+
+@given(ANYTHING, st.sampled_from(["message", "modal", "home"]))
+def test_whatever_an_app_sends_is_judged_and_breaks_nothing(sent: Any, surface: Surface) -> None:
+    for problems in (
+        check_blocks(sent, surface),
+        check_view(sent),
+        check_message({"blocks": sent, "attachments": sent}),
+    ):
+        assert all(problem.as_message().startswith("[ERROR] ") for problem in problems)
