@@ -6,7 +6,7 @@ import itertools
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.number_patterns import Automaton, State, UnsupportedPattern
@@ -29,18 +29,21 @@ def at_end(state: State, digits: str) -> State:
     return state
 
 
+@settings(deadline=None)
 @given(PATTERNS, st.text("0123", max_size=8))
 def test_it_matches_what_re_matches(pattern: str, digits: str) -> None:
     state = at_end(Automaton([(7, pattern, False)]).start, digits)
     assert state.tags == ({7} if re.fullmatch(pattern, digits) else set())
 
 
+@settings(deadline=None)
 @given(PATTERNS, st.text("0123", max_size=8))
 def test_an_open_pattern_matches_by_its_first_digits(pattern: str, digits: str) -> None:
     state = at_end(Automaton([(7, pattern, True)]).start, digits)
     assert state.tags == ({7} if re.match(pattern, digits) else set())
 
 
+@settings(deadline=None)
 @given(st.lists(PATTERNS, min_size=1, max_size=3), st.text("0123", max_size=4), st.integers(0, 3))
 def test_an_outcome_is_known_exactly_when_every_ending_has_the_same(
     patterns: list[str], start: str, remaining: int
@@ -54,6 +57,7 @@ def test_an_outcome_is_known_exactly_when_every_ending_has_the_same(
     assert state.outcome(remaining) == (outcomes.pop() if len(outcomes) == 1 else None)
 
 
+@settings(deadline=None)
 @given(PATTERNS, st.text("0123", max_size=6))
 def test_from_a_dead_state_nothing_more_can_match(pattern: str, digits: str) -> None:
     if at_end(Automaton([(0, pattern, False)]).start, digits).is_dead:

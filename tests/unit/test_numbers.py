@@ -496,6 +496,7 @@ def test_a_mask_hides_at_least_four_digits(number: int, masked: str) -> None:
     assert mask(number) == masked
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**18))
 def test_a_mask_shows_seven_digits_at_most(number: int) -> None:
     shown = mask(number).split()[-1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services import text
@@ -99,6 +99,7 @@ def test_any_other_character_leaves_70_units(char: str) -> None:
 BODIES = st.text(max_size=400) | st.text(st.sampled_from("aZ€[中😀\n"), min_size=60, max_size=700)
 
 
+@settings(deadline=None)
 @given(BODIES, st.sampled_from(Region))
 def test_parts_join_back_and_none_exceeds_its_limit(body: str, region: Region) -> None:
     parts = text.split(body, region)

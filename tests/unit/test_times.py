@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime, describe_time, parse_time
@@ -267,6 +267,7 @@ MOMENTS = st.datetimes(datetime(2001, 1, 1), datetime(2090, 1, 1), timezones=st.
 ZONES = st.sampled_from([MADRID, SHANGHAI, NEW_YORK, ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Pacific/Apia")])
 
 
+@settings(deadline=None)
 @given(st.text() | st.lists(st.sampled_from(WORDS), max_size=8).map("".join), MOMENTS, ZONES)
 def test_any_text_is_a_moment_in_the_coming_month_or_refused(text: str, now: datetime, zone: ZoneInfo) -> None:
     try:
@@ -277,6 +278,7 @@ def test_any_text_is_a_moment_in_the_coming_month_or_refused(text: str, now: dat
     assert moment.tzinfo is UTC
 
 
+@settings(deadline=None)
 @given(st.integers(1, 27 * 24 * 60), MOMENTS, ZONES)
 def test_a_date_written_out_is_read_back(minutes: int, now: datetime, zone: ZoneInfo) -> None:
     moment = (now + timedelta(minutes=minutes)).replace(second=0, microsecond=0)
