@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from difflib import get_close_matches
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from handlers.arguments import BadArguments
 from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime, describe_time
-from handlers.views.words import bold, escape, listed, person
+from handlers.views.words import as_plain, bold, escape, listed, person
 from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
 from services.imports import NO_VALID_NUMBER
 
@@ -23,6 +24,11 @@ def explain(error: ServiceError, zone: ZoneInfo) -> str:
         if isinstance(error, kind):
             return sentence(error, zone)
     raise TypeError(f"no sentence for {error!r}")
+
+
+def explain_in_form(error: ServiceError, zone: ZoneInfo) -> str:
+    """The same for under a form's field: without marks, which Slack shows there as they are, and without keys."""
+    return as_plain(re.sub(r'`at:("[^"]*")`', r"\1", explain(error, zone)))
 
 
 def is_mistyped(error: ServiceError) -> bool:
@@ -44,29 +50,40 @@ def unexpected(reference: str) -> str:
 
 def _unknown(error: UnknownThing, _zone: ZoneInfo) -> str:
     if error.kind == "task":
-        return (
-            f"There is no task {bold(error.name)}. `/sms-tasks` lists them all."
-            if error.name
-            else ("Which task? Write its number, such as `/sms-cancel 42`. `/sms-tasks` lists them.")
-        )
-    if error.kind == "draft":
-        return "This preview is no longer there. Run `/sms-send` again."
-    near = get_close_matches(error.name.casefold(), {each.casefold(): each for each in error.known}, n=1, cutoff=0.5)
+        return _unknown_task(error.name)
+    if error.kind in _GONE:
+        return _GONE[error.kind]
+    no_such = f"There is no {error.kind} {bold(error.name)}."
     by_key = {each.casefold(): each for each in error.known}
+    near = get_close_matches(error.name.casefold(), by_key, n=1, cutoff=0.5)
     if near:
-        return f"There is no {error.kind} {bold(error.name)}. Did you mean {bold(by_key[near[0]])}?"
-    if error.known:
-        shown = listed([bold(each) for each in error.known[:_SHOWN]], "or")
-        more = f" ({len(error.known) - _SHOWN} more)" if len(error.known) > _SHOWN else ""
-        return f"There is no {error.kind} {bold(error.name)}. There is {shown}{more}."
-    return f"There is no {error.kind} {bold(error.name)}{_HOW_TO_GET.get(error.kind, '.')}"
+        return f"{no_such} Did you mean {bold(by_key[near[0]])}?"
+    if by_key:
+        names = [*by_key.values()]
+        more = f" ({len(names) - _SHOWN} more)" if len(names) > _SHOWN else ""
+        return f"{no_such} Choose {listed([bold(each) for each in names[:_SHOWN]], 'or')}{more}."
+    return f"{no_such} {_HOW_TO_GET[error.kind]}"
 
 
+def _unknown_task(name: str) -> str:
+    if not name:
+        return "Which task? `/sms-tasks` lists them with their numbers."
+    if not name.removeprefix("#").isdecimal():
+        return f"{bold(name)} is not the number of a task. `/sms-tasks` lists them with their numbers."
+    return f"There is no task {bold(name)}. `/sms-tasks` lists them all."
+
+
+_GONE = {
+    "draft": "This preview is no longer there. Run `/sms-send` again.",
+    "import": "This file is no longer waiting. Drop it again.",
+}
+
+# Where there is none at all to choose from.
 _HOW_TO_GET = {
-    "group": " and no other group either. Drop a spreadsheet of numbers in the channel to make one.",
-    "template": " and no other template either. Your administrator adds approved ones to the settings.",
-    "signature": " and no other signature either. Your administrator adds approved ones to the settings.",
-    "application": " and no other application either. Your administrator adds it to the settings.",
+    "group": "Drop a spreadsheet of numbers in the channel to make one.",
+    "template": "Your administrator adds approved ones to the settings.",
+    "signature": "Your administrator adds approved ones to the settings.",
+    "application": "Your administrator adds it to the settings.",
 }
 
 
@@ -74,13 +91,14 @@ def _arguments(error: BadArguments, _zone: ZoneInfo) -> str:
     value, keys = escape(error.value), [f"`{key}:`" for key in error.known]
     if error.why == "unknown_key":
         near = get_close_matches(error.value.lower(), error.known, n=1, cutoff=0.5)
-        hint = f"Did you mean `{near[0]}:`?" if near else f"It takes {listed(keys)}."
+        takes = f"It takes {listed(keys)}." if keys else "Leave it out."
+        hint = f"Did you mean `{near[0]}:`?" if near else takes
         return f"`{value}:` is not something this command knows. {hint}"
     sentences = {
-        "no_key": f"I cannot place {bold(error.value)}."
-        + (f" Write it behind one of {listed(keys, 'or')}; a value with spaces needs quotes." if keys else ""),
+        "no_key": f"I cannot place {bold(error.value)}. "
+        + (f"Write it behind {listed(keys, 'or')}; a value with spaces needs quotes." if keys else "Leave it out."),
         "repeated_key": f"`{value}:` stands there twice. Write it once; several values go with commas.",
-        "no_value": f"`{value}:` has no value. Write it without a space, such as `{value}:vip`.",
+        "no_value": f"`{value}:` has no value. Write one behind it, or leave `{value}:` out.",
         "open_quote": f"The quote in {bold(error.value)} is never closed. Add the closing quote.",
         "one_value": f"`{value}:` takes one value. A value that holds a comma needs quotes.",
     }
@@ -172,14 +190,15 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
     ),
     "several_applications": lambda f, z: (
         f"More than one application has a template {bold(f['template'])}. "
-        f"Add `app:` with {_names(f['applications'], 'or')}."
+        f"Add `app:` with {_names(f['applications'], 'or')} to the command."
     ),
     "other_signature": lambda f, z: (
         f"Template {bold(f['template'])} belongs to the signature {bold(f['signature'])}. "
         "Leave out `signature:`, or choose a universal template."
     ),
     "signature_needed": lambda f, z: (
-        f"Template {bold(f['template'])} is universal. Add `signature:` with {_names(f['signatures'], 'or')}."
+        f"Template {bold(f['template'])} is universal. Add `signature:` with {_names(f['signatures'], 'or')} "
+        "to the command."
     ),
     "no_signature": lambda f, z: (
         f"Application {bold(f['application'])} has no approved signature, which mainland China "
@@ -194,8 +213,8 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
         )
     ),
     "already_confirmed": lambda f, z: (
-        f"This is task {f['number']} already, confirmed by {person(f['by'])}. "
-        "It is sent once. `/sms-tasks` shows how it goes."
+        f"This is task {f['number']} already, confirmed by {person(f['by'])}; it is sent once. "
+        "`/sms-tasks` shows how it goes."
     ),
     "draft_gone": lambda f, z: "This preview is no longer there. Run `/sms-send` again.",
     "time_passed": lambda f, z: (
@@ -203,7 +222,11 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
     ),
     "not_cancellable": lambda f, z: (
         f"Task {f['number']} is {f['state']}; only a scheduled task can be cancelled. "
-        + ("`/sms-stop` stops it." if f["state"] in ("sending", "paused") else "`/sms-tasks` shows what became of it.")
+        + (
+            f"`/sms-stop {f['number']}` stops it."
+            if f["state"] in ("sending", "paused")
+            else "`/sms-tasks` shows what became of it."
+        )
     ),
     "too_late_to_cancel": lambda f, z: (
         f"Task {f['number']} starts at {_time(f['at'], z)}, in less than 5 minutes, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from handlers import arguments
-from handlers.errors import explain
+from handlers.errors import explain_in_form
 from handlers.replies import FieldErrors, OpenForm, Reply, Say
 from handlers.requests import Click, Command, Submission
 from handlers.views import groups as views
@@ -17,7 +17,7 @@ def command(request: Command, service: Groups) -> Reply:
     given = arguments.parse(request.text, ("name", "type"), words=True)
     if not given.words and not given.values:
         return views.group_list(service.list(request.workspace))
-    if list(given.words) != ["create"]:
+    if given.words and list(given.words) != ["create"]:
         raise UnknownThing("action", " ".join(given.words), ("create",))
     name, typed = given.one("name"), given.one("type")
     if name is None or typed is None:
@@ -41,5 +41,5 @@ def submit_new_group(request: Submission, service: Groups) -> Reply:
             request.workspace, request.values["name"], SmsType(request.values["sms_type"]), request.person
         )
     except ServiceError as error:
-        return FieldErrors({"name": explain(error, request.zone)})
+        return FieldErrors({"name": explain_in_form(error, request.zone)})
     return Say(views.created(group))

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handlers import arguments
-from handlers.errors import explain
+from handlers.arguments import BadArguments
+from handlers.errors import explain, explain_in_form
 from handlers.replies import FieldErrors, Nothing, OpenForm, Replace, Reply
 from handlers.requests import Click, Submission, Upload
 from handlers.views import imports as views
 from handlers.views.words import bold
-from services.errors import ServiceError, UnknownThing
+from services.errors import BadFile, ServiceError, UnknownThing
 from services.groups import Groups
 from services.imports import Import, Imports, UploadedFile
 from services.spreadsheets.writer import Reject, write_rejects
@@ -31,9 +32,11 @@ class Importing:
 
 def receive(request: Upload, service: Importing) -> Reply:
     """Import a dropped file into the group the message names, or ask which; once, however often Slack tells of it."""
-    group_name = arguments.find_one(request.text, "group")
+    group_name, note = _named_group(request)
     if group_name is None and not request.file_name.lower().endswith(SPREADSHEETS):
         return Nothing()
+    if not request.file_url:
+        raise BadFile("not_downloadable")
     file = UploadedFile(
         file_id=request.file_id,
         name=request.file_name,
@@ -45,7 +48,6 @@ def receive(request: Upload, service: Importing) -> Reply:
     received = service.imports.receive(request.workspace, file, request.person)
     if received is None:
         return Nothing()
-    note = None
     if group_name is not None:
         try:
             group = service.groups.find(request.workspace, group_name)
@@ -54,6 +56,14 @@ def receive(request: Upload, service: Importing) -> Reply:
         except UnknownThing as error:
             note = explain(error, request.zone)
     return views.ask_group(received, service.groups.list(request.workspace), note)
+
+
+def _named_group(request: Upload) -> tuple[str | None, str | None]:
+    """The group that the message names, or why what it says behind `group:` is no name."""
+    try:
+        return arguments.find_one(request.text, "group"), None
+    except BadArguments as error:
+        return None, explain(error, request.zone)
 
 
 def choose_group(request: Click, service: Importing) -> Reply:
@@ -78,7 +88,7 @@ def submit_new_group(request: Submission, service: Importing) -> Reply:
         )
         return _begun(service.imports.begin(request.workspace, import_id, group.id))
     except ServiceError as error:
-        return FieldErrors({"name": explain(error, request.zone)})
+        return FieldErrors({"name": explain_in_form(error, request.zone)})
 
 
 def not_now(request: Click, service: Importing) -> Reply:

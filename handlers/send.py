@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from handlers import arguments
 from handlers.arguments import Arguments
-from handlers.errors import explain
+from handlers.errors import explain_in_form
 from handlers.replies import FieldErrors, OpenForm, Replace, Reply, Say
 from handlers.requests import Click, Command, Request, Submission
 from handlers.times import describe_time, parse_time
@@ -54,12 +54,12 @@ def submit_form(request: Submission, service: Sending) -> Reply:
     try:
         at = parse_time(request.values["at"], request.now, request.zone) if request.values.get("at") else None
     except ServiceError as error:
-        return FieldErrors({"at": explain(error, request.zone)})
+        return FieldErrors({"at": explain_in_form(error, request.zone)})
     wanted = SendRequest(groups=[request.values["group"]], template=request.values["template"], at=at)
     try:
         return _preview(request, service, wanted)
     except ServiceError as error:
-        return FieldErrors({"template": explain(error, request.zone)})
+        return FieldErrors({"template": explain_in_form(error, request.zone)})
 
 
 def confirm(request: Click, service: Sending) -> Reply:

@@ -13,7 +13,14 @@ def escape(text: str) -> str:
 
 def bold(text: str) -> str:
     """A name in bold. Slack has no escape for its own marks, so those that would end the bold are left out."""
-    return f"*{escape(text.replace('*', '').replace('`', '')).strip()}*"
+    kept = text.replace("*", "").replace("`", "").strip()
+    return f"*{escape(kept)}*" if kept else escape(text)
+
+
+def as_plain(sentence: str) -> str:
+    """A sentence of ours without marks and escapes, for where Slack shows neither."""
+    unmarked = sentence.replace("*", "").replace("`", "")
+    return unmarked.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def number(value: int) -> str:
