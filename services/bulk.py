@@ -36,22 +36,23 @@ class SqliteBulkWriter:
     _quote = IdentifierPreparer(sqlite.dialect()).quote
 
     def insert(self, connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Row]) -> int:
-        return self._write("INSERT", connection, table, columns, rows)
+        return self._write("", connection, table, columns, rows)
 
     def insert_new(self, connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Row]) -> int:
-        return self._write("INSERT OR IGNORE", connection, table, columns, rows)
+        # Not INSERT OR IGNORE, which passes over a row that breaks any rule, such as NOT NULL.
+        return self._write(" ON CONFLICT DO NOTHING", connection, table, columns, rows)
 
     def _write(
-        self, verb: str, connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Row]
+        self, tail: str, connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Row]
     ) -> int:
         names = ", ".join(map(self._quote, columns))
-        head = f"{verb} INTO {self._quote(table.name)} ({names}) VALUES "
+        head = f"INSERT INTO {self._quote(table.name)} ({names}) VALUES "  # noqa: S608 - names come from models.py
         one = "(" + ", ".join("?" * len(columns)) + ")"
         full_size = min(_ROWS_A_STATEMENT, _VARIABLES_A_STATEMENT // len(columns))
-        full = head + ", ".join([one] * full_size)
+        full = head + ", ".join([one] * full_size) + tail
         written = 0
         for part in _parts(rows, full_size):
-            statement = full if len(part) == full_size else head + ", ".join([one] * len(part))
+            statement = full if len(part) == full_size else head + ", ".join([one] * len(part)) + tail
             written += connection.exec_driver_sql(statement, tuple(chain.from_iterable(part))).rowcount
         return written
 
@@ -78,6 +79,9 @@ class PostgresqlBulkWriter:
     def _copy(self, connection: Connection, target: str, columns: Sequence[str], rows: Iterable[Row]) -> int:
         names = ", ".join(map(_quoted, columns))
         written = 0
+        if not connection.in_transaction():
+            # The driver's cursor would begin one that SQLAlchemy's commit() knows nothing of.
+            connection.begin()
         driver: Any = connection.connection.driver_connection
         with driver.cursor() as cursor, cursor.copy(f"COPY {target} ({names}) FROM STDIN") as copy:
             for row in rows:
