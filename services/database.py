@@ -55,13 +55,17 @@ class Database:
         options: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True}
         self.engine = create_engine(parsed, pool_size=20, max_overflow=20, **options)
         self.bulk: BulkWriter = SqliteBulkWriter() if self.is_sqlite else PostgresqlBulkWriter()
+        self._readers = self.engine
         if self.is_sqlite:
             _prepare_sqlite(self.engine)
+        else:
+            # SQLite's every transaction sees one picture; PostgreSQL's default is a new one for each statement.
+            self._readers = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for reading one consistent picture; rolled back at the end."""
-        with self.engine.connect() as connection:
+        with self._readers.connect() as connection:
             yield connection
 
     @contextmanager
