@@ -99,15 +99,19 @@ def find_all(groups: Groups, workspace_id: str, names: Sequence[str]) -> list[Gr
 
 def clean_name(name: str) -> str:
     """Trimmed, inner spaces single. Raises NotAllowed("group_name") unless it has 1 to 60 characters."""
-    cleaned = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    cleaned = _tidy(name)
     if not 1 <= len(cleaned) <= NAME_LIMIT:
         raise NotAllowed("group_name", name=name, limit=NAME_LIMIT)
     return cleaned
 
 
 def name_key(name: str) -> str:
-    """Equal for names that differ only in case, width or spacing."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """Equal for names that differ only in case, width, spacing or what nobody sees."""
+    return _tidy(unicodedata.normalize("NFKC", _tidy(name)).casefold())
+
+
+def _tidy(name: str) -> str:
+    return " ".join("".join(c for c in name if c.isprintable() or c.isspace()).split())
 
 
 def _group(row: Row[Any]) -> Group:
