@@ -1,0 +1,86 @@
+"""DESIGN rules 1 and 2 held against a full count of the tables, which no service ever does."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Table, func, select
+
+from services.carriers.ports import Submission
+from services.database import Database
+from services.models import batch, recipient, result, send_task, submission
+from services.states import BatchState, TaskState
+from services.task_reports import Task, task_by_id
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a full count of the tables says of a task."""
+
+    recipients: int
+    handed_over: int
+    held_back: int
+    waiting: int
+    accepted: int
+    refused: int
+    delivered: int
+    failed: int
+
+
+def check_every_task(database: Database) -> None:
+    """Each task's counters are what its tables say, and its messages add up to its recipients."""
+    with database.read() as connection:
+        confirmed = select(send_task.c.id, send_task.c.workspace_id).where(send_task.c.state != TaskState.DRAFT.value)
+        for row in connection.execute(confirmed).all():
+            _check(connection, task_by_id(connection, row.workspace_id, row.id))
+
+
+def check_nobody_got_two(requests: Iterable[Submission]) -> None:
+    """No number reached the carrier twice within one task."""
+    reached = Counter(
+        (request.reference.rsplit("-", 1)[0], number) for request in requests for number in request.numbers
+    )
+    twice = [key for key, times in reached.items() if times > 1]
+    assert not twice
+
+
+def count(connection: Connection, task: Task) -> Counted:
+    """Count every row of the task."""
+    batches = dict.fromkeys(BatchState, 0)
+    of_task = select(batch).where(batch.c.task_id == task.id).order_by(batch.c.no)
+    following = 1
+    for row in connection.execute(of_task):
+        assert row.first == following, "batches leave no gap and do not overlap"
+        following = row.last + 1
+        batches[BatchState(row.state)] += row.last - row.first + 1
+    results = _by(connection, result, "state", task.id)
+    recipients = connection.execute(
+        select(func.count()).select_from(recipient).where(recipient.c.task_id == task.id)
+    ).scalar_one()
+    assert following == recipients + 1
+    return Counted(
+        recipients=recipients,
+        handed_over=batches[BatchState.DONE] + batches[BatchState.UNKNOWN],
+        held_back=batches[BatchState.CANCELLED],
+        waiting=batches[BatchState.PLANNED] + batches[BatchState.SENDING],
+        accepted=_by(connection, submission, "outcome", task.id)["accepted"],
+        refused=results["refused"],
+        delivered=results["delivered"],
+        failed=results["failed"],
+    )
+
+
+def _check(connection: Connection, task: Task) -> None:
+    says = Counted(**{name: getattr(task, name) for name in Counted.__slots__})
+    assert says == count(connection, task)
+    states = (task.waiting, task.held_back, task.unknown, task.delivered, task.failed, task.refused)
+    assert min(states) >= 0, states
+    assert sum(states) == task.recipients
+    if task.state.is_over and task.waiting == 0:
+        assert task.finished_at is not None or task.handed_over == 0
+
+
+def _by(connection: Connection, table: Table, column: str, task_id: int) -> Counter[str]:
+    word = table.c[column]
+    rows = connection.execute(select(word, func.count()).where(table.c.task_id == task_id).group_by(word))
+    return Counter({row[0]: row[1] for row in rows})
