@@ -1,0 +1,145 @@
+"""Dispatch of one task of 100,000 messages: claim, commit, request, record; the carrier answers at once (0 ms)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+
+import uvloop
+
+from bench.processes import ROOT, in_own_process, new_database, peak_mb
+from services.carriers.http import Http
+from services.carriers.huawei import MAX_NUMBERS, Huawei
+from services.clock import SystemClock
+from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
+from services.database import Database
+from services.dispatch import Dispatch, Sender
+from services.groups import Groups
+from services.models import customer_group, group_member
+from services.previews import Previews, SendRequest
+from services.rate import RateLimit
+from services.send_tasks import SendTasks
+from services.states import Region, SmsType
+from services.task_reports import Task, TaskReports
+
+MESSAGES = 100_000
+RUNS = 3
+WORKSPACE = "T0BENCH"
+# No limit of ours, so that what is measured is the loop.
+_PER_SECOND = 1_000_000.0
+_LOOK_SECONDS = 0.05
+_PROGRAM = "import sys; from bench import dispatch; dispatch.{}(*sys.argv[1:])"
+
+
+def measure() -> dict[str, tuple[float, str]]:
+    """Figures by name, each with its unit: the fastest of three runs, the highest of SQLite's peaks."""
+    with _carrier() as endpoint:
+        best = {kind: _best(kind, endpoint) for kind in ("sqlite", "postgresql")}
+    return {
+        "dispatch.sqlite.0ms.per_second": (MESSAGES / best["sqlite"]["seconds"], "messages/s"),
+        "dispatch.postgresql.0ms.per_second": (MESSAGES / best["postgresql"]["seconds"], "messages/s"),
+        "dispatch.peak_mb": (best["sqlite"]["peak_mb"], "MB"),
+    }
+
+
+@contextmanager
+def _carrier() -> Iterator[str]:
+    process = subprocess.Popen([sys.executable, "-m", "bench.carrier"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _best(kind: str, endpoint: str) -> Mapping[str, float]:
+    runs = []
+    for _ in range(RUNS):
+        with new_database(kind) as url:
+            in_own_process(_PROGRAM.format("prepare"), url)
+            runs.append(json.loads(in_own_process(_PROGRAM.format("print_run"), url, endpoint)))
+    return {"seconds": min(run["seconds"] for run in runs), "peak_mb": max(run["peak_mb"] for run in runs)}
+
+
+def prepare(url: str) -> None:
+    """Make a database with one confirmed task, of which nothing is sent yet."""
+    database, clock = Database(url), SystemClock()
+    database.migrate()
+    application_id = _declare(database)
+    group = Groups(database, clock).create(WORKSPACE, "vip", SmsType.NOTIFICATION, "U0BENCH")
+    numbers = range(8613000000000, 8613000000000 + MESSAGES)
+    with database.write() as tx:
+        rows = ((group.id, number, 0, 0) for number in numbers)
+        database.bulk.insert(tx, group_member, ["group_id", "number", "import_id", "row"], rows)
+        tx.execute(customer_group.update().values(size=MESSAGES))
+        tx.commit()
+    previews = Previews(database, clock, Groups(database, clock), Content(database), receipts_reach_us=True)
+    wanted = SendRequest(groups=["vip"], template="spring")
+    draft = previews.draft(WORKSPACE, "C0BENCH", "U0BENCH", wanted)
+    task = SendTasks(database, clock, previews, {application_id: MAX_NUMBERS}).confirm(
+        WORKSPACE, draft.draft_id, "U0BENCH"
+    )
+    assert isinstance(task, Task), task
+    assert task.recipients == MESSAGES, task
+    database.close()
+
+
+def print_run(url: str, endpoint: str) -> None:
+    """Send the task in this process; prints its seconds and its peak, as JSON."""
+    seconds = uvloop.run(_send(url, endpoint))
+    print(json.dumps({"seconds": seconds, "peak_mb": peak_mb()}))
+
+
+async def _send(url: str, endpoint: str) -> float:
+    database, clock, http = Database(url), SystemClock(), Http()
+    carrier = Huawei(app_key="key", app_secret="secret", http=http, clock=clock, endpoint=endpoint)
+    sender = Sender(_declare(database), carrier, RateLimit(_PER_SECOND), receipts_url="http://127.0.0.1/receipts/1/x")
+    threads = 1 if database.is_sqlite else 8
+    with ThreadPoolExecutor(threads) as executor:
+        dispatch = Dispatch(
+            database,
+            clock,
+            [sender],
+            owner="bench",
+            executor=executor,
+            request_timeout=timedelta(seconds=http.longest_seconds),
+        )
+        started_at = clock.now()
+        running = asyncio.create_task(dispatch.run())
+        while not await asyncio.to_thread(_is_finished, database):  # noqa: ASYNC110 - the database tells no event
+            await asyncio.sleep(_LOOK_SECONDS)
+        dispatch.stop()
+        await running
+    task = TaskReports(database).get(WORKSPACE, 1)
+    await http.close()
+    database.close()
+    assert task.accepted == MESSAGES, task
+    assert task.finished_at is not None
+    return (task.finished_at - started_at).total_seconds()
+
+
+def _is_finished(database: Database) -> bool:
+    with database.read() as connection:
+        return connection.exec_driver_sql("SELECT finished_at FROM send_task").scalar() is not None
+
+
+def _declare(database: Database) -> int:
+    declared = ApplicationDeclaration(
+        name="bench",
+        carrier="huawei",
+        region=Region.MAINLAND,
+        signatures=[SignatureDeclaration("云帆咖啡", "csms100000001")],
+        templates=[
+            TemplateDeclaration(
+                "spring", "8ff55eac", SmsType.NOTIFICATION, "春季营业时间：每天 08:00–22:00。", "云帆咖啡"
+            )
+        ],
+    )
+    return Content(database).declare(WORKSPACE, [declared])["bench"].id
