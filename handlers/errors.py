@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
@@ -11,11 +11,9 @@ from zoneinfo import ZoneInfo
 
 from handlers.arguments import BadArguments
 from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime, describe_time
-from handlers.views.words import as_plain, bold, escape, listed, person
+from handlers.views.words import as_plain, bold, escape, listed, named, person
 from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
 from services.imports import NO_VALID_NUMBER
-
-_SHOWN = 5
 
 
 def explain(error: ServiceError, zone: ZoneInfo) -> str:
@@ -59,9 +57,7 @@ def _unknown(error: UnknownThing, _zone: ZoneInfo) -> str:
     if near:
         return f"{no_such} Did you mean {bold(by_key[near[0]])}?"
     if by_key:
-        names = [*by_key.values()]
-        more = f" ({len(names) - _SHOWN} more)" if len(names) > _SHOWN else ""
-        return f"{no_such} Choose {listed([bold(each) for each in names[:_SHOWN]], 'or')}{more}."
+        return f"{no_such} Choose {named([*by_key.values()], 'or')}."
     return f"{no_such} {_HOW_TO_GET[error.kind]}"
 
 
@@ -157,10 +153,6 @@ def _time(moment: object, zone: ZoneInfo) -> str:
     return describe_time(moment, zone)
 
 
-def _names(names: Sequence[str], last: str = "and") -> str:
-    return listed([bold(name) for name in names], last)
-
-
 _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
     "bot_not_in_channel": lambda f, z: (
         "I am not in this channel, so I could not post the result here. Write `/invite @sms` and try again."
@@ -177,11 +169,11 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
         f"{bold(f['template'])} is a verification template, and those are not sent to groups. Choose another template."
     ),
     "template_has_variables": lambda f, z: (
-        f"{bold(f['template'])} has variables ({_names(f['variables'])}) that nothing "
+        f"{bold(f['template'])} has variables ({named(f['variables'])}) that nothing "
         "fills in. Choose a template without variables."
     ),
     "template_gone": lambda f, z: (
-        "Nothing was sent: the template of this preview can no longer be used. Run `/sms-send` again with another one."
+        "Nothing was sent: this template can no longer be used. Run `/sms-send` again with another one."
     ),
     "sms_type_differs": lambda f, z: (
         f"Template {bold(f['template'])} is of type {f['template_type']}, and group "
@@ -190,14 +182,14 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
     ),
     "several_applications": lambda f, z: (
         f"More than one application has a template {bold(f['template'])}. "
-        f"Add `app:` with {_names(f['applications'], 'or')} to the command."
+        f"Add `app:` with {named(f['applications'], 'or')} to the command."
     ),
     "other_signature": lambda f, z: (
         f"Template {bold(f['template'])} belongs to the signature {bold(f['signature'])}. "
         "Leave out `signature:`, or choose a universal template."
     ),
     "signature_needed": lambda f, z: (
-        f"Template {bold(f['template'])} is universal. Add `signature:` with {_names(f['signatures'], 'or')} "
+        f"Template {bold(f['template'])} is universal. Add `signature:` with {named(f['signatures'], 'or')} "
         "to the command."
     ),
     "no_signature": lambda f, z: (
@@ -205,7 +197,7 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
         "requires. Your administrator adds it to the settings."
     ),
     "no_recipients": lambda f, z: (
-        f"There is nobody to send to in {_names(f['groups'])}"
+        f"There is nobody to send to in {named(f['groups'])}"
         + (
             f": the application may not send to any of its {f['outside_region']} numbers. Choose another application."
             if f["outside_region"]

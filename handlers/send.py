@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from handlers import arguments
 from handlers.arguments import Arguments
@@ -55,9 +56,8 @@ def submit_form(request: Submission, service: Sending) -> Reply:
         at = parse_time(request.values["at"], request.now, request.zone) if request.values.get("at") else None
     except ServiceError as error:
         return FieldErrors({"at": explain_in_form(error, request.zone)})
-    wanted = SendRequest(groups=[request.values["group"]], template=request.values["template"], at=at)
     try:
-        return _preview(request, service, wanted)
+        return _preview(request, service, _chosen(request, service, at))
     except ServiceError as error:
         return FieldErrors({"template": explain_in_form(error, request.zone)})
 
@@ -94,6 +94,16 @@ def _wanted(given: Arguments, request: Request) -> SendRequest:
         at=parse_time(at, request.now, request.zone) if at is not None else None,
         name=given.one("name"),
     )
+
+
+def _chosen(request: Submission, service: Sending, at: datetime | None) -> SendRequest:
+    group = service.groups.by_id(request.workspace, int(request.values["group"]))
+    template = next(
+        (t for t in service.content.templates(request.workspace) if str(t.id) == request.values["template"]), None
+    )
+    if template is None:
+        raise NotAllowed("template_gone")
+    return SendRequest(groups=[group.name], template=template.name, application=template.application, at=at)
 
 
 def _preview(request: Request, service: Sending, wanted: SendRequest) -> Say:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from handlers.replies import Block, Say, View
 from handlers.views import blocks
-from handlers.views.words import bold, counted
+from handlers.views.words import bold, counted, number
 from services.groups import NAME_LIMIT, Group
 from services.states import SmsType
 
@@ -29,11 +29,12 @@ def group_list(groups: Sequence[Group]) -> Say:
             f"{bold(group.name)} · {group.sms_type.value}\n{counted(group.size, 'customer')}",
             accessory=blocks.button(SEND, "Send SMS", str(group.id)),
         )
-        for group in groups[:_SHOWN]
+        for group in groups
     ]
-    more = len(groups) - _SHOWN
-    note = [blocks.context(f"{counted(more, 'group')} more; each can be named in `group:`.")] if more > 0 else []
-    return Say("Groups", [blocks.section("*Groups*"), *rows, *note, new])
+    shown = blocks.fitting(rows, _SHOWN)
+    more = len(rows) - len(shown)
+    note = [blocks.context(f"{number(more)} more; each can be named in `group:`.")] if more else []
+    return Say("Groups", [blocks.section("*Groups*"), *shown, *note, new])
 
 
 def new_group_form() -> View:

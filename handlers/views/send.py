@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from handlers.replies import Block, Say, View
 from handlers.times import describe_time
 from handlers.views import blocks
-from handlers.views.words import bold, counted, escape, listed, number
+from handlers.views.words import bold, counted, escape, listed, named, number
 from services.content import Template
 from services.groups import Group
 from services.previews import CIVIL_HOURS, MAINLAND_ZONE, Preview
@@ -48,16 +48,16 @@ def preview(shown: Preview, zone: ZoneInfo, now: datetime) -> Say:
             blocks.button(DISCARD, "Don't send", str(shown.draft_id)),
         ),
     ]
-    return Say(f"Preview: {shown.text} · {verb.lower()} {recipients}", body)
+    return Say(f"Preview: {escape(blocks.cut(shown.text, 500))} · {verb.lower()} {recipients}", body)
 
 
 def _facts(shown: Preview, zone: ZoneInfo) -> list[tuple[str, str]]:
-    to = listed([bold(name) for name in shown.groups])
+    to = named(shown.groups)
     if shown.excluded:
-        to += f" without {listed([bold(name) for name in shown.excluded])}"
-    sender = (
-        f"【{escape(shown.signature)}】 through {escape(shown.application)}" if shown.signature else shown.application
-    )
+        to += f" without {named(shown.excluded)}"
+    sender = escape(shown.application)
+    if shown.signature:
+        sender = f"【{escape(shown.signature)}】 through {sender}"
     return [
         ("Recipients", f"{number(shown.recipients)} in {to}"),
         ("Segments", f"{number(shown.segments_each)} each · {number(shown.segments)} in total"),
@@ -89,13 +89,24 @@ def _warnings(shown: Preview, now: datetime) -> list[str]:
 
 
 def send_form(groups: Sequence[Group], templates: Sequence[Template], chosen_group: int | None = None) -> View:
-    """The form of `/sms-send` without arguments."""
-    group_options = [blocks.option(f"{group.name} · {counted(group.size, 'customer')}", group.name) for group in groups]
+    """The form of `/sms-send` without arguments; its menus' values are ids."""
+    # A menu holds 100: the chosen one must be among them.
+    ordered = sorted(groups, key=lambda group: group.id != chosen_group)
+    group_options = [
+        blocks.option(f"{blocks.cut(group.name, 50)} · {counted(group.size, 'customer')}", str(group.id))
+        for group in ordered
+    ]
     group_menu = blocks.menu("group", "Choose a group", group_options)
-    for group, each in zip(groups, group_options, strict=True):
-        if group.id == chosen_group:
-            group_menu["initial_option"] = each
-    template_options = [blocks.option(f"{each.name} · {each.sms_type.value}", each.name) for each in templates]
+    if ordered[0].id == chosen_group:
+        group_menu["initial_option"] = group_options[0]
+    has_several = len({each.application_id for each in templates}) > 1
+    template_options = [
+        blocks.option(
+            f"{blocks.cut(each.name, 30)} · {each.sms_type.value}" + (f" · {each.application}" if has_several else ""),
+            str(each.id),
+        )
+        for each in templates
+    ]
     when = {
         "type": "plain_text_input",
         "placeholder": blocks.plain("Now", 150),

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from handlers.replies import Block, Say
 from handlers.views import blocks
-from handlers.views.words import bar, bold, counted, duration, escape, listed, moment, number, person, share
+from handlers.views.words import bar, bold, counted, duration, escape, moment, named, number, person, share
 from services.send_tasks import Stopped
 from services.states import RECEIPT_WINDOW, TaskState
 from services.task_reports import Task
@@ -17,6 +17,8 @@ CANCEL = "task_cancel"
 STOP = "task_stop"
 SEND_LATE = "task_send_late"
 
+# A message holds 50 blocks; the head takes one.
+_SHOWN = 49
 _TROUBLES = {
     "connection_refused": "The carrier refuses the connection.",
     "lease_too_short": "This machine is too busy.",
@@ -111,7 +113,8 @@ def task_list(tasks: Sequence[Task], state: TaskState | None) -> Say:
         what = f"No task is {state.value}." if state else "No send tasks yet."
         return Say(f"{what} Start one with /sms-send.", [blocks.section(f"{what} Start one with `/sms-send`.")])
     title = f"Send tasks that are {state.value}" if state else "Send tasks, newest first"
-    return Say(title, [blocks.section(f"*{title}*"), *(_row(task) for task in tasks)])
+    shown = blocks.fitting([_row(task) for task in tasks], _SHOWN)
+    return Say(title, [blocks.section(f"*{title}*"), *shown])
 
 
 def cancelled(task: Task) -> str:
@@ -195,8 +198,8 @@ def _who_did_what(task: Task) -> str:
 
 
 def _what(task: Task) -> str:
-    groups = listed([bold(name) for name in task.groups])
-    without = f" without {listed([bold(name) for name in task.excluded])}" if task.excluded else ""
+    groups = named(task.groups)
+    without = f" without {named(task.excluded)}" if task.excluded else ""
     name = f"{bold(task.name)}, " if task.name else ""
     return f"{name}{bold(task.template)} to {groups}{without}"
 

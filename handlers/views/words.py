@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 
 def escape(text: str) -> str:
@@ -49,7 +49,7 @@ def bar(part: float, width: int = 20) -> str:
 def duration(value: timedelta) -> str:
     """2.1 s; 3 min 5 s; 1 h 4 min."""
     seconds = value.total_seconds()
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, seconds = divmod(round(seconds), 60)
     if minutes < 60:
@@ -59,12 +59,23 @@ def duration(value: timedelta) -> str:
 
 def moment(value: datetime) -> str:
     """Each reader sees it in their own time zone; the fallback is UTC."""
-    return f"<!date^{int(value.timestamp())}^{{date_short_pretty}} at {{time}}|{value:%d %b %Y %H:%M} UTC>"
+    return (
+        f"<!date^{int(value.timestamp())}^{{date_short_pretty}} at {{time}}|{value.astimezone(UTC):%d %b %Y %H:%M} UTC>"
+    )
 
 
 def person(user_id: str) -> str:
     """A mention by id, which Slack shows as the name."""
     return f"<@{user_id}>"
+
+
+def named(names: Sequence[str], last: str = "and", most: int = 5) -> str:
+    """*a*, *b* and *c* for names as people gave them; the first ones and a count where there are many."""
+    shown = [bold(name) for name in names[:most]]
+    more = len(names) - most
+    if more > 0:
+        shown.append(f"one of {number(more)} more" if last == "or" else f"{number(more)} more")
+    return listed(shown, last)
 
 
 def listed(names: Sequence[str], last: str = "and") -> str:

@@ -215,7 +215,7 @@ def test_whatever_a_thing_is_called_its_name_stays_a_name(name: str, known: list
         ),
         pytest.param(
             UnknownThing("group", "x", [f"group{n}" for n in range(8)]),
-            "There is no group *x*. Choose *group0*, *group1*, *group2*, *group3* or *group4* (3 more).",
+            "There is no group *x*. Choose *group0*, *group1*, *group2*, *group3*, *group4* or one of 3 more.",
             id="five of many",
         ),
         pytest.param(

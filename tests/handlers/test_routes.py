@@ -1,0 +1,59 @@
+"""The one table: every row can be reached, is explained, and finds its service."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from bot.wiring import Services
+from handlers import help as help_
+from handlers.replies import FieldErrors, Say
+from handlers.requests import Click, Command, Submission, Upload
+from handlers.routes import ROUTES, Kind, Route, help_lines
+from tests.handlers.samples import typed
+
+REQUESTS = {Kind.COMMAND: Command, Kind.ACTION: Click, Kind.VIEW: Submission, Kind.EVENT: Upload}
+each_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.key)
+
+
+def test_every_key_is_there_once() -> None:
+    keys = [(route.kind, route.key) for route in ROUTES]
+    assert len(set(keys)) == len(keys)
+
+
+@each_route
+def test_a_route_names_a_service_there_is(route: Route) -> None:
+    assert route.service in Services.__slots__
+
+
+@each_route
+def test_a_route_takes_the_request_of_its_kind(route: Route) -> None:
+    parameters = list(inspect.signature(route.handler, eval_str=True).parameters.values())
+    assert [each.name for each in parameters] == ["request", "service"]
+    assert parameters[0].annotation is REQUESTS[route.kind]
+    assert not inspect.iscoroutinefunction(route.handler)
+
+
+@each_route
+def test_a_route_says_what_it_does(route: Route) -> None:
+    assert route.does[0].isupper()
+    assert route.does.endswith(".")
+
+
+@each_route
+def test_only_forms_are_acknowledged_with_their_reply(route: Route) -> None:
+    made_by = inspect.getsource(route.handler)
+    assert route.acknowledged_with_reply == (FieldErrors.__name__ in made_by)
+    assert not route.acknowledged_with_reply or route.kind is Kind.VIEW
+
+
+def test_every_command_is_in_the_help_with_its_usage() -> None:
+    commands = [route for route in ROUTES if route.kind is Kind.COMMAND]
+    answer = help_.command(typed("", "/sms-help"), help_lines())
+    assert isinstance(answer, Say)
+    shown = str(answer.blocks)
+    for route in commands:
+        assert route.key.startswith("/sms-")
+        assert f"`{route.key} {route.usage}".strip() in shown
+        assert route.does in shown

@@ -1,0 +1,257 @@
+"""Every view stays within what Slack takes, at the longest names and largest counts there can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from handlers.errors import explain_failure
+from handlers.help import mistake, overview, usage
+from handlers.replies import Block, Say, View
+from handlers.routes import help_lines
+from handlers.views import blocks as kit
+from handlers.views import groups, imports, send, tasks
+from handlers.views.imports import reason_in_words
+from sandbox.slack.blocks import check_view, strings
+from sandbox.slack.posting import UPDATE_TEXT, read_content
+from services.errors import BadFile
+from services.groups import Group
+from services.imports import Progress
+from services.numbers import Reason
+from services.previews import Preview
+from services.send_tasks import Stopped
+from services.states import ImportState, Region, TaskState
+from services.task_reports import Task
+from tests.handlers.samples import EVIL, LONGEST, MILLION, NOW, a_group, a_preview, a_task, a_template, an_import
+
+MADRID = ZoneInfo("Europe/Madrid")
+LONG_FILE = "&" * 250 + ".xlsx"
+MANY = [a_group(f"{n:03}{name}"[:60], id=n) for n, name in enumerate(LONGEST * 30, start=1)]
+STATES = [state for state in TaskState if state is not TaskState.DRAFT]
+
+
+def held(text: str, body: Sequence[Block]) -> None:
+    """What a channel message or a private answer shows is sound, also where it is edited."""
+    read_content({"text": text, "blocks": [*body]}, longest_text=UPDATE_TEXT)
+    for shown in [text, *mrkdwn(body)]:
+        assert "<!channel" not in shown
+        assert "<!here" not in shown
+    assert text.strip()
+
+
+def mrkdwn(node: Any) -> Iterator[str]:
+    """Every text that Slack reads marks in."""
+    if isinstance(node, dict):
+        if node.get("type") == "mrkdwn":
+            yield node["text"]
+        for each in node.values():
+            yield from mrkdwn(each)
+    elif isinstance(node, list):
+        for each in node:
+            yield from mrkdwn(each)
+
+
+def said(answer: Say) -> None:
+    held(answer.text, answer.blocks)
+
+
+def opened(view: View) -> None:
+    assert check_view({**view, "private_metadata": "x" * 3000}) == []
+
+
+def extreme_tasks() -> Iterator[Task]:
+    """Each state, small and as large as it gets."""
+    for state in STATES:
+        yield a_task(state)
+        yield a_task(state, handed_over=0, accepted=0, delivered=0, held_back=12_480, scheduled_at=NOW, started_at=None)
+        for name in LONGEST:
+            yield a_task(
+                state,
+                name=name,
+                template=name,
+                groups=tuple(each.name for each in MANY),
+                excluded=tuple(each.name for each in MANY),
+                recipients=MILLION,
+                scheduled_at=NOW,
+                handed_over=MILLION - 10,
+                delivered=5,
+                failed=400_000,
+                refused=1,
+                trouble=name,
+                ended_by="U0BEN",
+            )
+
+
+def extreme_previews() -> Iterator[Preview]:
+    yield a_preview()
+    yield a_preview(signature=None, application=EVIL, region=Region.INTERNATIONAL, outside_region=1)
+    for name in LONGEST:
+        yield a_preview(
+            groups=[each.name for each in MANY],
+            excluded=[each.name for each in MANY],
+            template=name,
+            application=name,
+            signature=name,
+            text=(name * 20)[:1000],
+            recipients=MILLION,
+            outside_region=MILLION,
+            segments_each=8,
+            at=NOW + timedelta(days=20),
+            outside_hours=True,
+            receipts_reach_us=False,
+            changed=("text", "signature", "groups", "recipients"),
+        )
+
+
+@pytest.mark.parametrize(
+    "task", list(extreme_tasks()), ids=lambda task: f"{task.state.value}-{task.recipients}-{task.name[:6]}"
+)
+def test_a_task_can_be_shown_in_every_state(task: Task) -> None:
+    held(*tasks.post(task))
+    held(*tasks.result(task))
+    held(*tasks.late(task))
+    said(tasks.task_list([task] * 20, task.state))
+    said(Say(tasks.cancelled(task)))
+    said(Say(tasks.stopped(Stopped(task, 5, 3, 2))))
+
+
+@pytest.mark.parametrize("state", [None, *STATES])
+def test_an_empty_list_of_tasks_says_how_to_start(state: TaskState | None) -> None:
+    answer = tasks.task_list([], state)
+    said(answer)
+    assert "/sms-send" in answer.text
+
+
+@pytest.mark.parametrize("shown", list(extreme_previews()), ids=lambda shown: shown.template[:6])
+def test_a_preview_can_be_shown(shown: Preview) -> None:
+    answer = send.preview(shown, MADRID, NOW)
+    said(answer)
+    assert shown.text in [*strings(answer.blocks)], "exactly as it will arrive"
+
+
+def test_the_button_under_a_preview_says_what_it_does() -> None:
+    now = send.preview(a_preview(), MADRID, NOW)
+    later = send.preview(a_preview(at=NOW + timedelta(days=1)), MADRID, NOW)
+    assert "Send to 12,480 customers" in [*strings(now.blocks)]
+    assert "Schedule for 12,480 customers" in [*strings(later.blocks)]
+    assert any("Tue 24 Nov 2026, 10:00 (Europe/Madrid, UTC+1)" in each for each in strings(later.blocks))
+
+
+def test_one_customer_is_not_plural() -> None:
+    assert "Send to 1 customer" in [*strings(send.preview(a_preview(recipients=1), MADRID, NOW).blocks)]
+
+
+@pytest.mark.parametrize("chosen", [None, 1, len(MANY)])
+def test_the_send_form_opens_with_any_number_of_groups(chosen: int | None) -> None:
+    templates = [a_template(name * 3, id=n, application=name) for n, name in enumerate(LONGEST * 30)]
+    view = send.send_form(MANY, templates, chosen)
+    opened(view)
+    menu = view["blocks"][0]["element"]
+    assert len(menu["options"]) == 100
+    if chosen is not None:
+        assert menu["initial_option"]["value"] == str(chosen)
+
+
+def test_a_template_names_its_application_where_there_is_more_than_one() -> None:
+    mine, other = a_template(), a_template(id=2, application_id=2, application="other")
+    labels = [
+        option["text"]["text"]
+        for option in send.send_form([a_group()], [mine, other])["blocks"][1]["element"]["options"]
+    ]
+    assert labels == ["spring · notification · promo-cn", "spring · notification · other"]
+
+
+@pytest.mark.parametrize("known", [[], [a_group()], MANY], ids=["none", "one", "many"])
+def test_the_question_for_a_group_can_be_asked(known: list[Group]) -> None:
+    said(imports.ask_group(an_import(LONG_FILE), known))
+    said(imports.ask_group(an_import(EVIL), known, "There is no group *x*."))
+
+
+@pytest.mark.parametrize("known", [[], [a_group()], MANY], ids=["none", "one", "many"])
+def test_groups_can_be_listed(known: list[Group]) -> None:
+    said(groups.group_list(known))
+    said(groups.group_list([a_group("&" * 60)] * 60))
+
+
+def test_every_form_opens() -> None:
+    for name in (*LONGEST, LONG_FILE):
+        opened(imports.new_group_form(name))
+    opened(groups.new_group_form())
+    said(Say(groups.created(a_group(EVIL))))
+
+
+@pytest.mark.parametrize("progress", [None, Progress(0, 0.0), Progress(MILLION, 0.999), Progress(MILLION, 1.0)])
+def test_an_import_under_way_can_be_shown(progress: Progress | None) -> None:
+    held(*imports.running(an_import(LONG_FILE, group=LONGEST[0], state=ImportState.RUNNING), progress))
+
+
+@pytest.mark.parametrize("name", LONGEST)
+def test_an_import_that_ended_can_be_shown(name: str) -> None:
+    counted = ("imported", "already_in_group", "duplicates", "invalid", "set_aside", "by_country_code")
+    values: dict[str, Any] = {"group": name, **dict.fromkeys(counted, MILLION)}
+    ended = an_import(name, **values)
+    held(*imports.done(ended, a_group(name)))
+    held(*imports.nothing_valid(an_import(name), [(reason.value, MILLION) for reason in Reason]))
+    for why in BadFile.WHYS:
+        text = explain_failure(why, name)
+        held(text, imports.failed(text))
+
+
+@pytest.mark.parametrize(
+    ("counts", "line"),
+    [
+        pytest.param(
+            {},
+            "12,480 imported · 312 duplicates and 96 invalid removed · you are not charged for those",
+            id="as in the console",
+        ),
+        pytest.param({"duplicates": 0, "invalid": 0}, "12,480 imported", id="clean"),
+        pytest.param(
+            {"duplicates": 1, "invalid": 0, "already_in_group": 5},
+            "12,480 imported · 5 already in the group · 1 duplicate removed · you are not charged for those",
+            id="some were there",
+        ),
+        pytest.param(
+            {"duplicates": 0, "invalid": 0, "set_aside": 41},
+            "12,480 imported · 41 set aside · you are not charged for those",
+            id="set aside",
+        ),
+    ],
+)
+def test_an_import_ends_in_one_line(counts: dict[str, int], line: str) -> None:
+    assert imports.done(an_import(**counts), a_group())[0] == line
+
+
+def test_every_reason_has_words() -> None:
+    assert all(reason_in_words(reason.value) for reason in Reason)
+
+
+def test_all_help_can_be_shown() -> None:
+    said(overview(help_lines()))
+    for line, does in help_lines():
+        said(usage(line, does))
+        said(mistake("x" * 2900, line))
+
+
+def test_a_result_shares_out_everything_that_was_handed_over() -> None:
+    text, body = tasks.result(a_task(delivered=12_400, failed=30, refused=10))
+    assert text == "Result of task 42: 12,400 delivered, 40 failed, 40 unknown"
+    fields = [field["text"] for field in body[1]["fields"]]
+    assert fields == [
+        "*Delivered*\n12,400 · 99.4 %",
+        "*Failed*\n40 · 0.3 %",
+        "*Unknown*\n40 · 0.3 %",
+        "*Took*\n1 min 5 s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("limit", "text", "cut"),
+    [(5, "abcde", "abcde"), (5, "abcdef", "abcd…"), (1, "ab", "…"), (0, "", "")],
+)
+def test_a_cut_says_that_something_is_missing(limit: int, text: str, cut: str) -> None:
+    assert kit.cut(text, limit) == cut
