@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 HEADER_ROWS = 20  # a header further down is data
@@ -36,67 +37,111 @@ NAME_CHARACTERS = 80  # of headers and samples; more is no name and no number
 NAMED_ENOUGH = 0.1  # a column called "mobile" is one if a tenth of it looks so
 CONTENT_ENOUGH = 0.4  # a column without such a name needs this much
 LOOSE_BONUS = 0.25
+MAX_ATTRIBUTES = 100  # other columns kept; bounds a frame
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column that may hold the numbers. `header` is "" where the sheet has none; `samples` are up to three cells."""
+    """A column that may hold the numbers. `header` is "" where the sheet has none; `samples` are up to three cells.
+
+    `choice` is what `read_numbers(column=…)` takes for it: the header, so that further sheets may have it elsewhere, or
+    `$C` where the header is missing or another candidate has the same.
+    """
 
     index: int
     header: str
     samples: tuple[str, ...]
+    choice: str = ""
 
     @property
     def letter(self) -> str:
         """The name a spreadsheet shows: A, B, …, AA."""
-        name, left = "", self.index + 1
-        while left:
-            left, digit = divmod(left - 1, 26)
-            name = chr(ord("A") + digit) + name
-        return name
+        return letter_of(self.index)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """`data_from` is the position, in the rows given, of the first row under the header; `candidates` best first."""
+    """Where things are in the rows given, the indexes counted from the sheet's first column.
+
+    `data_from` is the position of the first row under the header; `candidates` are best first, and a person's choice
+    is the only one. `attributes` are the other columns that are not empty, each with a name of its own.
+    """
 
     number: Column | None
     candidates: tuple[Column, ...]
     data_from: int
     headers: tuple[str, ...]
+    attributes: tuple[tuple[int, str], ...] = ()
+    chosen: bool = False
+
+
+def letter_of(index: int) -> str:
+    """The name a spreadsheet shows for its column `index`, counted from 0."""
+    name, left = "", index + 1
+    while left:
+        left, digit = divmod(left - 1, 26)
+        name = chr(ord("A") + digit) + name
+    return name
 
 
 def text_of(value: Cell) -> str:
-    """Write a cell as a person sees it; a number that is whole keeps every digit and gets no `.0`."""
+    """Write a cell as a person sees it: dates as ISO, a number with its 15 digits, a whole one without `.0`."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
-    if isinstance(value, float) and value.is_integer():
-        return f"{value:.0f}"
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() else f"{value:.15g}"
+    if isinstance(value, dt.timedelta):
+        minutes, seconds = divmod(round(value.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
     return str(value)
 
 
-def find(rows: Sequence[Sequence[Cell]], wanted: str | None = None, offset: int = 0) -> Layout:
+def texts_of(cells: Sequence[Cell]) -> list[str]:
+    """The same for many cells; quick where all are of one type."""
+    kinds = set(map(type, cells))
+    if kinds <= {str}:
+        return list(cells)  # type: ignore[arg-type]
+    if kinds == {float} and all(map(float.is_integer, cells)):  # type: ignore[arg-type]
+        return list(map("%.0f".__mod__, cells))
+    return [text_of(cell) for cell in cells]
+
+
+def find(
+    rows: Sequence[Sequence[Cell]],
+    wanted: str | None = None,
+    offset: int = 0,
+    hidden: Collection[int] = (),
+    merged: Sequence[tuple[int, int]] = (),
+) -> Layout:
     """Find header and number column in a sheet's first rows.
 
-    `offset` is how many columns are left of the first one given. `wanted` is a person's own choice: a header, or a
-    column's letter. Names are compared without case, spaces, underscores and what stands in brackets.
+    `offset` is how many columns are left of the first one given; `hidden` columns, counted with those, are not looked
+    at. `merged` are the first and last position of each cell that spans rows. `wanted` is a person's own choice: a
+    header, a letter, or `$` and a letter; a sheet without that column is read as if nothing was chosen. Names are
+    compared without case, spaces, underscores and what stands in brackets.
     """
-    table = [[text_of(cell).strip()[:NAME_CHARACTERS] for cell in row] for row in rows]
+    table = [_strings(row, offset, hidden) for row in rows]
     top = [no for no, row in enumerate(table) if any(row)][:HEADER_ROWS]
     header_at, rank = _header_by_name(table, top, wanted)
     start = 0 if header_at is None else header_at + 1
     scores = _scores(table[start:])
-    best = _wanted(wanted, table, header_at, offset) if wanted else _best(rank, scores)
+    chosen = _wanted(wanted, table, header_at, scores, offset) if wanted else []
+    best = chosen or _best(rank, scores)
     if not best:
         return Layout(None, (), start, tuple(cell for cell in table[top[0]] if cell)[:20] if top else ())
     if header_at is None:
         header_at = _header_above_content(table, top, best[0])
-        start = 0 if header_at is None else header_at + 1
-    header = table[header_at] if header_at is not None else []
-    columns = tuple(_column(table[start:], header, index, offset) for index in best)
-    return Layout(columns[0], columns, start, tuple(cell for cell in header if cell)[:20])
+    header: list[str] = []
+    if header_at is not None:
+        last = max((last for first, last in merged if first == header_at), default=header_at)
+        header, start = _whole_header(table, header_at, last), last + 1
+    candidates = _columns(table[start:], header, best, offset)
+    attributes = _attributes(table[start:], header, best[0], offset)
+    return Layout(
+        candidates[0], candidates, start, tuple(cell for cell in header if cell)[:20], attributes, bool(chosen)
+    )
 
 
 def fold(name: str) -> str:
@@ -123,7 +168,7 @@ def _header_by_name(
     A row with a number in it is data, also when it says "手机" because that is what the customer bought; and below data
     only an exact name is a header (above it is a title with a hotline).
     """
-    names = _EXACT | {fold(wanted)} if wanted else _EXACT
+    names = _EXACT | {fold(wanted)} if wanted and not wanted.startswith("$") else _EXACT
     loose: tuple[int | None, dict[int, int]] = (None, {})
     above_data = True
     for no in top:
@@ -170,11 +215,23 @@ def _best(rank: dict[int, int], scores: dict[int, float]) -> list[int]:
     return sorted((i for i, score in meant.items() if score >= enough), key=lambda i: (-meant[i], i))
 
 
-def _wanted(wanted: str, table: Sequence[Sequence[str]], header_at: int | None, offset: int) -> list[int]:
-    header = table[header_at] if header_at is not None else []
-    named = [index for index, cell in enumerate(header) if fold(cell) == fold(wanted)]
-    width = max((len(row) for row in table), default=0)
-    return named[:1] or [i for i in range(width) if Column(i + offset, "", ()).letter == wanted.strip().upper()]
+def _strings(row: Sequence[Cell], offset: int, hidden: Collection[int]) -> list[str]:
+    cells = ["" if cell == "" else text_of(cell).strip()[:NAME_CHARACTERS] for cell in row]
+    for index in hidden:
+        if offset <= index < offset + len(cells):
+            cells[index - offset] = ""
+    return cells
+
+
+def _wanted(
+    wanted: str, table: Sequence[Sequence[str]], header_at: int | None, scores: Mapping[int, float], offset: int
+) -> list[int]:
+    """The column a person chose, if this sheet has it; one named by its letter must look a bit like numbers."""
+    letter = wanted.strip().lstrip("$").upper()
+    by_letter = [index for index, score in scores.items() if score and letter_of(index + offset) == letter]
+    if wanted.startswith("$") or header_at is None:
+        return by_letter
+    return [index for index, cell in enumerate(table[header_at]) if fold(cell) == fold(wanted)][:1] or by_letter
 
 
 def _header_above_content(table: Sequence[Sequence[str]], top: Sequence[int], index: int) -> int | None:
@@ -195,7 +252,42 @@ def _header_above_content(table: Sequence[Sequence[str]], top: Sequence[int], in
     return max(labels, key=lambda no: sum(map(bool, table[no])), default=None)
 
 
-def _column(table: Sequence[Sequence[str]], header: Sequence[str], index: int, offset: int) -> Column:
-    filled = (row[index] for row in table if index < len(row) and row[index])
-    samples = tuple(cell for _, cell in zip(range(3), filled, strict=False))
-    return Column(index + offset, header[index] if index < len(header) else "", samples)
+def _whole_header(table: Sequence[Sequence[str]], first: int, last: int) -> list[str]:
+    """The names of a header of one or more rows: each column's lowest text, or what a merged cell says above it."""
+    lines = table[max(0, first - 1) : last + 1]
+    names = [""] * max(map(len, table[first : last + 1]))
+    for line in lines:
+        names = [(line[index] if index < len(line) else "") or name for index, name in enumerate(names)]
+    return names
+
+
+def _columns(
+    table: Sequence[Sequence[str]], header: Sequence[str], indexes: Sequence[int], offset: int
+) -> tuple[Column, ...]:
+    names = [header[index] if index < len(header) else "" for index in indexes]
+    folded = [fold(name) for name in names]
+    found = []
+    for index, name, key in zip(indexes, names, folded, strict=True):
+        filled = (row[index] for row in table if index < len(row) and row[index])
+        samples = tuple(cell for _, cell in zip(range(3), filled, strict=False))
+        choice = name if key and folded.count(key) == 1 else f"${letter_of(index + offset)}"
+        found.append(Column(index + offset, name, samples, choice))
+    return tuple(found)
+
+
+def _attributes(
+    table: Sequence[Sequence[str]], header: Sequence[str], number: int, offset: int
+) -> tuple[tuple[int, str], ...]:
+    """The other columns that have a name, or else any content, with names made unique."""
+    filled = {index for row in table for index, cell in enumerate(row) if cell}
+    filled.update(index for index, cell in enumerate(header) if cell)
+    names: dict[str, int] = {}
+    for index in sorted(filled - {number})[:MAX_ATTRIBUTES]:
+        name = (header[index] if index < len(header) else "") or letter_of(index + offset)
+        taken, again = {key.casefold() for key in names}, 1
+        unique = name
+        while unique.casefold() in taken:
+            again += 1
+            unique = f"{name} {again}"
+        names[unique] = index + offset
+    return tuple((index, name) for name, index in names.items())

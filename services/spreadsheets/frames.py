@@ -1,9 +1,10 @@
 """What the reading child tells its parent, as frames on a pipe: 4 bytes of length, a JSON head, a line end, cells.
 
-Heads: `{"sheet": name, "skipped": why, "columns": […]}` announces a sheet; `{"range": [first, count], "done": 0.4}` or,
-with gaps, `{"rows": [row, …], "done": 0.4}` carries cells of the sheet announced last; `{"bad": why, "facts": {…}}`
-refuses the file; `{"end": true}` is the last frame of one that was read whole. The cells are the number column's;
-another column would be another run of as many cells behind them.
+Heads: `{"sheet": name, "skipped": why, "columns": […], "attributes": [name, …], "hidden": [rows, columns]}` announces
+a sheet; `{"range": [first, count], "hidden": 0, "done": 0.4}` or, with gaps, `{"rows": [row, …], …}` carries cells of
+the sheet announced last: the number column's, and behind them as many of each attribute; `{"choose": sheet,
+"columns": […]}` ends the reading with a question; `{"bad": why, "facts": {…}}` refuses the file; `{"end": true}` is the
+last frame of one that was read whole.
 
 JSON and plain text, not pickle or marshal: the child has read a stranger's file and is not to be believed.
 """

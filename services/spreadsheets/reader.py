@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import subprocess
@@ -12,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from services.errors import BadFile
+from services.errors import BadFile, ServiceError
 from services.spreadsheets.columns import Column
 from services.spreadsheets.frames import LENGTH, unpack
 
-__all__ = ["Chunk", "Column", "Sheet", "read_numbers"]
+__all__ = ["ChooseColumn", "Chunk", "Column", "Sheet", "read_numbers"]
 
 MAX_BYTES = 30 << 20
 MEMORY_LIMIT_BYTES = 768 << 20
@@ -31,12 +32,17 @@ class Sheet:
     """One sheet; a csv is one with the name "".
 
     `candidates` are the columns that may hold the numbers, best first; the first is the one that is read. `skipped`
-    says why a sheet is left out: "hidden", "empty", "no_number_column", or "" if it is read.
+    says why a sheet is left out: "hidden", "empty", "no_number_column", or "" if it is read. `attribute_names` are the
+    other columns' headers, each made unique ("name", "name 2"), a column without header its letter; those without any
+    content are left out, and so is what comes after `columns.MAX_ATTRIBUTES`. `hidden_columns` counts the hidden ones
+    that have content; they are neither candidates nor attributes.
     """
 
     name: str
     candidates: tuple[Column, ...]
     skipped: str
+    attribute_names: tuple[str, ...] = ()
+    hidden_columns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +51,25 @@ class Chunk:
 
     `rows` are 1-based, as a spreadsheet shows them; `cells` are the raw cells of the number column, one for each. Rows
     without any content are left out; one with content elsewhere has the cell "". `done` is the share of the file
-    read, 0 to 1.
+    read, 0 to 1. `attributes`, where they were asked for, has for each row the texts of the sheet's
+    `attribute_names`, "" where a cell is empty. `hidden_rows` counts rows with content that were left out because a
+    person has hidden them, since the last chunk: their sum is the file's; a chunk may have nothing else.
     """
 
     sheet: Sheet
     rows: Sequence[int]
     cells: Sequence[str]
     done: float
+    attributes: Sequence[tuple[str, ...]] | None = None
+    hidden_rows: int = 0
+
+
+class ChooseColumn(ServiceError):
+    """A sheet has more than one column of numbers: a person must say which, as `read_numbers(column=choice)`."""
+
+    def __init__(self, sheet: str, candidates: tuple[Column, ...]) -> None:
+        super().__init__(f"{sheet!r}: {[candidate.choice for candidate in candidates]}")
+        self.sheet, self.candidates = sheet, candidates
 
 
 def read_numbers(
@@ -59,13 +77,18 @@ def read_numbers(
     *,
     memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
     column: str | None = None,
+    with_attributes: bool = False,
+    ask: bool = False,
     quiet_seconds: float = QUIET_SECONDS,
 ) -> Generator[Chunk]:
     """Yield the number column of every visible sheet, whatever the format (told by content, not by name).
 
-    `column` is a person's choice among a sheet's candidates: its header, or its letter where it has none. Headers and
-    titles are not yielded. Closing the generator ends the child. Raises BadFile; also after some chunks, so whoever
-    stores them must be able to take them back. Why and facts:
+    `column` is a person's choice among a sheet's candidates, its `choice`; a sheet without that column is read as if
+    nothing was chosen. Headers and titles are not yielded. Closing the generator ends the child.
+
+    Raises BadFile, and with `ask` ChooseColumn where nothing was chosen and a sheet has several candidates, before any
+    row of that sheet. Both also after some chunks, so whoever stores them must be able to take them back. BadFile's why
+    and facts:
 
     not_a_spreadsheet (seen: see `kinds`), empty (sheets), no_number_column (sheets, headers), encrypted, truncated
     (error), too_large (size_mb, limit_mb), expands_too_much, login_page.
@@ -75,7 +98,8 @@ def read_numbers(
         raise BadFile("too_large", size_mb=-(-size >> 20), limit_mb=MAX_BYTES >> 20)
     if not size:
         raise BadFile("empty")
-    with closing(_Child(path, memory_limit_bytes, column, quiet_seconds)) as child:
+    options = json.dumps({"column": column, "attributes": with_attributes, "ask": ask})
+    with closing(_Child(path, memory_limit_bytes, options, quiet_seconds)) as child:
         sheet = Sheet("", (), "")
         done = 0.0
         while True:
@@ -84,23 +108,43 @@ def read_numbers(
                 return
             if "bad" in head:
                 raise BadFile(cast(str, head["bad"]), **cast(dict[str, Any], head["facts"]))
+            if "choose" in head:
+                raise ChooseColumn(str(head["choose"]), _columns(head))
             if "sheet" in head:
-                found = cast(list[tuple[int, str, list[str]]], head["columns"])
-                candidates = tuple(Column(index, header, tuple(samples)) for index, header, samples in found)
-                sheet = Sheet(str(head["sheet"]), candidates, str(head["skipped"]))
-                yield Chunk(sheet, (), (), done)
+                hidden_rows, hidden_columns = cast(list[int], head["hidden"])
+                names = tuple(cast(list[str], head["attributes"]))
+                sheet = Sheet(str(head["sheet"]), _columns(head), str(head["skipped"]), names, hidden_columns)
+                yield Chunk(sheet, (), (), done, () if with_attributes else None, hidden_rows)
                 continue
             done = cast(float, head["done"])
-            rows = cast(list[int], head.get("rows") or range(*_bounds(head)))
-            yield Chunk(sheet, rows, cells, done)
+            yield _chunk(sheet, head, cells, with_attributes)
+
+
+def _columns(head: dict[str, object]) -> tuple[Column, ...]:
+    found = cast(list[tuple[int, str, list[str], str]], head["columns"])
+    return tuple(Column(index, header, tuple(samples), choice) for index, header, samples, choice in found)
+
+
+def _chunk(sheet: Sheet, head: dict[str, object], cells: list[str], with_attributes: bool) -> Chunk:
+    rows = cast(list[int], head.get("rows") or range(*_bounds(head)))
+    count, others = len(rows), len(sheet.attribute_names)
+    if not count:
+        cells = []
+    if len(cells) != count * (1 + others):
+        raise ValueError(f"{len(cells)} cells for {count} rows of {1 + others} columns")
+    attributes: Sequence[tuple[str, ...]] | None = None
+    if with_attributes:
+        runs = (cells[at : at + count] for at in range(count, len(cells), count or 1))
+        attributes = list(zip(*runs, strict=True)) if others else [()] * count
+    return Chunk(sheet, rows, cells[:count], cast(float, head["done"]), attributes, cast(int, head["hidden"]))
 
 
 class _Child:
     """The reading process and the frames it sends."""
 
-    def __init__(self, path: Path, memory_limit_bytes: int, column: str | None, quiet_seconds: float) -> None:
+    def __init__(self, path: Path, memory_limit_bytes: int, options: str, quiet_seconds: float) -> None:
         self.quiet_seconds = quiet_seconds
-        arguments = [str(path.absolute()), str(memory_limit_bytes), *([column] if column else [])]
+        arguments = [str(path.absolute()), str(memory_limit_bytes), options]
         # An empty environment: no token of ours is where a hostile file could reach it.
         self.process = subprocess.Popen(  # noqa: S603 - our own module; a path cannot become an option
             [sys.executable, "-E", "-s", "-X", "utf8", "-m", "services.spreadsheets.child", *arguments],

@@ -13,12 +13,19 @@ from typing import BinaryIO
 
 from services.errors import BadFile
 
-# Strict decoding in this order, of the whole file: charset guessers look at its beginning and call UTF-8 that is cut
-# inside a character mac_cyrillic. Big5 may come out as other characters; digits and delimiters are the same in both.
-_LADDER = ("utf-8", "gb18030", "cp1252", "latin-1")
+# Strict decoding of the whole file: charset guessers look at its beginning and call UTF-8 that is cut inside a
+# character mac_cyrillic. What is not UTF-8 is tried in the order of `_old_encodings`.
 _BOMS = ((BOM_UTF32_LE, "utf-32"), (BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16"))
 _DELIMITERS = ",;\t|"
 _BLOCK = 1 << 18
+_PAIR = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]|[\x80-\xff]")
+_PAIRS_ENOUGH = 2_000
+# Where the commonest characters of each encoding stand: GB 2312 level 1, Big5 level 1, and punctuation.
+_COMMON = {
+    "gb18030": re.compile(rb"[\xa1-\xa3\xb0-\xd7][\xa1-\xfe]"),
+    "cp950": re.compile(rb"[\xa1-\xa3\xa4-\xc6][\x40-\x7e\xa1-\xfe]"),
+}
+_COMMON_ENOUGH = 0.5
 _NOT_TEXT = re.compile("[\x00-\x08\x0e-\x19\x7f]")
 
 
@@ -36,7 +43,7 @@ def shape_of(file: BinaryIO) -> Shape:
     """Find out how a text is written, reading it once. Raises BadFile if it is no text at all."""
     file.seek(0)
     head = file.read(_BLOCK)
-    encodings = next(((encoding,) for bom, encoding in _BOMS if head.startswith(bom)), ()) or _without_bom(head)
+    encodings = next(((encoding,) for bom, encoding in _BOMS if head.startswith(bom)), ()) or _without_bom(file, head)
     for encoding in encodings:
         quotes = _count_quotes(file, encoding)
         if quotes is not None:
@@ -70,13 +77,29 @@ def rows_of(file: BinaryIO, shape: Shape) -> Iterator[list[str]]:
         text.detach()  # the file stays the caller's to close
 
 
-def _without_bom(head: bytes) -> tuple[str, ...]:
-    zeros = head[:4096]
-    if zeros[1::2].count(0) > len(zeros) // 5:
+def _without_bom(file: BinaryIO, head: bytes) -> tuple[str, ...]:
+    odd, even = head[1::2].count(0), head[::2].count(0)  # digits, delimiters and line ends have one zero byte each
+    if odd > len(head) // 50 and odd > 8 * even:
         return ("utf-16-le",)
-    if zeros[::2].count(0) > len(zeros) // 5:
+    if even > len(head) // 50 and even > 8 * odd:
         return ("utf-16-be",)
-    return _LADDER
+    return ("utf-8", *_old_encodings(file))
+
+
+def _old_encodings(file: BinaryIO) -> tuple[str, ...]:
+    """The encodings of before Unicode, the likeliest first.
+
+    Nearly any Western text decodes as Chinese somehow, and either Chinese encoding as the other: what counts is
+    whether common characters come out.
+    """
+    file.seek(0)
+    pairs: list[bytes] = []
+    while len(pairs) < _PAIRS_ENOUGH and (block := file.read(_BLOCK)):
+        pairs += _PAIR.findall(block)
+    share = {name: sum(map(bool, map(rule.match, pairs))) / (len(pairs) or 1) for name, rule in _COMMON.items()}
+    chinese = sorted(share, key=lambda name: -share[name])
+    western = ["cp1252", "latin-1"]
+    return tuple([*chinese, *western] if max(share.values()) >= _COMMON_ENOUGH else ["cp1252", *chinese, "latin-1"])
 
 
 def _count_quotes(file: BinaryIO, encoding: str) -> int | None:

@@ -1,0 +1,149 @@
+"""Rows and columns a person has hidden in an xlsx or ods; python-calamine shows neither.
+
+A sheet whose XML does not say so is not parsed here, only inflated and searched for the word.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import zlib
+from collections.abc import Callable
+from typing import BinaryIO
+from xml.parsers import expat
+from zipfile import BadZipFile, ZipFile
+
+from services.errors import BadFile
+from services.spreadsheets.tables import Hidden
+
+Start = Callable[[str, dict[str, str]], None]
+
+_BLOCK = 1 << 17
+_MAX_ROWS = 1 << 21  # twice what a sheet can have
+_MAX_COLUMNS = 1 << 14
+_ODS_CONTENT = "content.xml"
+_HIDDEN_IN_ODS = ("collapse", "filter")
+
+
+class Package:
+    """The zip file that an xlsx or ods is."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.zip = ZipFile(file)
+        self.sheets = self._sheets() if "xl/workbook.xml" in self.zip.NameToInfo else {}
+        self.ods: dict[str, Hidden] | None = None
+
+    def size_of(self, sheet: str) -> int:
+        """How large a sheet is, for a progress that moves evenly."""
+        part = self.sheets.get(sheet, "")
+        return self.zip.NameToInfo[part].file_size if part in self.zip.NameToInfo else 1
+
+    def hidden_in(self, sheet: str) -> Hidden:
+        """What is hidden in a sheet. Raises BadFile where its XML is broken."""
+        if _ODS_CONTENT in self.zip.NameToInfo:
+            if self.ods is None:
+                self.ods = self._hidden_in_ods() if self._mentions(_ODS_CONTENT, b"visibility") else {}
+            return self.ods.get(sheet, Hidden())
+        part = self.sheets.get(sheet, "")
+        if part in self.zip.NameToInfo and self._mentions(part, b"hidden"):
+            return self._hidden_in_xlsx(part)
+        return Hidden()
+
+    def _sheets(self) -> dict[str, str]:
+        """The part of each sheet of an xlsx by its name."""
+        ids: dict[str, str] = {}
+        parts: dict[str, str] = {}
+
+        def sheet(tag: str, attributes: dict[str, str]) -> None:
+            if tag == "sheet":
+                ids[attributes.get("name", "")] = next((v for k, v in attributes.items() if k.endswith(" id")), "")
+
+        def link(tag: str, attributes: dict[str, str]) -> None:
+            if tag == "Relationship":
+                parts[attributes.get("Id", "")] = posixpath.join("xl", attributes.get("Target", "")).lstrip("/")
+
+        self._parse("xl/workbook.xml", sheet)
+        if "xl/_rels/workbook.xml.rels" in self.zip.NameToInfo:
+            self._parse("xl/_rels/workbook.xml.rels", link)
+        return {name: parts.get(key, "") for name, key in ids.items()}
+
+    def _hidden_in_xlsx(self, part: str) -> Hidden:
+        hidden, row = Hidden(), 0
+
+        def start(tag: str, attributes: dict[str, str]) -> None:
+            nonlocal row
+            if tag == "row":
+                row = _number(attributes.get("r"), row + 1)
+                if attributes.get("hidden") in ("1", "true"):
+                    _hide(hidden, row, 1)
+            elif tag == "col" and attributes.get("hidden") in ("1", "true"):
+                first = _number(attributes.get("min"), 1)
+                hidden.columns.update(range(first - 1, min(_number(attributes.get("max"), first), _MAX_COLUMNS)))
+
+        self._parse(part, start)
+        return hidden
+
+    def _hidden_in_ods(self) -> dict[str, Hidden]:
+        sheets: dict[str, Hidden] = {}
+        hidden, row, column = Hidden(), 0, 0
+
+        def start(tag: str, attributes: dict[str, str]) -> None:
+            nonlocal hidden, row, column
+            said = {name.rpartition(" ")[2]: value for name, value in attributes.items()}
+            if tag == "table":
+                row = column = 0
+                hidden = sheets.setdefault(said.get("name", ""), Hidden())
+            elif tag == "table-row":
+                repeated = _number(said.get("number-rows-repeated"), 1)
+                if said.get("visibility") in _HIDDEN_IN_ODS:
+                    _hide(hidden, row + 1, repeated)
+                row += repeated
+            elif tag == "table-column":
+                repeated = _number(said.get("number-columns-repeated"), 1)
+                if said.get("visibility") in _HIDDEN_IN_ODS:
+                    hidden.columns.update(range(column, min(column + repeated, _MAX_COLUMNS)))
+                column += repeated
+
+        self._parse(_ODS_CONTENT, start)
+        return sheets
+
+    def _mentions(self, part: str, word: bytes) -> bool:
+        try:
+            with self.zip.open(part) as stream:
+                end = b""
+                while block := stream.read(_BLOCK):
+                    if word in end + block[: len(word)] or word in block:
+                        return True
+                    end = block[-len(word) :]
+        except (BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            raise BadFile("truncated", error=str(error)[:200]) from error
+        return False
+
+    def _parse(self, part: str, start: Start) -> None:
+        """Call `start` for every element, by its name without namespace."""
+        parser = expat.ParserCreate(namespace_separator=" ")
+        parser.StartElementHandler = lambda tag, attributes: start(tag.rpartition(" ")[2], attributes)
+        parser.StartDoctypeDeclHandler = _refuse_doctype
+        try:
+            with self.zip.open(part) as stream:
+                while block := stream.read(_BLOCK):
+                    parser.Parse(block, False)
+                parser.Parse(b"", True)
+        except (expat.ExpatError, BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            raise BadFile("truncated", error=str(error)[:200]) from error
+
+
+def _refuse_doctype(*_: object) -> None:
+    """No spreadsheet has one; with it come entities that expand without end."""
+    raise BadFile("truncated", error="DOCTYPE")
+
+
+def _number(text: str | None, default: int) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else default
+
+
+def _hide(hidden: Hidden, row: int, count: int) -> None:
+    """Note that `count` rows from `row`, counted from 1, are hidden."""
+    last = min(row - 1 + count, _MAX_ROWS)
+    if last > row - 1:
+        hidden.rows.extend(bytes(max(0, last - len(hidden.rows))))
+        hidden.rows[row - 1 : last] = b"\1" * (last - row + 1)
