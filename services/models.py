@@ -255,7 +255,7 @@ recipient = Table(
     metadata,
     _owner("task_id"),
     Column("seq", Integer, primary_key=True, autoincrement=False),
-    Column("number", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False, index=True),
     Column("values", Text),
     sqlite_with_rowid=False,
 )

@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("task_id", "seq", name=op.f("pk_recipient")),
         sqlite_with_rowid=False,
     )
+    op.create_index(op.f("ix_recipient_number"), "recipient", ["number"], unique=False)
     op.create_table(
         "result",
         sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
@@ -340,6 +341,7 @@ def downgrade() -> None:
     op.drop_table("workspace")
     op.drop_table("submission")
     op.drop_table("result")
+    op.drop_index(op.f("ix_recipient_number"), table_name="recipient")
     op.drop_table("recipient")
     op.drop_table("import_reject")
     op.drop_table("group_member")

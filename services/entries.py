@@ -1,0 +1,161 @@
+"""Numbers typed into a form, taken into a group as an import without a file."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import insert, update
+
+from services.clock import Clock
+from services.database import Database
+from services.errors import NotAllowed
+from services.groups import Group, group_by_id
+from services.models import customer_group, group_member, import_reject, number_import
+from services.numbers import Reason, Verdict, check
+from services.states import ImportState
+
+# The console's own limit; more is a file's work.
+MOST_NUMBERS = 100
+_TYPED = "typed:"
+_NAME = "typed numbers"
+
+
+@dataclass(frozen=True, slots=True)
+class WrongLine:
+    """A line that is not taken as it stands; `line` counts from 1 as in the form, empty ones included."""
+
+    line: int
+    text: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedLines:
+    """What was typed: (line, number) of each right line, repeated ones too, and the wrong ones."""
+
+    right: Sequence[tuple[int, int]]
+    wrong: Sequence[WrongLine]
+    by_country_code: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What became of the lines: imported + already_in_group + duplicates + left_out is how many were not empty.
+
+    `group` is as it is now. `by_country_code` counts those imported that were read as country code + number.
+    """
+
+    group: Group
+    imported: int
+    already_in_group: int
+    duplicates: int
+    left_out: int
+    by_country_code: int
+
+
+class Entries:
+    """Takes typed numbers into groups."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def enter(self, workspace_id: str, group_id: int, lines: CheckedLines, channel: str, by: str) -> Entered:
+        """Take the right lines into the group and note the wrong ones as left out. Raises UnknownThing."""
+        first = dict(reversed([(number, line) for line, number in lines.right]))
+        with self._database.write() as tx:
+            group_by_id(tx, workspace_id, group_id, lock=True)
+            inserted = tx.execute(insert(number_import).values(self._import(workspace_id, group_id, channel, by)))
+            assert inserted.inserted_primary_key is not None
+            import_id: int = inserted.inserted_primary_key[0]
+            members = ((group_id, number, import_id, line) for number, line in sorted(first.items()))
+            columns = ["group_id", "number", "import_id", "row"]
+            imported = self._database.bulk.insert_new(tx, group_member, columns, members)
+            columns = ["import_id", "seq", "sheet", "row", "original", "reason", "suggestion", "candidate"]
+            rejects = [(import_id, seq, *_reject(wrong)) for seq, wrong in enumerate(lines.wrong)]
+            self._database.bulk.insert(tx, import_reject, columns, rejects)
+            tx.execute(
+                update(customer_group)
+                .where(customer_group.c.id == group_id)
+                .values(size=customer_group.c.size + imported)
+            )
+            set_aside = sum(wrong.verdict.set_aside for wrong in lines.wrong)
+            counts = {
+                "rows": len(lines.right) + len(lines.wrong),
+                "imported": imported,
+                "already_in_group": len(first) - imported,
+                "duplicates": len(lines.right) - len(first),
+                "invalid": len(lines.wrong) - set_aside,
+                "set_aside": set_aside,
+                "by_country_code": len(lines.by_country_code),
+            }
+            tx.execute(update(number_import).where(number_import.c.id == import_id).values(counts))
+            tx.commit()
+            group = group_by_id(tx, workspace_id, group_id)
+        return Entered(
+            group=group,
+            imported=imported,
+            already_in_group=len(first) - imported,
+            duplicates=len(lines.right) - len(first),
+            left_out=len(lines.wrong),
+            by_country_code=len(lines.by_country_code),
+        )
+
+    def _import(self, workspace_id: str, group_id: int, channel: str, by: str) -> dict[str, object]:
+        now = self._clock.now()
+        return {
+            "workspace_id": workspace_id,
+            "channel": channel,
+            "thread_ts": "",
+            "file_id": _TYPED + secrets.token_hex(8),
+            "file_name": _NAME,
+            "file_size": 0,
+            "file_url": "",
+            "uploaded_by": by,
+            "group_id": group_id,
+            "state": ImportState.DONE.value,
+            "received_at": now,
+            "started_at": now,
+            "finished_at": now,
+        }
+
+
+def is_typed(file_id: str) -> bool:
+    """Whether an import has no file behind it."""
+    return file_id.startswith(_TYPED)
+
+
+def check_lines(text: str, *, keep_unassigned: bool = False) -> CheckedLines:
+    """One number a line; empty lines are passed over. `keep_unassigned` takes those in no assigned range as well.
+
+    Raises NotAllowed("too_many_lines" | "no_lines").
+    """
+    # Not splitlines(): a form has one kind of line end, and a separator pasted along is part of what was typed.
+    lines = [(no, line.strip()) for no, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1) if line.strip()]
+    if not lines:
+        raise NotAllowed("no_lines", limit=MOST_NUMBERS)
+    if len(lines) > MOST_NUMBERS:
+        raise NotAllowed("too_many_lines", number=len(lines), limit=MOST_NUMBERS)
+    right, wrong, by_code = [], [], set()
+    for no, line in lines:
+        verdict = check(line)
+        number = verdict.number
+        if number is None and keep_unassigned and verdict.reason is Reason.UNASSIGNED:
+            number = verdict.candidate
+        if number is None:
+            wrong.append(WrongLine(no, line, verdict))
+            continue
+        right.append((no, number))
+        if verdict.by_country_code:
+            by_code.add(number)
+    return CheckedLines(right, wrong, frozenset(by_code))
+
+
+def _reject(wrong: WrongLine) -> tuple[object, ...]:
+    verdict = wrong.verdict
+    assert verdict.reason is not None
+    # PostgreSQL's text takes no NUL.
+    original = wrong.text.replace("\0", "")
+    return "", wrong.line, original, verdict.reason.value, verdict.suggestion, verdict.candidate

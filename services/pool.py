@@ -1,0 +1,278 @@
+"""The customer pool: every number a workspace holds, where each is and what became of what it was sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, delete, func, select, update
+
+from services.database import Database
+from services.entries import is_typed
+from services.groups import Group, group_by_id
+from services.models import (
+    application,
+    batch,
+    customer_group,
+    group_member,
+    number_import,
+    recipient,
+    result,
+    send_task,
+    submission,
+    template,
+)
+from services.number_regions import RegionReader, runs
+from services.states import BatchState, SmsType, TaskState
+
+_NOT_OVER = [state.value for state in TaskState if not state.is_over]
+MESSAGES_SHOWN = 10
+
+
+class Fate(StrEnum):
+    """What became of one number's message. ACCEPTED and UNKNOWN are both unknown to people: no final word yet."""
+
+    WAITING = "waiting"
+    HANDING_OVER = "handing over"
+    HELD_BACK = "held back"
+    ACCEPTED = "accepted"
+    UNKNOWN = "unknown"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """`numbers` and the counts by type and country count a number in several groups once.
+
+    A country is an ISO region, None for numbers of none; types and countries come with the most numbers first, and so
+    do the groups, of which `group_count` there are in all.
+    """
+
+    numbers: int
+    types: Sequence[tuple[SmsType, int]]
+    countries: Sequence[tuple[str | None, int]]
+    groups: Sequence[Group]
+    group_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A number in a group. `file` is empty for a typed number, None where the import is no longer known."""
+
+    group: Group
+    since: datetime | None
+    file: str | None
+    row: int
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """One message to a number. `code` is the carrier's own, empty where it has said nothing; `at` is the last news."""
+
+    task: int
+    template: str
+    fate: Fate
+    code: str
+    carrier: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """All that is known about a number: the newest messages first, at most 10 of `message_count`."""
+
+    number: int
+    region: str | None
+    groups: Sequence[Membership]
+    messages: Sequence[SentMessage]
+    message_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Numbers in some group that end in what was searched for, in order; `more`: there are others."""
+
+    numbers: Sequence[int]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The groups a number was taken out of, and the confirmed tasks, not over yet, whose copy still has it."""
+
+    groups: Sequence[str]
+    tasks: Sequence[int]
+
+
+class Pool:
+    """The numbers of every workspace."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def totals(self, workspace_id: str, groups_shown: int = 10) -> Totals:
+        """Counts every number; about a second for a million."""
+        mine = select(customer_group.c.id).where(customer_group.c.workspace_id == workspace_id)
+        numbers = select(group_member.c.number).where(group_member.c.group_id.in_(mine)).distinct()
+        of_type = (
+            select(customer_group.c.sms_type, group_member.c.number)
+            .join(group_member, group_member.c.group_id == customer_group.c.id)
+            .where(customer_group.c.workspace_id == workspace_id)
+            .distinct()
+            .subquery()
+        )
+        types = select(of_type.c.sms_type, func.count().label("size")).group_by(of_type.c.sms_type)
+        largest = select(customer_group.c.id).where(customer_group.c.workspace_id == workspace_id)
+        largest = largest.order_by(customer_group.c.size.desc(), customer_group.c.name_key).limit(groups_shown)
+        countries: Counter[str | None] = Counter()
+        with self._database.read() as connection:
+            ordered = connection.execute(
+                numbers.order_by(group_member.c.number), execution_options={"yield_per": 20_000}
+            ).scalars()
+            for run in runs(ordered):
+                countries[run.region] += run.size
+            by_type = [(SmsType(row.sms_type), row.size) for row in connection.execute(types)]
+            ids = connection.execute(largest).scalars().all()
+            groups = [group_by_id(connection, workspace_id, each) for each in ids]
+            group_count = connection.execute(select(func.count()).select_from(mine.subquery())).scalar_one()
+        return Totals(
+            numbers=countries.total(),
+            types=sorted(by_type, key=lambda each: -each[1]),
+            countries=countries.most_common(),
+            groups=groups,
+            group_count=group_count,
+        )
+
+    def find(self, workspace_id: str, number: int) -> Whereabouts:
+        """Where it is and what it was sent; both empty for a number nobody knows."""
+        with self._database.read() as connection:
+            groups = connection.execute(_memberships(workspace_id, number)).all()
+            sent = _messages(workspace_id, number)
+            count = connection.execute(select(func.count()).select_from(sent.subquery())).scalar_one()
+            newest = sent.order_by(send_task.c.number.desc(), recipient.c.seq).limit(MESSAGES_SHOWN)
+            messages = [_message(row) for row in connection.execute(newest)]
+            found = [
+                Membership(
+                    group=group_by_id(connection, workspace_id, row.group_id),
+                    since=row.finished_at,
+                    file="" if row.file_id and is_typed(row.file_id) else row.file_name,
+                    row=row.row,
+                    by=row.uploaded_by,
+                )
+                for row in groups
+            ]
+        return Whereabouts(number, RegionReader().region_of(number), found, messages, count)
+
+    def search(self, workspace_id: str, last_digits: str, limit: int = 10) -> Found:
+        """The numbers in the workspace's groups that end in these digits."""
+        query = (
+            select(group_member.c.number)
+            .join(customer_group, customer_group.c.id == group_member.c.group_id)
+            .where(
+                customer_group.c.workspace_id == workspace_id,
+                group_member.c.number % 10 ** len(last_digits) == int(last_digits),
+            )
+            .distinct()
+            .order_by(group_member.c.number)
+            .limit(limit + 1)
+        )
+        with self._database.read() as connection:
+            numbers = connection.execute(query).scalars().all()
+        return Found(numbers[:limit], len(numbers) > limit)
+
+    def remove(self, workspace_id: str, number: int) -> Removed:
+        """Take a number out of every group. What is confirmed keeps its own copy."""
+        mine = select(customer_group.c.id).where(customer_group.c.workspace_id == workspace_id)
+        with self._database.write() as tx:
+            gone = delete(group_member).where(group_member.c.number == number, group_member.c.group_id.in_(mine))
+            ids = tx.execute(gone.returning(group_member.c.group_id)).scalars().all()
+            shrunk = update(customer_group).where(customer_group.c.id.in_(ids))
+            tx.execute(shrunk.values(size=customer_group.c.size - 1))
+            names = (
+                select(customer_group.c.name).where(customer_group.c.id.in_(ids)).order_by(customer_group.c.name_key)
+            )
+            groups = tx.execute(names).scalars().all()
+            tasks = _tasks_with_a_copy(tx, workspace_id, number)
+            tx.commit()
+        return Removed(groups, tasks)
+
+
+def _tasks_with_a_copy(tx: Connection, workspace_id: str, number: int) -> Sequence[int]:
+    query = (
+        select(send_task.c.number)
+        .join(recipient, recipient.c.task_id == send_task.c.id)
+        .where(recipient.c.number == number, send_task.c.workspace_id == workspace_id)
+        .where(send_task.c.state.in_(_NOT_OVER))
+        .distinct()
+        .order_by(send_task.c.number)
+    )
+    return tx.execute(query).scalars().all()
+
+
+def _memberships(workspace_id: str, number: int) -> Select[Any]:
+    return (
+        select(
+            group_member.c.group_id,
+            group_member.c.row,
+            number_import.c.finished_at,
+            number_import.c.file_id,
+            number_import.c.file_name,
+            number_import.c.uploaded_by,
+        )
+        .join(customer_group, customer_group.c.id == group_member.c.group_id)
+        .outerjoin(number_import, number_import.c.id == group_member.c.import_id)
+        .where(customer_group.c.workspace_id == workspace_id, group_member.c.number == number)
+        .order_by(customer_group.c.name_key)
+    )
+
+
+def _messages(workspace_id: str, number: int) -> Select[Any]:
+    return (
+        select(
+            recipient.c.seq,
+            send_task.c.number.label("task"),
+            send_task.c.confirmed_at,
+            template.c.name.label("template"),
+            application.c.carrier,
+            batch.c.state.label("batch_state"),
+            submission.c.outcome,
+            submission.c.code.label("submission_code"),
+            submission.c.at.label("submitted_at"),
+            result.c.state.label("result_state"),
+            result.c.code.label("result_code"),
+            result.c.at.label("result_at"),
+        )
+        .join(send_task, send_task.c.id == recipient.c.task_id)
+        .join(template, template.c.id == send_task.c.template_id)
+        .join(application, application.c.id == send_task.c.application_id)
+        .join(batch, and_(batch.c.task_id == recipient.c.task_id, recipient.c.seq.between(batch.c.first, batch.c.last)))
+        .outerjoin(submission, and_(submission.c.task_id == recipient.c.task_id, submission.c.seq == recipient.c.seq))
+        .outerjoin(result, and_(result.c.task_id == recipient.c.task_id, result.c.seq == recipient.c.seq))
+        .where(recipient.c.number == number, send_task.c.workspace_id == workspace_id)
+    )
+
+
+_WITHOUT_OUTCOME = {
+    BatchState.PLANNED: Fate.WAITING,
+    BatchState.SENDING: Fate.HANDING_OVER,
+    BatchState.CANCELLED: Fate.HELD_BACK,
+    BatchState.DONE: Fate.UNKNOWN,
+    BatchState.UNKNOWN: Fate.UNKNOWN,
+}
+
+
+def _message(row: Row[Any]) -> SentMessage:
+    if row.result_state is not None:
+        fate, code, at = Fate(row.result_state), row.result_code, row.result_at
+    elif row.outcome is not None:
+        fate, code, at = Fate(row.outcome), row.submission_code, row.submitted_at
+    else:
+        fate, code, at = _WITHOUT_OUTCOME[BatchState(row.batch_state)], "", row.confirmed_at
+    return SentMessage(row.task, row.template, fate, code, row.carrier, at)
