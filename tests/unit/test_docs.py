@@ -1,0 +1,88 @@
+"""The documentation says what is there: settings, commands, links, the example file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from bot import config
+from handlers.routes import help_lines
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = (ROOT / "docs/settings.md").read_text("utf-8")
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+SECTIONS: dict[str, tuple[type[BaseModel], set[str]]] = {
+    "## Environment": (config._Environment, set()),
+    "### `[[application]]`": (config.ApplicationSettings, {"signature", "template"}),
+    "### `[[application.signature]]`": (config.SignatureSettings, set()),
+    "### `[[application.template]]`": (config.TemplateSettings, set()),
+}
+
+
+def rows(section: str) -> list[list[str]]:
+    """The cells of the first table under a heading, its two head lines left out."""
+    below = SETTINGS.split(f"\n{section}\n", 1)[1]
+    table = re.search(r"(?:^\|.*\n)+", below, re.MULTILINE)
+    assert table is not None
+    lines = table[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_settings_page_names_every_setting_and_no_other(section: str) -> None:
+    model, elsewhere = SECTIONS[section]
+    spell = str.upper if section == "## Environment" else str
+    assert [row[0] for row in rows(section)] == [
+        f"`{spell(name)}`" for name in model.model_fields if name not in elsewhere
+    ]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_settings_page_tells_which_settings_are_required_and_each_default(section: str) -> None:
+    model, _ = SECTIONS[section]
+    for name, kind, default, *_ in rows(section):
+        field = model.model_fields[name.strip("`").lower()]
+        assert kind.endswith("required") == field.is_required(), name
+        told = "" if field.is_required() or field.default is None else f"`{field.default}`"
+        assert default == told, name
+
+
+def test_the_example_of_the_settings_can_be_read() -> None:
+    secrets = {"HUAWEI_APP_KEY": "key", "HUAWEI_APP_SECRET": "secret"}
+    (example,) = config.read_applications(ROOT / "docs/applications.example.toml", secrets)
+    given = example.model_fields_set | {
+        key for each in (*example.signature, *example.template) for key in each.model_fields_set
+    }
+    models = (config.ApplicationSettings, config.SignatureSettings, config.TemplateSettings)
+    assert given == {key for model in models for key in model.model_fields}
+    assert example.app_secret == "secret"
+
+
+def test_the_readme_lists_the_commands_as_the_routes_have_them() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(/sms-[^`]*)` \| (.*) \|$", readme, re.MULTILINE)
+    assert listed == help_lines()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    text = page.read_text("utf-8")
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    for link in links:
+        target, _, anchor = link.partition("#")
+        if target.startswith(("http://", "https://", "mailto:")):
+            continue
+        path = (page.parent / target).resolve() if target else page
+        assert path.exists(), link
+        if anchor:
+            assert anchor in anchors(path.read_text("utf-8")), link
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
