@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from handlers.arguments import BadArguments
 from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime, describe_time
-from handlers.views.words import as_plain, bold, escape, listed, named, person
+from handlers.views.words import as_plain, bold, escape, listed, named, number, person
 from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
 from services.imports import NO_VALID_NUMBER
 
@@ -64,7 +64,7 @@ def _unknown(error: UnknownThing, _zone: ZoneInfo) -> str:
 def _unknown_task(name: str) -> str:
     if not name:
         return "Which task? `/sms-tasks` lists them with their numbers."
-    if not name.removeprefix("#").isdecimal():
+    if not name.lstrip("#＃").isdecimal():
         return f"{bold(name)} is not the number of a task. `/sms-tasks` lists them with their numbers."
     return f"There is no task {bold(name)}. `/sms-tasks` lists them all."
 
@@ -163,6 +163,22 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
     "group_name": lambda f, z: f"A group name has 1 to {f['limit']} characters. Choose another one.",
     "group_exists": lambda f, z: (
         f"A group {bold(f['group'])} exists already. Choose another name, or import into that one."
+    ),
+    "group_importing": lambda f, z: (
+        f"A file is being imported into {bold(f['group'])} right now. Wait until that is done and try again."
+    ),
+    "merge_with_itself": lambda f, z: "A group cannot be merged with itself. Choose another one.",
+    "merge_types_differ": lambda f, z: (
+        f"Group {bold(f['group'])} is of type {f['group_type']}, and {bold(f['other'])} is of type {f['other_type']}. "
+        "Only groups of the same type can be merged."
+    ),
+    "one_country": lambda f, z: (
+        f"The numbers of {bold(f['group'])} are all of one country, so there is nothing to split."
+    ),
+    "no_lines": lambda f, z: "There is no number in it. Write one number a line.",
+    "too_many_lines": lambda f, z: (
+        f"These are {number(f['number'])} lines, and {number(f['limit'])} is the most that can be typed at once. "
+        "Drop a spreadsheet in the channel for more."
     ),
     "verification_group": lambda f, z: "A group cannot be of type verification. Choose promotional or notification.",
     "verification_template": lambda f, z: (

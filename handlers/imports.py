@@ -12,11 +12,11 @@ from handlers.replies import FieldErrors, Nothing, OpenForm, Replace, Reply
 from handlers.requests import Click, Submission, Upload
 from handlers.views import imports as views
 from handlers.views.words import bold
-from services.errors import BadFile, ServiceError, UnknownThing
+from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
 from services.groups import Groups
 from services.imports import Import, Imports, UploadedFile
 from services.spreadsheets.writer import Reject, write_rejects
-from services.states import SmsType
+from services.states import ImportState, SmsType
 
 # Other files are none of our business, unless the message says group:… .
 SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods", ".csv", ".tsv", ".txt")
@@ -94,6 +94,8 @@ def submit_new_group(request: Submission, service: Importing) -> Reply:
 def not_now(request: Click, service: Importing) -> Reply:
     """**Not now**: the file stays where it is, and nothing is imported."""
     waiting = service.imports.get(request.workspace, int(request.value))
+    if waiting.state is not ImportState.ASKED:
+        raise NotAllowed("import_begun")
     return Replace(f"{bold(waiting.file.name)} was not imported. Drop it again when you want it.")
 
 

@@ -75,11 +75,11 @@ def failed_numbers(request: Click, service: Tasks) -> Reply:
         )
         write_table(path, f"Task {task.number}", ["Number", "Result", "Carrier code", "SMS ID", "Time (UTC)"], rows)
 
-    numbers = counted(task.not_delivered, "failed number")
+    numbers, are = counted(task.not_delivered, "failed number"), "is" if task.not_delivered == 1 else "are"
     return SendFile(
         name=f"task-{task.number}-failed-numbers.xlsx",
         comment=f"The {numbers} of task {task.number}.",
-        say=f"The {numbers} of task {task.number} are in our direct messages.",
+        say=f"The {numbers} of task {task.number} {are} in our direct messages.",
         write=write,
     )
 
@@ -88,7 +88,7 @@ def _number(request: Command) -> int:
     """The task's number as typed: 42, #42. Raises UnknownThing."""
     words = arguments.parse(request.text, (), words=True).words
     typed = " ".join(words)
-    digits = typed.removeprefix("#")
+    digits = typed.lstrip("#＃")
     if not digits.isdecimal() or len(digits) > 9:
         raise UnknownThing("task", typed)
     return int(digits)

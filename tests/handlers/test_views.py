@@ -222,7 +222,7 @@ def test_an_import_that_ended_can_be_shown(name: str) -> None:
         ),
     ],
 )
-def test_an_import_ends_in_one_line(counts: dict[str, int], line: str) -> None:
+def test_an_import_ends_in_one_line(counts: dict[str, Any], line: str) -> None:
     assert imports.done(an_import(**counts), a_group())[0] == line
 
 
