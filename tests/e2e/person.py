@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class Person:
     async def upload(self, path: Path, text: str = "") -> None:
         """Drop a file with some text beside it."""
         form = aiohttp.FormData({"user": self.user, "channel": self.channel, "text": text}, quote_fields=False)
-        form.add_field("file", await asyncio.to_thread(path.read_bytes), filename=path.name)
+        form.add_field("file", io.BytesIO(await asyncio.to_thread(path.read_bytes)), filename=path.name)
         await self._post("upload", form)
 
     async def command(self, line: str) -> None:
@@ -133,18 +134,6 @@ def elements(message: Message) -> Iterator[tuple[dict[str, Any], dict[str, Any]]
 def words(message: Message) -> str:
     """All text of a message and its blocks, one piece a line."""
     return "\n".join([message.get("text") or "", *_texts(message.get("blocks") or [])])
-
-
-def texts(node: Any) -> Iterator[str]:
-    """Every string that stands anywhere in a structure of Slack's."""
-    if isinstance(node, str):
-        yield node
-    elif isinstance(node, dict):
-        for value in node.values():
-            yield from texts(value)
-    elif isinstance(node, list):
-        for each in node:
-            yield from texts(each)
 
 
 def _texts(node: Any) -> Iterator[str]:

@@ -1,0 +1,171 @@
+"""Machines, networks and carriers fail: the bot goes on by itself, sends nothing twice and loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.slack.core import Throttle, user_brief
+from sandbox.slack.delivery import Attempt
+from sandbox.slack.sockets import SocketDelivery
+from sandbox.slack.workspace import APP_ID, TEAM_DOMAIN, TEAM_ID
+from tests.e2e.lists import CustomerList, clean_list
+from tests.e2e.person import MEI, Message, Person, elements, words
+from tests.e2e.test_main_job import fields
+from tests.e2e.world import World
+
+pytestmark = pytest.mark.e2e
+
+RESTART_SECONDS = 10.0
+ONLY_ONE = {"is_ephemeral": True}
+
+
+async def import_into_vip(ben: Person, folder: Path, count: int, magic: tuple[str, ...] = ()) -> CustomerList:
+    customers = await asyncio.to_thread(clean_list, folder / "vip.csv", count, 1, magic)
+    await ben.answer("/sms-groups create name:vip type:notification")
+    await ben.upload(customers.path, "group:vip")
+    await ben.sees(f"{count:,} imported")
+    return customers
+
+
+async def send_to_vip(ben: Person) -> Message:
+    """Press the button of a fresh preview; the preview."""
+    preview = await ben.answer("/sms-send group:vip template:spring")
+    await ben.press(preview, "Send to")
+    return preview
+
+
+async def test_a_bot_killed_while_sending_goes_on_and_sends_nothing_twice(
+    world: World, ben: Person, tmp_path: Path
+) -> None:
+    customers = await import_into_vip(ben, tmp_path, 6000)
+    carrier = world.carrier
+    carrier.inject("delay", count=9, seconds=1.0)
+    # Until the bot is back: nothing that is sent to it meanwhile comes again.
+    carrier.inject("storm", count=10_000, seconds=9.0)
+    await send_to_vip(ben)
+    await world.until(lambda: len(carrier.log) >= 200)
+    # The second request leaves right after the first is answered, and a second passes until it is taken.
+    await asyncio.sleep(0.5)
+    taken = len(carrier.log)
+    await world.kill_bot()
+    assert taken < 6000
+    assert await world.start_bot() < RESTART_SECONDS
+    await world.until(lambda: len(carrier.log) == 6000, RESTART_SECONDS)
+    result = await ben.sees("Result of task 1")
+    assert fields(result)["Delivered"] == "6,000 · 100 %"
+    assert world.taken() == dict.fromkeys(customers.numbers, 1)
+    assert "batch.lost" in world.bot_log
+    assert len(await ben.all("Result of task 1")) == 1
+    assert len(await ben.all("*spring* to *vip* (task 1)")) == 1
+
+
+async def test_a_bot_killed_during_an_import_starts_it_over_in_the_same_message(
+    world: World, ben: Person, tmp_path: Path
+) -> None:
+    await ben.answer("/sms-groups create name:vip type:notification")
+    customers = await asyncio.to_thread(clean_list, tmp_path / "many.csv", 150_000)
+    await ben.upload(customers.path, "group:vip")
+    begun = await ben.sees("Importing *many.csv* into *vip*")
+    await world.kill_bot()
+    assert "import.ended" not in world.bot_log
+    assert await world.start_bot() < RESTART_SECONDS
+    ended = await ben.sees("150,000 imported")
+    assert ended["ts"] == begun["ts"]
+    assert len(await ben.all("*many.csv*")) == 1
+    assert "now has 150,000 customers" in words(ended)
+
+
+async def test_a_file_that_slack_tells_of_again_is_imported_once(world: World, ben: Person, tmp_path: Path) -> None:
+    await import_into_vip(ben, tmp_path, 50)
+    told = [event for event in world.slack.delivery.events if event["event"].get("subtype") == "file_share"]
+    for number in range(1, 4):
+        await world.slack.delivery.try_event(told[0], Attempt(number, "timeout"))
+    customers = await asyncio.to_thread(clean_list, tmp_path / "second.csv", 10, 2)
+    await ben.upload(customers.path)
+    await ben.sees("*second.csv* into which group?")
+    told = [event for event in world.slack.delivery.events if event["event"].get("subtype") == "file_share"]
+    await asyncio.gather(*(world.slack.delivery.try_event(told[-1], Attempt(1, "timeout")) for _ in range(3)))
+    # Whatever a repetition led to would be there before the answer to a later command.
+    await ben.answer("/sms-help")
+    assert len(await ben.all("into which group?")) == 1
+    assert len(await ben.all("vip.csv*")) == 1
+
+
+async def test_pressing_twice_and_by_two_people_makes_one_task(world: World, ben: Person, tmp_path: Path) -> None:
+    customers = await import_into_vip(ben, tmp_path, 300)
+    preview = await ben.answer("/sms-send group:vip template:spring")
+    presses = [ben.press(preview, "Send to 300 customers") for _ in range(3)]
+    await asyncio.gather(*presses, press_as(world, MEI, preview), press_as(world, MEI, preview))
+    await ben.sees("Result of task 1")
+    assert world.taken() == dict.fromkeys(customers.numbers, 1)
+    assert "*2*" not in words(await ben.answer("/sms-tasks"))
+    seen_by_mei = await world.person(MEI).sees("This is task 1 already, confirmed by")
+    assert seen_by_mei["ephemeral"]
+
+
+async def press_as(world: World, user: str, preview: Message) -> None:
+    """A press that the page cannot make: on a preview that somebody else sees."""
+    element, block = next(found for found in elements(preview) if found[0].get("style") == "primary")
+    channel = {"id": preview["channel"], "name": "marketing"}
+    payload: dict[str, Any] = {
+        "type": "block_actions",
+        "user": user_brief(world.slack.workspace.users[user]),
+        "api_app_id": APP_ID,
+        "token": "unused",
+        "team": {"id": TEAM_ID, "domain": TEAM_DOMAIN},
+        "container": {
+            "type": "message",
+            "channel_id": channel["id"],
+            "message_ts": preview["ts"],
+            "is_ephemeral": True,
+        },
+        "channel": channel,
+        "trigger_id": world.slack.triggers.issue(user),
+        "response_url": world.url + world.slack.response_urls.issue(user, channel["id"]),
+        "actions": [{**element, "block_id": block["block_id"], "action_ts": preview["ts"]}],
+    }
+    said = await world.slack.delivery.ask("interactive", payload, accepts_payload=False)
+    assert said.failure is None
+
+
+async def test_what_a_silent_carrier_took_is_unknown_and_never_sent_again(
+    world: World, ben: Person, tmp_path: Path
+) -> None:
+    customers = await import_into_vip(ben, tmp_path, 1700)
+    carrier = world.carrier
+    # The first 200 go alone: "slow down", then taken. Of the three requests after them one is never answered though it
+    # was taken, and one is told to slow down.
+    for kind in ("http_429", "delay", "timeout_after", "http_429"):
+        carrier.inject(kind, seconds=1 if kind == "http_429" else 0)
+    # Those 500 are not reported either: nobody will ever know.
+    carrier.inject("duplicated", count=200)
+    carrier.inject("lost", count=500)
+    await send_to_vip(ben)
+    assert "The carrier asks to slow down" in words(await ben.sees("It goes on by itself, and nothing is sent twice."))
+    await ben.sees("1,200 of 1,700 customers handed over")
+    await ben.sees("1,700 customers handed over to the carrier")
+    assert world.taken() == dict.fromkeys(customers.numbers, 1)
+    assert "1,200 delivered, 0 failed, 500 unknown" in words(await ben.answer("/sms-tasks"))
+    assert not await ben.all("Result of task 1")
+
+
+async def test_slacks_limits_and_lost_connections_are_waited_out(world: World, ben: Person, tmp_path: Path) -> None:
+    slack = world.slack
+    slack.throttles["chat.update"] = Throttle(times=2, retry_after=1)
+    slack.throttles["chat.postMessage"] = Throttle(times=1, retry_after=1)
+    customers = await import_into_vip(ben, tmp_path, 300)
+    await send_to_vip(ben)
+    await ben.sees("*spring* to *vip* (task 1)")
+    for reason in ("refresh_requested", None):
+        assert isinstance(slack.delivery, SocketDelivery)
+        await slack.delivery.drop(reason)
+        await world.until(lambda: slack.delivery.connected)
+        assert "Send tasks, newest first" in words(await ben.answer("/sms-tasks"))
+    assert fields(await ben.sees("Result of task 1"))["Delivered"] == "300 · 100 %"
+    assert world.taken() == dict.fromkeys(customers.numbers, 1)
+    assert len(await ben.all("*spring* to *vip* (task 1)")) == 1
+    assert any(call["error"] == "ratelimited" for call in slack.calls)
