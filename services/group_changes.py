@@ -173,7 +173,9 @@ def _copy_members(tx: Connection, source: int, target: int, run: Run | None = No
     if run is not None:
         chosen = and_(chosen, group_member.c.number.between(run.first, run.last))
     rows = select(literal(target), *(group_member.c[name] for name in _COLUMNS[1:])).where(chosen)
-    return int(tx.execute(insert(group_member).from_select(_COLUMNS, rows.order_by(group_member.c.number))).rowcount)
+    copied = insert(group_member).from_select(_COLUMNS, rows.order_by(group_member.c.number))
+    # psycopg forgets how many rows an INSERT wrote when its cursor closes.
+    return int(tx.execute(copied, execution_options={"preserve_rowcount": True}).rowcount)
 
 
 def _grow(tx: Connection, group_id: int, by: int) -> None:

@@ -200,7 +200,9 @@ def _copy_recipients(tx: Connection, draft: Row[Any]) -> int:
         .where(in_region(found.c.number, Region(region)))
         .order_by(found.c.number)
     )
-    return int(tx.execute(insert(recipient).from_select(["task_id", "seq", "number"], numbered)).rowcount)
+    copied = insert(recipient).from_select(["task_id", "seq", "number"], numbered)
+    # psycopg forgets how many rows an INSERT wrote when its cursor closes.
+    return int(tx.execute(copied, execution_options={"preserve_rowcount": True}).rowcount)
 
 
 def _lock_draft(tx: Connection, workspace_id: str, draft_id: int) -> Row[Any]:
