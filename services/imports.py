@@ -2,112 +2,48 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, delete, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from services.clock import Clock
 from services.database import Database
-from services.errors import BadFile, NotAllowed, UnknownThing
-from services.models import customer_group, group_member, import_reject, number_import
-from services.numbers import NumberChecker, Verdict
-from services.posts import PostKind, want_post
-from services.spreadsheets.reader import Chunk, read_numbers
-from services.states import ImportState
+from services.errors import NotAllowed, UnknownThing
+from services.groups import Group, group_by_id
+from services.import_records import (
+    GROUP_GONE,
+    NO_VALID_NUMBER,
+    Import,
+    Progress,
+    Reject,
+    UploadedFile,
+    find_import,
+    forget_rejects,
+    imports,
+    lock_import,
+    to_import,
+)
+from services.import_run import ImportRun
+from services.import_tally import KEEPABLE
+from services.models import (
+    customer_group,
+    group_member,
+    import_reject,
+    number_import,
+    recipient,
+    send_task,
+    task_group,
+)
+from services.posts import PostKind, show_again, want_post
+from services.states import ImportState, TaskState
 
-NO_VALID_NUMBER = "no_valid_number"
-# A longer cell says no more in a reject file.
-ORIGINAL_LIMIT = 200
+__all__ = ["GROUP_GONE", "NO_VALID_NUMBER", "Import", "Imports", "Progress", "Reject", "UploadedFile"]
 
-
-@dataclass(frozen=True, slots=True)
-class UploadedFile:
-    """A file as Slack tells of it; `thread_ts` is the message it hangs on."""
-
-    file_id: str
-    name: str
-    size: int
-    url: str
-    channel: str
-    thread_ts: str
-
-
-@dataclass(frozen=True, slots=True)
-class Import:
-    """One import. `rows` = imported + already_in_group + duplicates + invalid + set_aside once it is done.
-
-    `by_country_code` counts those imported that were read as country code + number. `failure` is NO_VALID_NUMBER or
-    one of `BadFile.WHYS`.
-    """
-
-    id: int
-    workspace_id: str
-    file: UploadedFile
-    uploaded_by: str
-    group_id: int | None
-    group: str | None
-    state: ImportState
-    rows: int
-    imported: int
-    already_in_group: int
-    duplicates: int
-    invalid: int
-    set_aside: int
-    by_country_code: int
-    failure: str | None
-    started_at: datetime | None
-    finished_at: datetime | None
-
-    @property
-    def rejects(self) -> int:
-        """How many rows the reject file lists."""
-        return self.invalid + self.set_aside
-
-    @property
-    def took(self) -> timedelta | None:
-        """From the choice of the group to the last row stored."""
-        if self.started_at is None or self.finished_at is None:
-            return None
-        return self.finished_at - self.started_at
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an import is: rows read so far, and the share of the file (0 to 1)."""
-
-    rows: int
-    done: float
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """One row that was not imported. `reason` is a `numbers.Reason`; `suggestion` E.164 text to try."""
-
-    sheet: str
-    row: int
-    original: str
-    reason: str
-    suggestion: str | None
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What has been read so far. Arrays, because a million Python integers in lists would take 60 MB."""
-
-    numbers: array[int] = field(default_factory=lambda: array("q"))
-    rows: array[int] = field(default_factory=lambda: array("q"))
-    seen: set[int] = field(default_factory=set)
-    by_country_code: set[int] = field(default_factory=set)
-    rejects: list[tuple[str, int, str, Verdict]] = field(default_factory=list)
-    read: int = 0
-    duplicates: int = 0
-    set_aside: int = 0
+_UNDER_WAY = (ImportState.RUNNING, ImportState.WAITING)
+_NEVER_SENT = (TaskState.DRAFT, TaskState.CANCELLED, TaskState.EXPIRED)
 
 
 class Imports:
@@ -143,13 +79,7 @@ class Imports:
     def begin(self, workspace_id: str, import_id: int, group_id: int) -> Import:
         """Start taking the file into the group, once. Raises UnknownThing or NotAllowed("import_begun")."""
         with self._database.write() as tx:
-            chosen = tx.execute(
-                select(customer_group.c.id).where(
-                    customer_group.c.id == group_id, customer_group.c.workspace_id == workspace_id
-                )
-            ).scalar_one_or_none()
-            if chosen is None:
-                raise UnknownThing("group", str(group_id))
+            group_by_id(tx, workspace_id, group_id)
             row = tx.execute(
                 update(number_import)
                 .where(
@@ -171,43 +101,101 @@ class Imports:
             tx.commit()
         return self.get(workspace_id, import_id)
 
+    def choose_column(self, workspace_id: str, import_id: int, choice: str) -> Import:
+        """Go on with the column that holds the numbers: the `choice` of one of `Import.columns`.
+
+        Raises UnknownThing, or NotAllowed("column_chosen") where nobody is asked any more.
+        """
+        with self._database.write() as tx:
+            waiting = lock_import(tx, workspace_id, import_id)
+            if waiting.state is not ImportState.WAITING:
+                raise NotAllowed("column_chosen")
+            if choice not in [column.choice for column in waiting.columns]:
+                raise UnknownThing("column", choice, [column.choice for column in waiting.columns])
+            _change(tx, import_id, state=ImportState.RUNNING.value, column=choice, started_at=self._clock.now())
+            tx.commit()
+        return self.get(workspace_id, import_id)
+
+    def cancel(self, workspace_id: str, import_id: int, by: str) -> Import:
+        """Stop an import under way; nothing of it stays. Raises UnknownThing or NotAllowed("import_over")."""
+        with self._database.write() as tx:
+            if lock_import(tx, workspace_id, import_id).state not in _UNDER_WAY:
+                raise NotAllowed("import_over")
+            forget_rejects(tx, import_id)
+            ended = {"state": ImportState.CANCELLED.value, "ended_by": by, "finished_at": self._clock.now()}
+            _change(tx, import_id, **ended)
+            tx.commit()
+        return self.get(workspace_id, import_id)
+
+    def keep(self, workspace_id: str, import_id: int) -> Import:
+        """Take the numbers that were set aside as landline or unassigned after all; they move to the other counts.
+
+        Raises UnknownThing or NotAllowed("nothing_to_keep" | "import_group_gone").
+        """
+        with self._database.write() as tx:
+            group, done = _lock(tx, workspace_id, import_id)
+            if done.state is not ImportState.DONE or not done.keepable:
+                raise NotAllowed("nothing_to_keep")
+            members = [(group.id, row.candidate, import_id, row.row) for row in tx.execute(_candidates(import_id))]
+            columns = ["group_id", "number", "import_id", "row"]
+            imported = self._database.bulk.insert_new(tx, group_member, columns, members)
+            _grow(tx, group.id, imported)
+            _change(
+                tx,
+                import_id,
+                imported=done.imported + imported,
+                already_in_group=done.already_in_group + len(members) - imported,
+                duplicates=done.duplicates + done.keepable - len(members),
+                set_aside=done.set_aside - done.keepable,
+                keepable=0,
+                kept=done.keepable,
+            )
+            tx.commit()
+        return self.get(workspace_id, import_id)
+
+    def undo(self, workspace_id: str, import_id: int, by: str) -> Import:
+        """Take the numbers that it alone brought out of the group again.
+
+        Raises UnknownThing or NotAllowed("not_undoable" | "import_group_gone" | "import_sent").
+        """
+        with self._database.write() as tx:
+            group, done = _lock(tx, workspace_id, import_id)
+            if done.state is not ImportState.DONE:
+                raise NotAllowed("not_undoable")
+            task = tx.execute(_task_with_numbers_of(done)).scalar()
+            if task is not None:
+                raise NotAllowed("import_sent", number=task)
+            brought = delete(group_member).where(
+                group_member.c.group_id == group.id, group_member.c.import_id == import_id
+            )
+            _grow(tx, group.id, -tx.execute(brought).rowcount)
+            _change(tx, import_id, state=ImportState.UNDONE.value, ended_by=by)
+            tx.commit()
+        return self.get(workspace_id, import_id)
+
     def running(self) -> list[Import]:
         """Those to be worked on: just begun, or cut off by a restart."""
         with self._database.read() as connection:
-            rows = connection.execute(_imports().where(number_import.c.state == ImportState.RUNNING.value)).all()
-        return [_import(row) for row in rows]
+            rows = connection.execute(imports().where(number_import.c.state == ImportState.RUNNING.value)).all()
+        return [to_import(row) for row in rows]
 
     def get(self, workspace_id: str, import_id: int) -> Import:
         """Raises UnknownThing, also for another workspace's import."""
-        query = _imports().where(number_import.c.id == import_id, number_import.c.workspace_id == workspace_id)
         with self._database.read() as connection:
-            row = connection.execute(query).first()
-        if row is None:
-            raise UnknownThing("import", str(import_id))
-        return _import(row)
+            return find_import(connection, workspace_id, import_id)
 
     def run(self, running: Import, path: Path, progress: Callable[[Progress], None]) -> Import:
         """Read, check and store the file at `path`. Nothing is in the group before everything is.
 
-        Ends the import as done, or as failed where the file cannot be read or holds no valid number. `progress` is
-        called after each piece read and must not block.
+        The import is then done, or failed where the file cannot be read or holds no valid number, or waiting where a
+        person must choose the column. One cancelled meanwhile stays so. `progress` is called after each piece and must
+        not block. Raises NotAllowed("import_begun") where it had ended before.
         """
-        tally = _Tally()
-        checker = NumberChecker("CN")
-        try:
-            for chunk in read_numbers(path):
-                _take(tally, chunk, checker)
-                progress(Progress(tally.read, chunk.done))
-        except BadFile as bad:
-            return self.fail(running, bad.why)
-        return self._finish(running, tally)
+        return ImportRun(self._database, self._clock, running, progress).work(path)
 
     def fail(self, running: Import, why: str) -> Import:
         """End an import that cannot be done; nothing of it is in the group."""
-        with self._database.write() as tx:
-            self._end(tx, running, ImportState.FAILED, failure=why)
-            tx.commit()
-        return self.get(running.workspace_id, running.id)
+        return ImportRun(self._database, self._clock, running, lambda _progress: None).fail(why)
 
     def rejects(self, import_id: int) -> Iterator[Reject]:
         """The rows that were not imported, as the file has them."""
@@ -228,98 +216,70 @@ class Imports:
         with self._database.read() as connection:
             return [(reason, number) for reason, number in connection.execute(query)]
 
-    def _finish(self, running: Import, tally: _Tally) -> Import:
-        order = sorted(range(len(tally.numbers)), key=tally.numbers.__getitem__)
-        members = ((running.group_id, tally.numbers[i], running.id, tally.rows[i]) for i in order)
-        with self._database.write() as tx:
-            bulk = self._database.bulk
-            imported = bulk.insert_new(tx, group_member, ["group_id", "number", "import_id", "row"], members)
-            columns = ["import_id", "seq", "sheet", "row", "original", "reason", "suggestion", "candidate"]
-            bulk.insert(tx, import_reject, columns, _reject_rows(running.id, tally.rejects))
-            tx.execute(
-                update(customer_group)
-                .where(customer_group.c.id == running.group_id)
-                .values(size=customer_group.c.size + imported)
-            )
-            self._end(
-                tx,
-                running,
-                ImportState.DONE if tally.numbers else ImportState.FAILED,
-                failure=None if tally.numbers else NO_VALID_NUMBER,
-                rows=tally.read,
-                imported=imported,
-                already_in_group=len(tally.numbers) - imported,
-                duplicates=tally.duplicates,
-                invalid=len(tally.rejects) - tally.set_aside,
-                set_aside=tally.set_aside,
-                by_country_code=len(tally.by_country_code),
-            )
-            if tally.rejects:
-                want_post(tx, running.workspace_id, running.file.channel, PostKind.REJECTS, running.id)
-            tx.commit()
-        return self.get(running.workspace_id, running.id)
 
-    def _end(self, tx: Connection, running: Import, state: ImportState, **values: object) -> None:
-        ended = tx.execute(
-            update(number_import)
-            .where(number_import.c.id == running.id, number_import.c.state == ImportState.RUNNING.value)
-            .values(state=state.value, finished_at=self._clock.now(), version=number_import.c.version + 1, **values)
-        ).rowcount
-        if ended != 1:
-            raise NotAllowed("import_begun")
+def _lock(tx: Connection, workspace_id: str, import_id: int) -> tuple[Group, Import]:
+    """The import with its group, in the order in which everybody locks them."""
+    group_id = find_import(tx, workspace_id, import_id).group_id
+    if group_id is None:
+        raise NotAllowed("import_group_gone")
+    try:
+        group = group_by_id(tx, workspace_id, group_id, lock=True)
+    except UnknownThing as error:
+        raise NotAllowed("import_group_gone") from error
+    return group, lock_import(tx, workspace_id, import_id)
 
 
-def _take(tally: _Tally, chunk: Chunk, checker: NumberChecker) -> None:
-    numbers, rest = checker.check_many(chunk.cells)
-    tally.read += len(chunk.cells)
-    for index, verdict in rest:
-        if verdict.number is not None:
-            tally.by_country_code.add(verdict.number)
-            continue
-        tally.set_aside += verdict.set_aside
-        tally.rejects.append((chunk.sheet.name, chunk.rows[index], chunk.cells[index][:ORIGINAL_LIMIT], verdict))
-    seen = tally.seen
-    for row, number in zip(chunk.rows, numbers, strict=True):
-        if not number:
-            continue
-        if number in seen:
-            tally.duplicates += 1
-            continue
-        seen.add(number)
-        tally.numbers.append(number)
-        tally.rows.append(row)
-
-
-def _reject_rows(import_id: int, rejects: Sequence[tuple[str, int, str, Verdict]]) -> Iterable[tuple[object, ...]]:
-    for seq, (sheet, row, original, verdict) in enumerate(rejects):
-        reason = verdict.reason.value if verdict.reason else ""
-        # PostgreSQL's text takes no NUL.
-        yield import_id, seq, sheet, row, original.replace("\0", ""), reason, verdict.suggestion, verdict.candidate
-
-
-def _imports() -> Any:
-    return select(number_import, customer_group.c.name.label("group")).outerjoin(
-        customer_group, customer_group.c.id == number_import.c.group_id
+def _candidates(import_id: int) -> Any:
+    """Each number set aside that may be kept, once, with the first row it stands in."""
+    return (
+        select(import_reject.c.candidate, func.min(import_reject.c.row).label("row"))
+        .where(
+            import_reject.c.import_id == import_id,
+            import_reject.c.reason.in_([reason.value for reason in KEEPABLE]),
+            import_reject.c.candidate.is_not(None),
+        )
+        .group_by(import_reject.c.candidate)
+        .order_by(import_reject.c.candidate)
     )
 
 
-def _import(row: Row[Any]) -> Import:
-    return Import(
-        id=row.id,
-        workspace_id=row.workspace_id,
-        file=UploadedFile(row.file_id, row.file_name, row.file_size, row.file_url, row.channel, row.thread_ts),
-        uploaded_by=row.uploaded_by,
-        group_id=row.group_id,
-        group=row.group,
-        state=ImportState(row.state),
-        rows=row.rows,
-        imported=row.imported,
-        already_in_group=row.already_in_group,
-        duplicates=row.duplicates,
-        invalid=row.invalid,
-        set_aside=row.set_aside,
-        by_country_code=row.by_country_code,
-        failure=row.failure,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
+def _task_with_numbers_of(done: Import) -> Any:
+    """A task that was, is being or will be sent to a number that the import brought to its group.
+
+    A task to other groups may hold the same number for its own reasons. Of a group that is gone, nobody can say.
+    """
+    live = select(customer_group.c.id).where(customer_group.c.workspace_id == done.workspace_id)
+    through_it = (
+        exists()
+        .where(task_group.c.task_id == send_task.c.id, ~task_group.c.excluded)
+        .where((task_group.c.group_id == done.group_id) | task_group.c.group_id.not_in(live))
     )
+    holds = exists().where(
+        group_member.c.group_id == done.group_id,
+        group_member.c.import_id == done.id,
+        recipient.c.number == group_member.c.number,
+        recipient.c.task_id == send_task.c.id,
+    )
+    return (
+        select(send_task.c.number)
+        .where(
+            send_task.c.workspace_id == done.workspace_id,
+            send_task.c.state.not_in([state.value for state in _NEVER_SENT]),
+            send_task.c.confirmed_at >= done.finished_at,
+            through_it,
+            holds,
+        )
+        .order_by(send_task.c.number)
+        .limit(1)
+    )
+
+
+def _grow(tx: Connection, group_id: int, by: int) -> None:
+    grown = update(customer_group).where(customer_group.c.id == group_id)
+    tx.execute(grown.values(size=customer_group.c.size + by))
+
+
+def _change(tx: Connection, import_id: int, **values: object) -> None:
+    changed = update(number_import).where(number_import.c.id == import_id)
+    tx.execute(changed.values({**values, "version": number_import.c.version + 1}))
+    show_again(tx, PostKind.IMPORT, import_id)

@@ -167,7 +167,18 @@ number_import = Table(
     _count("invalid"),
     _count("set_aside"),
     _count("by_country_code"),
+    # How many of those set aside a person may keep anyway, and how many somebody kept.
+    _count("keepable"),
+    _count("kept"),
+    _count("hidden_rows"),
+    _count("hidden_columns"),
+    _count("hidden_sheets"),
+    # The columns to choose from, as JSON, and the one a person chose.
+    Column("columns", Text),
+    Column("column", Text),
     Column("failure", Text),
+    # Who cancelled or undid it.
+    Column("ended_by", Text),
     Column("started_at", Moment),
     Column("finished_at", Moment),
     _count("version"),
@@ -255,7 +266,7 @@ recipient = Table(
     metadata,
     _owner("task_id"),
     Column("seq", Integer, primary_key=True, autoincrement=False),
-    Column("number", BigInteger, nullable=False, index=True),
+    Column("number", BigInteger, nullable=False),
     Column("values", Text),
     sqlite_with_rowid=False,
 )

@@ -137,6 +137,11 @@ def want_post(tx: Connection, workspace_id: str, channel: str, kind: PostKind, s
     tx.execute(post.insert().values(workspace_id=workspace_id, channel=channel, kind=kind.value, subject_id=subject_id))
 
 
+def show_again(tx: Connection, kind: PostKind, subject_id: int) -> None:
+    """Bring a closed post up to date once more, in the transaction that changes what it shows."""
+    tx.execute(update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id).values(closed=False))
+
+
 def _post(row: Row[Any]) -> Post:
     return Post(
         id=row.id,

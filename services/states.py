@@ -63,12 +63,15 @@ class BatchState(StrEnum):
 
 
 class ImportState(StrEnum):
-    """Where an import stands. `asked` waits for a person to choose the group."""
+    """Where an import stands. `asked` waits for a person to choose the group, `waiting` for the column of the numbers."""
 
     ASKED = "asked"
     RUNNING = "running"
+    WAITING = "waiting"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNDONE = "undone"
 
 
 class SmsType(StrEnum):

@@ -46,7 +46,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("task_id", "seq", name=op.f("pk_recipient")),
         sqlite_with_rowid=False,
     )
-    op.create_index(op.f("ix_recipient_number"), "recipient", ["number"], unique=False)
     op.create_table(
         "result",
         sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
@@ -146,7 +145,15 @@ def upgrade() -> None:
         sa.Column("invalid", sa.Integer(), server_default="0", nullable=False),
         sa.Column("set_aside", sa.Integer(), server_default="0", nullable=False),
         sa.Column("by_country_code", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("keepable", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("kept", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("hidden_rows", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("hidden_columns", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("hidden_sheets", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("columns", sa.Text(), nullable=True),
+        sa.Column("column", sa.Text(), nullable=True),
         sa.Column("failure", sa.Text(), nullable=True),
+        sa.Column("ended_by", sa.Text(), nullable=True),
         sa.Column("started_at", sa.BigInteger(), nullable=True),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
         sa.Column("version", sa.Integer(), server_default="0", nullable=False),
@@ -341,7 +348,6 @@ def downgrade() -> None:
     op.drop_table("workspace")
     op.drop_table("submission")
     op.drop_table("result")
-    op.drop_index(op.f("ix_recipient_number"), table_name="recipient")
     op.drop_table("recipient")
     op.drop_table("import_reject")
     op.drop_table("group_member")
