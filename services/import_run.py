@@ -1,0 +1,198 @@
+"""Working an import: read in a child process, checked here meanwhile, stored in one transaction at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from itertools import chain, repeat
+from pathlib import Path
+
+from sqlalchemy import Connection, select, update
+
+from services.clock import Clock
+from services.database import Database
+from services.errors import BadFile, UnknownThing
+from services.groups import Group, group_by_id
+from services.import_records import (
+    GROUP_GONE,
+    NO_VALID_NUMBER,
+    Cancelled,
+    Import,
+    Progress,
+    columns_to_json,
+    find_import,
+    forget_rejects,
+    lock_running,
+)
+from services.import_tally import Members, RejectedRow, Tally
+from services.models import customer_group, group_member, import_reject, number_import
+from services.numbers import NumberChecker
+from services.posts import PostKind, want_post
+from services.spreadsheets.reader import ChooseColumn, read_numbers
+from services.states import ImportState
+
+# Noted as they come, so that a file of nothing but mistakes needs no more memory than another.
+_REJECTS_AT_ONCE = 10_000
+_STORED_AT_ONCE = 20_000
+_LOOK_SECONDS = 0.5
+_REJECT_COLUMNS = ["import_id", "seq", "sheet", "row", "original", "reason", "suggestion", "candidate"]
+_MEMBER_COLUMNS = ["group_id", "number", "import_id", "row", "attributes"]
+
+Report = Callable[[Progress], None]
+
+
+class ImportRun:
+    """One pass over one file. `progress` is called often, from this thread."""
+
+    def __init__(self, database: Database, clock: Clock, running: Import, progress: Report) -> None:
+        self._database = database
+        self._clock = clock
+        self._import = running
+        self._progress = progress
+        self._rejects = 0
+        self._look_at = time.monotonic() + _LOOK_SECONDS
+
+    def work(self, path: Path) -> Import:
+        """The import as it is now: done, failed, waiting for the choice of the column, or cancelled meanwhile.
+
+        Raises NotAllowed("import_begun") where it had ended before.
+        """
+        try:
+            with self._database.write() as tx:
+                lock_running(tx, self._import)
+                forget_rejects(tx, self._import.id)
+                tx.commit()
+            with closing(Tally()) as tally:
+                self._read(path, tally)
+                self._store(tally)
+        except ChooseColumn as choice:
+            self._end(ImportState.WAITING, finished_at=None, columns=columns_to_json(choice.candidates))
+        except BadFile as bad:
+            self._end(ImportState.FAILED, failure=bad.why)
+        except UnknownThing:
+            self._end(ImportState.FAILED, failure=GROUP_GONE)
+        except Cancelled:
+            pass
+        return self._now()
+
+    def fail(self, why: str) -> Import:
+        """End it as failed, where it still runs."""
+        self._end(ImportState.FAILED, failure=why)
+        return self._now()
+
+    def _read(self, path: Path, tally: Tally) -> None:
+        checker, column = NumberChecker("CN"), self._import.column
+        with closing(read_numbers(path, column=column, with_attributes=True, ask=column is None)) as chunks:
+            for chunk in chunks:
+                tally.take(chunk, *checker.check_many(chunk.cells))
+                if len(tally.rejects) >= _REJECTS_AT_ONCE:
+                    self._note_rejects(tally)
+                self._report(Progress(tally.read, chunk.done))
+
+    def _store(self, tally: Tally) -> None:
+        self._report(Progress(tally.read, 1.0, 0, tally.taken))
+        country_codes = len(tally.by_country_code)
+        tally.by_country_code.clear()
+        members = tally.members()
+        with self._database.write() as tx:
+            # Always in this order, so that a merge cannot wait for us while we wait for it.
+            group = self._lock_group(tx)
+            lock_running(tx, self._import)
+            imported = self._insert(tx, group, members, tally.read)
+            self._insert_rejects(tx, tally.rejects)
+            _end(
+                tx,
+                self._import,
+                self._clock,
+                ImportState.DONE if len(members) else ImportState.FAILED,
+                failure=None if len(members) else NO_VALID_NUMBER,
+                rows=tally.read,
+                imported=imported,
+                already_in_group=len(members) - imported,
+                duplicates=tally.taken - len(members),
+                invalid=tally.invalid,
+                set_aside=tally.set_aside,
+                keepable=tally.keepable,
+                by_country_code=country_codes,
+                hidden_rows=tally.hidden_rows,
+                hidden_columns=tally.hidden_columns,
+                hidden_sheets=tally.hidden_sheets,
+            )
+            if self._rejects:
+                done = self._import
+                want_post(tx, done.workspace_id, done.file.channel, PostKind.REJECTS, done.id)
+            tx.commit()
+
+    def _lock_group(self, tx: Connection) -> Group:
+        if self._import.group_id is None:
+            raise UnknownThing("group", "")
+        return group_by_id(tx, self._import.workspace_id, self._import.group_id, lock=True)
+
+    def _insert(self, tx: Connection, group: Group, members: Members, read: int) -> int:
+        # It is locked, so that nobody adds to an empty group meanwhile.
+        write = self._database.bulk.insert_new if group.size else self._database.bulk.insert
+        imported = write(tx, group_member, _MEMBER_COLUMNS, self._member_rows(group.id, members, read))
+        grown = update(customer_group).where(customer_group.c.id == group.id)
+        tx.execute(grown.values(size=customer_group.c.size + imported))
+        return imported
+
+    def _member_rows(self, group_id: int, members: Members, read: int) -> Iterable[tuple[object, ...]]:
+        def parts() -> Iterator[Iterator[tuple[object, ...]]]:
+            stored = 0
+            for numbers, rows, texts in members.parts(_STORED_AT_ONCE):
+                yield zip(repeat(group_id), numbers, repeat(self._import.id), rows, texts, strict=False)
+                stored += len(numbers)
+                self._report(Progress(read, 1.0, stored, len(members)))
+
+        return chain.from_iterable(parts())
+
+    def _note_rejects(self, tally: Tally) -> None:
+        with self._database.write() as tx:
+            lock_running(tx, self._import)
+            self._insert_rejects(tx, tally.rejects)
+            tx.commit()
+        tally.rejects.clear()
+
+    def _insert_rejects(self, tx: Connection, rejects: list[RejectedRow]) -> None:
+        rows = _reject_rows(self._import.id, self._rejects, rejects)
+        self._rejects += self._database.bulk.insert(tx, import_reject, _REJECT_COLUMNS, rows)
+
+    def _report(self, progress: Progress) -> None:
+        self._progress(progress)
+        if time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + _LOOK_SECONDS
+        with self._database.read() as connection:
+            state = select(number_import.c.state).where(number_import.c.id == self._import.id)
+            if connection.execute(state).scalar_one() == ImportState.CANCELLED.value:
+                raise Cancelled
+
+    def _end(self, state: ImportState, **values: object) -> None:
+        with self._database.write() as tx:
+            try:
+                lock_running(tx, self._import)
+            except Cancelled:
+                return
+            forget_rejects(tx, self._import.id)
+            _end(tx, self._import, self._clock, state, **values)
+            tx.commit()
+
+    def _now(self) -> Import:
+        with self._database.read() as connection:
+            return find_import(connection, self._import.workspace_id, self._import.id)
+
+
+def _end(tx: Connection, running: Import, clock: Clock, state: ImportState, **values: object) -> None:
+    tx.execute(
+        update(number_import)
+        .where(number_import.c.id == running.id)
+        .values({"finished_at": clock.now(), **values, "state": state.value, "version": number_import.c.version + 1})
+    )
+
+
+def _reject_rows(import_id: int, first: int, rejects: Iterable[RejectedRow]) -> Iterator[tuple[object, ...]]:
+    for seq, (sheet, row, original, verdict) in enumerate(rejects, first):
+        reason = verdict.reason.value if verdict.reason else ""
+        # PostgreSQL's text takes no NUL.
+        yield import_id, seq, sheet, row, original.replace("\0", ""), reason, verdict.suggestion, verdict.candidate
