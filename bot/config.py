@@ -6,6 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -65,7 +66,17 @@ class ApplicationSettings(BaseModel):
             if each.signature is not None and each.signature not in known:
                 raise ValueError(f"template {each.name} names the signature {each.signature}, which is not there")
         if self.region is Region.MAINLAND and self.template and not self.signature:
-            raise ValueError("a mainland application needs a signature")
+            raise ValueError("a mainland application needs an [[application.signature]]")
+        return self
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> ApplicationSettings:
+        for what, named in (("signature", self.signature), ("template", self.template)):
+            # People type them in any case.
+            names = [each.name.casefold() for each in named]
+            for each in named:
+                if names.count(each.name.casefold()) > 1:
+                    raise ValueError(f"it has two {what}s named {each.name}, and each needs its own name")
         return self
 
 
@@ -148,7 +159,9 @@ def read_applications(path: Path, environment: Mapping[str, str]) -> tuple[Appli
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadConfig(f"{path} cannot be read: {error}.") from error
     entries = content.pop("application", None)
-    if content or not isinstance(entries, list) or not entries:
+    if content:
+        raise BadConfig(f"{next(iter(content))} in {path} is no setting: only [[application]] tables stand there.")
+    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise BadConfig(f"{path} holds no [[application]]: write one as docs/settings.md shows.")
     applications = []
     for number, entry in enumerate(entries, start=1):
@@ -157,10 +170,10 @@ def read_applications(path: Path, environment: Mapping[str, str]) -> tuple[Appli
             applications.append(ApplicationSettings.model_validate(_with_secrets(entry, environment, where)))
         except ValidationError as error:
             raise BadConfig(_first(error, str, where)) from error
-    names = [(each.workspace, each.name) for each in applications]
-    for each in names:
-        if names.count(each) > 1:
-            raise BadConfig(f"{path} has two applications named {each[1]}: give each its own name.")
+    for one, other in combinations(applications, 2):
+        # Without a workspace it belongs to whichever there is.
+        if one.name == other.name and (one.workspace == other.workspace or None in (one.workspace, other.workspace)):
+            raise BadConfig(f"{path} has two applications named {one.name}: give each its own name.")
     return tuple(applications)
 
 
@@ -197,4 +210,5 @@ def _first(error: ValidationError, spell: Any, where: str) -> str:
     if detail["type"] == "extra_forbidden":
         return f"{name} in {where} is no setting: remove it, or correct its spelling (docs/settings.md lists them)."
     reason = detail["msg"].removeprefix("Value error, ")
-    return f"{name or 'This'} in {where} is wrong: {reason[0].lower()}{reason[1:]}."
+    what = f"{name} in {where}" if name else where
+    return f"{what} is wrong: {reason[0].lower()}{reason[1:]}."

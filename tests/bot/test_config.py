@@ -1,0 +1,223 @@
+"""What an operator wrote: read, or one sentence that names the setting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.config import BadConfig, read_config
+from services.states import Region, SmsType
+from tests.bot.settings import APPLICATION, SIGNATURE, TEMPLATE, WHOLE, a_config, environment, over_http
+
+
+def sentence(folder: Path, toml: str = WHOLE, **changes: Any) -> str:
+    """What is wrong, with the folder's own name left out."""
+    with pytest.raises(BadConfig) as raised:
+        read_config(environment(folder, toml, **changes))
+    return str(raised.value).replace(f"{folder}/", "")
+
+
+def test_everything_is_read(tmp_path: Path) -> None:
+    config = a_config(tmp_path, PUBLIC_URL="https://sms.example.com/", SLACK_API_URL="http://127.0.0.1:8000/api")
+    assert config.uses_socket_mode
+    assert config.slack_api_url == "http://127.0.0.1:8000/api/"
+    assert config.public_url == "https://sms.example.com"
+    (application,) = config.applications
+    assert (application.app_key, application.app_secret) == ("demo-key", "demo-secret")
+    assert (application.region, application.requests_per_second) == (Region.MAINLAND, 50)
+    assert application.template[0].sms_type is SmsType.NOTIFICATION
+
+
+def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
+    config = a_config(tmp_path, HTTP_PORT=None, DATABASE_URL=None, PUBLIC_URL="", HTTP_HOST="")
+    assert (config.http_host, config.http_port, config.public_url) == ("127.0.0.1", 3000, None)
+    assert (config.database_url, config.slack_api_url) == ("sqlite:///sms.db", "https://slack.com/api/")
+
+
+def test_over_http_the_signing_secret_takes_the_place_of_the_app_token(tmp_path: Path) -> None:
+    assert not read_config(over_http(tmp_path)).uses_socket_mode
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param(
+            {"SLACK_BOT_TOKEN": None},
+            "SLACK_BOT_TOKEN is missing in the environment: set it (docs/settings.md lists every setting).",
+            id="no bot token",
+        ),
+        pytest.param(
+            {"SLACK_BOT_TOKEN": ""},
+            "SLACK_BOT_TOKEN is missing in the environment: set it (docs/settings.md lists every setting).",
+            id="empty bot token",
+        ),
+        pytest.param(
+            {"SLACK_APP_TOKEN": None},
+            "SLACK_APP_TOKEN is missing: set it for Socket Mode, or SLACK_SIGNING_SECRET for Slack over HTTP.",
+            id="neither app token nor signing secret",
+        ),
+        pytest.param(
+            {"SLACK_BOT_TOKEN": "xapp-1"},
+            "SLACK_BOT_TOKEN is wrong: it starts with xoxb- (docs/slack.md says where to find it).",
+            id="tokens swapped",
+        ),
+        pytest.param(
+            {"SLACK_APP_TOKEN": "xoxb-1"},
+            "SLACK_APP_TOKEN is wrong: it starts with xapp- (docs/slack.md says where to find it).",
+            id="app token of another kind",
+        ),
+        pytest.param(
+            {"SLACK_API_URL": "slack.com/api"},
+            "SLACK_API_URL in the environment is wrong: must be an address such as https://sms.example.com.",
+            id="api address without scheme",
+        ),
+        pytest.param(
+            {"PUBLIC_URL": "sms.example.com"},
+            "PUBLIC_URL in the environment is wrong: must be an address such as https://sms.example.com.",
+            id="public address without scheme",
+        ),
+        pytest.param(
+            {"HTTP_PORT": "http"},
+            "HTTP_PORT in the environment is wrong: input should be a valid integer, unable to parse string as an "
+            "integer.",
+            id="port that is no number",
+        ),
+        pytest.param(
+            {"HTTP_PORT": "65536"},
+            "HTTP_PORT in the environment is wrong: input should be less than or equal to 65535.",
+            id="port too high",
+        ),
+        pytest.param(
+            {"SMS_APPLICATIONS": "nowhere.toml"},
+            "SMS_APPLICATIONS is nowhere.toml, which is not there: write it as docs/settings.md shows.",
+            id="no applications file",
+        ),
+        pytest.param(
+            {"HUAWEI_APP_SECRET": None},
+            "applications.toml, application promo-cn: app_secret is env:HUAWEI_APP_SECRET, and the environment has no "
+            "HUAWEI_APP_SECRET: set it.",
+            id="a secret that is not in the environment",
+        ),
+    ],
+)
+def test_a_wrong_variable_is_one_sentence_that_names_it(
+    changes: dict[str, str | None], said: str, tmp_path: Path
+) -> None:
+    assert sentence(tmp_path, **changes) == said
+
+
+HERE = "applications.toml, application promo-cn"
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        pytest.param(
+            "", "applications.toml holds no [[application]]: write one as docs/settings.md shows.", id="empty"
+        ),
+        pytest.param(
+            "[application]\nname = 'x'",
+            "applications.toml holds no [[application]]: write one as docs/settings.md shows.",
+            id="one pair of brackets",
+        ),
+        pytest.param(
+            "application = ['x']",
+            "applications.toml holds no [[application]]: write one as docs/settings.md shows.",
+            id="not a table",
+        ),
+        pytest.param(
+            WHOLE + "\n[[aplication]]",
+            "aplication in applications.toml is no setting: only [[application]] tables stand there.",
+            id="a misspelled table",
+        ),
+        pytest.param(
+            WHOLE.replace('carrier = "huawei"', 'carrier = "hauwei"'),
+            f"carrier in {HERE} is wrong: input should be 'huawei'.",
+            id="unknown carrier",
+        ),
+        pytest.param(
+            WHOLE.replace('region = "mainland"\n', ""),
+            f"region is missing in {HERE}: set it (docs/settings.md lists every setting).",
+            id="missing key",
+        ),
+        pytest.param(
+            WHOLE.replace("region =", "reigon ="),
+            f"region is missing in {HERE}: set it (docs/settings.md lists every setting).",
+            id="misspelled required key",
+        ),
+        pytest.param(
+            APPLICATION + "rps = 5\n" + SIGNATURE,
+            f"rps in {HERE} is no setting: remove it, or correct its spelling (docs/settings.md lists them).",
+            id="unknown key",
+        ),
+        pytest.param(
+            APPLICATION.replace('"promo-cn"', '""'),
+            "name in applications.toml, application 1 is wrong: string should have at least 1 character.",
+            id="no name",
+        ),
+        pytest.param(
+            WHOLE.replace('"http://127.0.0.1:9"', '"127.0.0.1:9"'),
+            f"endpoint in {HERE} is wrong: must be an address such as https://sms.example.com.",
+            id="endpoint without scheme",
+        ),
+        pytest.param(
+            WHOLE.replace('"notification"', '"marketing"'),
+            f"template.0.sms_type in {HERE} is wrong: input should be 'promotional', 'notification' or 'verification'.",
+            id="unknown SMS type",
+        ),
+        pytest.param(
+            WHOLE.replace('signature = "Spring"', 'signature = "Autumn"'),
+            f"{HERE} is wrong: template spring names the signature Autumn, which is not there.",
+            id="a signature that is not there",
+        ),
+        pytest.param(
+            APPLICATION + TEMPLATE.replace('signature = "Spring"\n', ""),
+            f"{HERE} is wrong: a mainland application needs an [[application.signature]].",
+            id="mainland without a signature",
+        ),
+        pytest.param(
+            WHOLE + TEMPLATE.replace('"spring"', '"Spring"'),
+            f"{HERE} is wrong: it has two templates named spring, and each needs its own name.",
+            id="two templates of one name in any case",
+        ),
+        pytest.param(
+            APPLICATION + SIGNATURE + SIGNATURE,
+            f"{HERE} is wrong: it has two signatures named Spring, and each needs its own name.",
+            id="two signatures of one name",
+        ),
+        pytest.param(
+            APPLICATION + "requests_per_second = 0\n",
+            f"requests_per_second in {HERE} is wrong: input should be greater than 0.",
+            id="no requests at all",
+        ),
+        pytest.param(
+            WHOLE + WHOLE,
+            "applications.toml has two applications named promo-cn: give each its own name.",
+            id="two applications of one name",
+        ),
+        pytest.param(
+            WHOLE + WHOLE.replace("carrier =", 'workspace = "T1"\ncarrier ='),
+            "applications.toml has two applications named promo-cn: give each its own name.",
+            id="one of any workspace, one of this",
+        ),
+        pytest.param("[[application]", "applications.toml cannot be read: ", id="not toml"),
+    ],
+)
+def test_a_wrong_application_is_one_sentence_that_names_the_key(toml: str, said: str, tmp_path: Path) -> None:
+    found = sentence(tmp_path, toml)
+    assert found.startswith(said)
+    assert "\n" not in found
+    assert found.endswith(".")
+    assert "demo-secret" not in found
+
+
+def test_two_workspaces_may_name_their_applications_alike(tmp_path: Path) -> None:
+    of_one = WHOLE.replace("carrier =", 'workspace = "T1"\ncarrier =')
+    of_other = WHOLE.replace("carrier =", 'workspace = "T2"\ncarrier =')
+    assert len(a_config(tmp_path, of_one + of_other).applications) == 2
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    assert sentence(tmp_path, SMS_APPLICATIONS=str(tmp_path)).startswith(f"{tmp_path} cannot be read: ")
