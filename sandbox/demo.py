@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.carriers.huawei import APP_KEY, APP_SECRET, HuaweiSandbox
-from sandbox.slack.core import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET
+from sandbox.slack.core import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, Timings
 from sandbox.slack.server import HOST, SlackSandbox
 
 HERE = Path(__file__).parent
@@ -40,6 +40,7 @@ class Settings:
     http: bool = False
     data: Path | None = None
     receipt_delay: tuple[float, float] = (0.5, 2.0)
+    timings: Timings | None = None
     manifest: Path = MANIFEST
     bot: tuple[str, ...] = BOT
 
@@ -78,7 +79,7 @@ class Demo:
         self.is_new = not (self.data / "sms.db").exists()
         self.bot_port = _free_port()
         request_url = f"http://{HOST}:{self.bot_port}/slack/events" if settings.http else None
-        self.slack = SlackSandbox(settings.manifest, request_url=request_url)
+        self.slack = SlackSandbox(settings.manifest, request_url=request_url, timings=settings.timings)
         self.carrier = _carrier(settings.receipt_delay)
 
     async def run(self) -> int:

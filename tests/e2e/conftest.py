@@ -1,22 +1,22 @@
-"""The worlds of the end-to-end tests."""
+"""Scenarios side by side."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
-from tests.e2e.person import BEN, Person
-from tests.e2e.world import World, running
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """A world of this test's own, over Socket Mode."""
-    async with running(tmp_path / "data") as started:
-        yield started
+from tests.e2e.world import SideBySide
 
 
-@pytest.fixture
-def ben(world: World) -> Person:
-    """Ben, in New York."""
-    return world.person(BEN)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def side_by_side(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[SideBySide]:
+    """Begins the module's `run(name, folder)` for each `scenario` that was selected, with a folder of its own."""
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    mine = [item for item in items if item.module is request.module and hasattr(item, "callspec")]
+    names = dict.fromkeys(str(item.callspec.params["scenario"]) for item in mine)
+    running = SideBySide()
+    running.begin(names, lambda name: request.module.run(name, tmp_path_factory.mktemp("world")))
+    yield running
+    await running.stop()

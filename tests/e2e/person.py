@@ -136,6 +136,12 @@ def words(message: Message) -> str:
     return "\n".join([message.get("text") or "", *_texts(message.get("blocks") or [])])
 
 
+def fields(message: Message) -> dict[str, str]:
+    """The two columns of a message, by label."""
+    shown = [field["text"] for block in message["blocks"] for field in block.get("fields", ())]
+    return {label.strip("*"): value for label, _, value in (text.partition("\n") for text in shown)}
+
+
 def _texts(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
         for key, value in node.items():

@@ -1,35 +1,57 @@
-"""The main job over Slack's protocol alone: a file becomes a group, a template is sent to it, the result comes back."""
+"""The main job, three ways: a file becomes a group, a template is sent to it, the result comes back."""
 
 from __future__ import annotations
 
+import asyncio
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.e2e.expected import ENDINGS, TEXT, check_rejects, counts_line, refused
 from tests.e2e.lists import CustomerList, messy_list, read_xlsx
-from tests.e2e.person import BEN, BEN_IM, Message, Person, elements, words
-from tests.e2e.world import World, running
+from tests.e2e.page import NAMES, browsing, find_browser, the_main_job_on_the_page
+from tests.e2e.person import BEN, BEN_IM, Message, Person, fields, words
+from tests.e2e.world import SideBySide, World, running
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 NEW_YORK = ZoneInfo("America/New_York")
-TEXT = "【云帆咖啡】春季营业时间：每天 08:00–22:00。我们在老地方等您。"
-ENDINGS = ["001"] * 9 + ["002"] * 5 + ["003"] * 4 + ["005"] * 3
+SOCKET, HTTP, BROWSER = "over socket mode", "over signed http requests", "in a browser"
 
 
-@pytest.mark.parametrize("http", [False, True], ids=["socket mode", "signed http requests"])
-async def test_a_dropped_file_becomes_a_group_and_is_sent_to(tmp_path: Path, http: bool) -> None:
-    customers = messy_list(tmp_path / "customers.xlsx", 2000, ENDINGS)
-    async with running(tmp_path / "data", http=http) as world:
-        ben = world.person(BEN)
-        await a_file_becomes_a_group(ben, customers)
-        await the_group_is_sent_to(world, ben, customers)
-        await the_failed_numbers_come_privately(world, ben, customers)
-        await a_task_is_scheduled_listed_and_cancelled(ben, customers)
-        await help_explains_it(ben)
+async def run(name: str, folder: Path) -> None:
+    browser = find_browser() if name == BROWSER else None
+    if name == BROWSER and browser is None:
+        return
+    customers = await asyncio.to_thread(messy_list, folder / "customers.xlsx", 10_000 if browser else 2000, ENDINGS)
+    async with running(folder / "data", http=name == HTTP) as world:
+        if browser:
+            async with browsing(world.url, browser) as page:
+                await the_main_job_on_the_page(world, page, customers)
+        else:
+            await the_main_job_over_the_protocol(world, world.person(BEN), customers)
         assert world.taken() == dict.fromkeys(customers.numbers - refused(customers), 1)
+
+
+@pytest.mark.parametrize("scenario", [SOCKET, HTTP, pytest.param(BROWSER, marks=pytest.mark.browser)])
+async def test_a_dropped_file_becomes_a_group_and_is_sent_to(side_by_side: SideBySide, scenario: str) -> None:
+    if scenario == BROWSER and find_browser() is None:
+        reason = f"no browser here ({', '.join(NAMES)}), so the main job is tested over Slack's protocol alone"
+        assert not os.environ.get("REQUIRE_BROWSER"), reason
+        pytest.skip(reason)
+    await side_by_side.ended(scenario)
+
+
+async def the_main_job_over_the_protocol(world: World, ben: Person, customers: CustomerList) -> None:
+    """Steps 1 to 4."""
+    await a_file_becomes_a_group(ben, customers)
+    await the_group_is_sent_to(world, ben, customers)
+    await the_failed_numbers_come_privately(world, ben, customers)
+    await a_task_is_scheduled_listed_and_cancelled(ben, customers)
+    await help_explains_it(ben)
 
 
 async def a_file_becomes_a_group(ben: Person, customers: CustomerList) -> None:
@@ -110,40 +132,7 @@ async def help_explains_it(ben: Person) -> None:
         assert f"`{command}" in shown
 
 
-def counts_line(customers: CustomerList) -> str:
-    """What an import says at its end."""
-    return (
-        f"{len(customers.numbers):,} imported · {customers.duplicates:,} duplicates and {customers.invalid:,} invalid "
-        f"removed · {customers.landlines:,} set aside · you are not charged for those"
-    )
-
-
-def check_rejects(content: bytes, customers: CustomerList) -> None:
-    """The reject file lists exactly what was left out: where, as it was typed, and why."""
-    header, *rows = read_xlsx(content)
-    assert header == ("Sheet", "Row", "Original value", "Reason", "Suggestion")
-    assert [(row[1], row[2]) for row in rows] == list(customers.rejected)
-    assert all(row[3] for row in rows)
-    assert sum(row[3] == "a landline" for row in rows) == customers.landlines
-
-
-def refused(customers: CustomerList) -> set[str]:
-    """Those that the carrier does not take."""
-    return {number for number in customers.numbers if number.endswith("005")}
-
-
 def verbatim(preview: Message) -> str:
     """The text in the box of a preview."""
     (box,) = (block for block in preview["blocks"] if block["type"] == "rich_text")
     return str(box["elements"][0]["elements"][0]["text"])
-
-
-def fields(message: Message) -> dict[str, str]:
-    """The two columns of a message, by label."""
-    shown = [field["text"] for block in message["blocks"] for field in block.get("fields", ())]
-    return {label.strip("*"): value for label, _, value in (text.partition("\n") for text in shown)}
-
-
-def buttons(message: Message) -> list[str]:
-    """What its buttons say."""
-    return [str(element["text"]["text"]) for element, _ in elements(message) if element["type"] == "button"]

@@ -13,11 +13,10 @@ from sandbox.slack.delivery import Attempt
 from sandbox.slack.sockets import SocketDelivery
 from sandbox.slack.workspace import APP_ID, TEAM_DOMAIN, TEAM_ID
 from tests.e2e.lists import CustomerList, clean_list
-from tests.e2e.person import MEI, Message, Person, elements, words
-from tests.e2e.test_main_job import fields
-from tests.e2e.world import World
+from tests.e2e.person import BEN, MEI, Message, Person, elements, fields, words
+from tests.e2e.world import SideBySide, World, running
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 RESTART_SECONDS = 10.0
 ONLY_ONE = {"is_ephemeral": True}
@@ -38,36 +37,37 @@ async def send_to_vip(ben: Person) -> Message:
     return preview
 
 
-async def test_a_bot_killed_while_sending_goes_on_and_sends_nothing_twice(
-    world: World, ben: Person, tmp_path: Path
-) -> None:
-    customers = await import_into_vip(ben, tmp_path, 6000)
+async def a_bot_killed_while_sending_goes_on_and_sends_nothing_twice(world: World, ben: Person, folder: Path) -> None:
+    customers = await import_into_vip(ben, folder, 2200)
     carrier = world.carrier
-    carrier.inject("delay", count=9, seconds=1.0)
-    # Until the bot is back: nothing that is sent to it meanwhile comes again.
-    carrier.inject("storm", count=10_000, seconds=9.0)
+    # The first 200 go alone. Of the four requests after them, three are under way for two seconds and taken after the
+    # bot's death; one was told to come back.
+    carrier.inject("delay", seconds=0)
+    carrier.inject("delay", count=2, seconds=2)
+    carrier.inject("http_429", seconds=3)
+    carrier.inject("delay", seconds=2)
+    # A receipt that finds nobody does not come again, so they wait for the bot.
+    await carrier.receipts.stop()
     await send_to_vip(ben)
-    await world.until(lambda: len(carrier.log) >= 200)
-    # The second request leaves right after the first is answered, and a second passes until it is taken.
+    await world.until(lambda: "batch.not_taken" in world.bot_log)
+    # A bot that dies before it wrote down "come back" must take it for unknown.
     await asyncio.sleep(0.5)
-    taken = len(carrier.log)
     await world.kill_bot()
-    assert taken < 6000
+    assert len(carrier.log) == 200
     assert await world.start_bot() < RESTART_SECONDS
-    await world.until(lambda: len(carrier.log) == 6000, RESTART_SECONDS)
+    carrier.receipts.start()
+    await world.until(lambda: len(carrier.log) == 2200, RESTART_SECONDS)
     result = await ben.sees("Result of task 1")
-    assert fields(result)["Delivered"] == "6,000 · 100 %"
+    assert fields(result)["Delivered"] == "2,200 · 100 %"
     assert world.taken() == dict.fromkeys(customers.numbers, 1)
-    assert "batch.lost" in world.bot_log
+    assert world.bot_log.count("batch.lost") == 3
     assert len(await ben.all("Result of task 1")) == 1
     assert len(await ben.all("*spring* to *vip* (task 1)")) == 1
 
 
-async def test_a_bot_killed_during_an_import_starts_it_over_in_the_same_message(
-    world: World, ben: Person, tmp_path: Path
-) -> None:
+async def a_bot_killed_while_importing_starts_over_in_the_same_message(world: World, ben: Person, folder: Path) -> None:
     await ben.answer("/sms-groups create name:vip type:notification")
-    customers = await asyncio.to_thread(clean_list, tmp_path / "many.csv", 150_000)
+    customers = await asyncio.to_thread(clean_list, folder / "many.csv", 150_000)
     await ben.upload(customers.path, "group:vip")
     begun = await ben.sees("Importing *many.csv* into *vip*")
     await world.kill_bot()
@@ -79,12 +79,12 @@ async def test_a_bot_killed_during_an_import_starts_it_over_in_the_same_message(
     assert "now has 150,000 customers" in words(ended)
 
 
-async def test_a_file_that_slack_tells_of_again_is_imported_once(world: World, ben: Person, tmp_path: Path) -> None:
-    await import_into_vip(ben, tmp_path, 50)
+async def a_file_that_slack_tells_of_again_is_imported_once(world: World, ben: Person, folder: Path) -> None:
+    await import_into_vip(ben, folder, 50)
     told = [event for event in world.slack.delivery.events if event["event"].get("subtype") == "file_share"]
     for number in range(1, 4):
         await world.slack.delivery.try_event(told[0], Attempt(number, "timeout"))
-    customers = await asyncio.to_thread(clean_list, tmp_path / "second.csv", 10, 2)
+    customers = await asyncio.to_thread(clean_list, folder / "second.csv", 10, 2)
     await ben.upload(customers.path)
     await ben.sees("*second.csv* into which group?")
     told = [event for event in world.slack.delivery.events if event["event"].get("subtype") == "file_share"]
@@ -95,8 +95,8 @@ async def test_a_file_that_slack_tells_of_again_is_imported_once(world: World, b
     assert len(await ben.all("vip.csv*")) == 1
 
 
-async def test_pressing_twice_and_by_two_people_makes_one_task(world: World, ben: Person, tmp_path: Path) -> None:
-    customers = await import_into_vip(ben, tmp_path, 300)
+async def pressing_twice_and_by_two_people_makes_one_task(world: World, ben: Person, folder: Path) -> None:
+    customers = await import_into_vip(ben, folder, 300)
     preview = await ben.answer("/sms-send group:vip template:spring")
     presses = [ben.press(preview, "Send to 300 customers") for _ in range(3)]
     await asyncio.gather(*presses, press_as(world, MEI, preview), press_as(world, MEI, preview))
@@ -132,10 +132,8 @@ async def press_as(world: World, user: str, preview: Message) -> None:
     assert said.failure is None
 
 
-async def test_what_a_silent_carrier_took_is_unknown_and_never_sent_again(
-    world: World, ben: Person, tmp_path: Path
-) -> None:
-    customers = await import_into_vip(ben, tmp_path, 1700)
+async def what_a_silent_carrier_took_is_unknown_and_never_sent_again(world: World, ben: Person, folder: Path) -> None:
+    customers = await import_into_vip(ben, folder, 1700)
     carrier = world.carrier
     # The first 200 go alone: "slow down", then taken. Of the three requests after them one is never answered though it
     # was taken, and one is told to slow down.
@@ -153,19 +151,44 @@ async def test_what_a_silent_carrier_took_is_unknown_and_never_sent_again(
     assert not await ben.all("Result of task 1")
 
 
-async def test_slacks_limits_and_lost_connections_are_waited_out(world: World, ben: Person, tmp_path: Path) -> None:
+async def slacks_limits_and_lost_connections_are_waited_out(world: World, ben: Person, folder: Path) -> None:
     slack = world.slack
     slack.throttles["chat.update"] = Throttle(times=2, retry_after=1)
     slack.throttles["chat.postMessage"] = Throttle(times=1, retry_after=1)
-    customers = await import_into_vip(ben, tmp_path, 300)
+    customers = await import_into_vip(ben, folder, 300)
     await send_to_vip(ben)
     await ben.sees("*spring* to *vip* (task 1)")
     for reason in ("refresh_requested", None):
         assert isinstance(slack.delivery, SocketDelivery)
         await slack.delivery.drop(reason)
         await world.until(lambda: slack.delivery.connected)
+        # Slack's client answers both the message and the closing with a new connection; the first of them is lost.
+        await asyncio.sleep(0.5)
         assert "Send tasks, newest first" in words(await ben.answer("/sms-tasks"))
     assert fields(await ben.sees("Result of task 1"))["Delivered"] == "300 · 100 %"
     assert world.taken() == dict.fromkeys(customers.numbers, 1)
     assert len(await ben.all("*spring* to *vip* (task 1)")) == 1
     assert any(call["error"] == "ratelimited" for call in slack.calls)
+
+
+SCENARIOS = {
+    function.__name__.replace("_", " "): function
+    for function in (
+        a_bot_killed_while_sending_goes_on_and_sends_nothing_twice,
+        a_bot_killed_while_importing_starts_over_in_the_same_message,
+        a_file_that_slack_tells_of_again_is_imported_once,
+        pressing_twice_and_by_two_people_makes_one_task,
+        what_a_silent_carrier_took_is_unknown_and_never_sent_again,
+        slacks_limits_and_lost_connections_are_waited_out,
+    )
+}
+
+
+async def run(name: str, folder: Path) -> None:
+    async with running(folder / "data") as world:
+        await SCENARIOS[name](world, world.person(BEN), folder)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_trouble(side_by_side: SideBySide, scenario: str) -> None:
+    await side_by_side.ended(scenario)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,17 +13,20 @@ import aiohttp
 
 from sandbox.carriers.huawei import HuaweiSandbox
 from sandbox.demo import Demo, Settings, end
-from sandbox.slack.core import Core
+from sandbox.slack.core import Core, Timings
 from tests.e2e.person import MARKETING, Person
 
 RECEIPT_DELAY = (0.05, 0.3)
+# Slack waits 3 s; several worlds on a small machine may need more.
+PATIENT = Timings(acknowledge=15.0, trigger=15.0)
+AT_ONCE = 4
 
 
 class World:
     """A workspace, a carrier and the bot; what the tests look at from the outside."""
 
     def __init__(self, data: Path, *, http: bool = False) -> None:
-        settings = Settings(port=0, http=http, data=data, receipt_delay=RECEIPT_DELAY)
+        settings = Settings(port=0, http=http, data=data, receipt_delay=RECEIPT_DELAY, timings=PATIENT)
         self._demo = Demo(settings, lambda line: None)
         self._bot: asyncio.subprocess.Process | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -103,3 +106,32 @@ async def running(data: Path, *, http: bool = False) -> AsyncIterator[World]:
     finally:
         await world.stop()
     assert '"level": "error"' not in world.bot_log, world.bot_log
+
+
+class SideBySide:
+    """Runs scenarios at once, a few at a time, because each spends most of its time waiting for the bot's ticks.
+
+    `ended` is awaited by the test that a scenario belongs to, and raises what went wrong in it.
+    """
+
+    def __init__(self) -> None:
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def begin(self, names: Iterable[str], run: Callable[[str], Awaitable[None]]) -> None:
+        """Needs a running event loop."""
+        for name in names:
+            self._tasks[name] = asyncio.create_task(self._run(run, name))
+
+    async def ended(self, name: str) -> None:
+        await self._tasks[name]
+
+    async def stop(self) -> None:
+        """End what nobody waited for."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _run(self, run: Callable[[str], Awaitable[None]], name: str) -> None:
+        async with self._room:
+            await run(name)

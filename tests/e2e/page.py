@@ -1,24 +1,21 @@
-"""The main job as a person does it: on the page, in a real browser, with a workbook of 10,000 rows."""
+"""Ben at a real browser: the main job as a person does it on the page."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import os
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import pytest
 from playwright.async_api import Locator, Page, async_playwright, expect
 
-from tests.e2e.lists import CustomerList, messy_list, read_xlsx
-from tests.e2e.test_main_job import ENDINGS, TEXT, check_rejects, counts_line, refused
+from tests.e2e.expected import TEXT, check_rejects, counts_line, refused
+from tests.e2e.lists import CustomerList, read_xlsx
+from tests.e2e.person import BEN, MARKETING
 from tests.e2e.world import World
-
-pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
@@ -34,30 +31,31 @@ DROP = """
     zone.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
 }
 """
-LONG = 30_000.0
+SHORT, LONG = 15_000.0, 60_000.0
 
 
-@pytest.fixture
-async def page(world: World) -> AsyncIterator[Page]:
+def find_browser() -> str | None:
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@asynccontextmanager
+async def browsing(url: str, program: str) -> AsyncIterator[Page]:
     """Ben's browser at #marketing. Nothing the page does may fail unseen."""
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        reason = f"no browser here ({', '.join(NAMES)}): the main job is tested over Slack's protocol alone"
-        assert not os.environ.get("REQUIRE_BROWSER"), reason
-        pytest.skip(reason)
+    expect.set_options(timeout=SHORT)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        opened = await browser.new_page(viewport={"width": 1280, "height": 800})
+        page = await browser.new_page(viewport={"width": 1280, "height": 800})
+        page.set_default_timeout(SHORT)
         troubles: list[str] = []
-        opened.on("pageerror", lambda error: troubles.append(str(error)))
-        await opened.goto(f"{world.url}/?user=U0BEN&channel=C0MARKETING")
-        yield opened
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        await page.goto(f"{url}/?user={BEN}&channel={MARKETING}")
+        yield page
         await browser.close()
     assert not troubles
 
 
-async def test_the_main_job_on_the_page(world: World, page: Page, tmp_path: Path) -> None:
-    customers = await asyncio.to_thread(messy_list, tmp_path / "customers.xlsx", 10_000, ENDINGS)
+async def the_main_job_on_the_page(world: World, page: Page, customers: CustomerList) -> None:
+    """Steps 1 to 4."""
     await drop_the_file_into_a_new_group(page, customers)
     await look_into_the_reject_file(page, customers)
     await preview_and_send(world, page)
@@ -65,7 +63,6 @@ async def test_the_main_job_on_the_page(world: World, page: Page, tmp_path: Path
     await get_the_failed_numbers(page, customers)
     await schedule_list_and_cancel(page)
     await expect(await type_command(page, "/sms-help")).to_contain_text("Bulk SMS from this channel, in three steps")
-    assert world.taken() == dict.fromkeys(customers.numbers - refused(customers), 1)
 
 
 async def drop_the_file_into_a_new_group(page: Page, customers: CustomerList) -> None:
