@@ -85,7 +85,7 @@ def letter_of(index: int) -> str:
 
 
 def text_of(value: Cell) -> str:
-    """Write a cell as a person sees it: dates as ISO, a number with its 15 digits, a whole one without `.0`."""
+    """Write a cell as seen: times as ISO without seconds of 0, 15 digits at most, whole numbers without `.0`."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -94,7 +94,9 @@ def text_of(value: Cell) -> str:
         return f"{value:.0f}" if value.is_integer() else f"{value:.15g}"
     if isinstance(value, dt.timedelta):
         minutes, seconds = divmod(round(value.total_seconds()), 60)
-        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}".removesuffix(":00")
+    if isinstance(value, dt.datetime | dt.time):
+        return str(value).removesuffix(":00")
     return str(value)
 
 

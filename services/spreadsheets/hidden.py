@@ -1,11 +1,12 @@
 """Rows and columns a person has hidden in an xlsx or ods; python-calamine shows neither.
 
-A sheet whose XML does not say so is not parsed here, only inflated and searched for the word.
+A sheet whose XML does not say so is not parsed here, only inflated and searched.
 """
 
 from __future__ import annotations
 
 import posixpath
+import re
 import zlib
 from collections.abc import Callable
 from typing import BinaryIO
@@ -18,10 +19,16 @@ from services.spreadsheets.tables import Hidden
 Start = Callable[[str, dict[str, str]], None]
 
 _BLOCK = 1 << 17
+_UNREADABLE = (BadZipFile, zlib.error, EOFError, NotImplementedError)
 _MAX_ROWS = 1 << 21  # twice what a sheet can have
 _MAX_COLUMNS = 1 << 14
 _ODS_CONTENT = "content.xml"
+_TRUE = ("1", "true")
 _HIDDEN_IN_ODS = ("collapse", "filter")
+# LibreOffice writes hidden="false" at every row.
+_SAYS_HIDDEN = re.compile(rb"""hidden\s*=\s*["'](?:1|true)""")
+_SAYS_HIDDEN_IN_ODS = re.compile(rb"""visibility\s*=\s*["'](?:collapse|filter)""")
+_LONGEST = 40
 
 
 class Package:
@@ -41,10 +48,10 @@ class Package:
         """What is hidden in a sheet. Raises BadFile where its XML is broken."""
         if _ODS_CONTENT in self.zip.NameToInfo:
             if self.ods is None:
-                self.ods = self._hidden_in_ods() if self._mentions(_ODS_CONTENT, b"visibility") else {}
+                self.ods = self._hidden_in_ods() if self._says(_ODS_CONTENT, _SAYS_HIDDEN_IN_ODS) else {}
             return self.ods.get(sheet, Hidden())
         part = self.sheets.get(sheet, "")
-        if part in self.zip.NameToInfo and self._mentions(part, b"hidden"):
+        if part in self.zip.NameToInfo and self._says(part, _SAYS_HIDDEN):
             return self._hidden_in_xlsx(part)
         return Hidden()
 
@@ -73,9 +80,9 @@ class Package:
             nonlocal row
             if tag == "row":
                 row = _number(attributes.get("r"), row + 1)
-                if attributes.get("hidden") in ("1", "true"):
+                if attributes.get("hidden") in _TRUE:
                     _hide(hidden, row, 1)
-            elif tag == "col" and attributes.get("hidden") in ("1", "true"):
+            elif tag == "col" and attributes.get("hidden") in _TRUE:
                 first = _number(attributes.get("min"), 1)
                 hidden.columns.update(range(first - 1, min(_number(attributes.get("max"), first), _MAX_COLUMNS)))
 
@@ -106,15 +113,15 @@ class Package:
         self._parse(_ODS_CONTENT, start)
         return sheets
 
-    def _mentions(self, part: str, word: bytes) -> bool:
+    def _says(self, part: str, rule: re.Pattern[bytes]) -> bool:
         try:
             with self.zip.open(part) as stream:
                 end = b""
                 while block := stream.read(_BLOCK):
-                    if word in end + block[: len(word)] or word in block:
+                    if rule.search(end + block):
                         return True
-                    end = block[-len(word) :]
-        except (BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+                    end = block[-_LONGEST:]
+        except _UNREADABLE as error:
             raise BadFile("truncated", error=str(error)[:200]) from error
         return False
 
@@ -128,7 +135,7 @@ class Package:
                 while block := stream.read(_BLOCK):
                     parser.Parse(block, False)
                 parser.Parse(b"", True)
-        except (expat.ExpatError, BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        except (expat.ExpatError, *_UNREADABLE) as error:
             raise BadFile("truncated", error=str(error)[:200]) from error
 
 
@@ -138,7 +145,7 @@ def _refuse_doctype(*_: object) -> None:
 
 
 def _number(text: str | None, default: int) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else default
+    return int(text[:9]) if text and text.isascii() and text.isdigit() else default
 
 
 def _hide(hidden: Hidden, row: int, count: int) -> None:

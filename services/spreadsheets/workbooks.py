@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from services.errors import BadFile
-from services.spreadsheets import kinds
+from services.spreadsheets import kinds, ole
 from services.spreadsheets.hidden import Package
 from services.spreadsheets.sender import Sender
-from services.spreadsheets.tables import Hidden, Table, blocks_of
+from services.spreadsheets.tables import Hidden, Row, Table, blocks_of
 
 if TYPE_CHECKING:
-    from python_calamine import CalamineSheet
+    from python_calamine import CalamineSheet, CalamineWorkbook
 
 MAX_ROWS = 1 << 24  # 16 times what a sheet can have; a row number may claim more
 
@@ -24,28 +24,46 @@ def send_workbook(file: BinaryIO, kind: kinds.Kind, sender: Sender) -> None:
 
     package = Package(file) if kind == "zip" else None
     try:
-        # Through the open file, not the path: given a path, calamine believes its extension.
-        book = calamine.CalamineWorkbook.from_path(f"/dev/fd/{file.fileno()}")
+        book, old = _open(file, kind)
+        said = old.text if old else str
         sizes = [package.size_of(name) if package else 1 for name in book.sheet_names]
         for no, meta in enumerate(book.sheets_metadata):
             if meta.typ != calamine.SheetTypeEnum.WorkSheet:
                 continue
             if meta.visible != calamine.SheetVisibleEnum.Visible:
-                sender.skip(meta.name, "hidden")
+                sender.skip(said(meta.name), "hidden")
                 continue
             hidden = package.hidden_in(meta.name) if package else Hidden()
             sheet = book.get_sheet_by_index(no)
             if sheet.total_height > MAX_ROWS:
                 raise BadFile("expands_too_much", rows=sheet.total_height)
-            sender.send_table(_table(sheet, meta.name, hidden, (sum(sizes[:no]), sizes[no], sum(sizes) or 1)))
-            del sheet
+            rows = sheet.iter_rows() if old is None else map(old.row, sheet.iter_rows())
+            share = (sum(sizes[:no]), sizes[no], sum(sizes) or 1)
+            sender.send_table(_table(sheet, rows, said(meta.name), hidden, share))
+            del sheet, rows
     except calamine.PasswordError as error:
         raise BadFile("encrypted") from error
     except calamine.CalamineError as error:
         raise kinds.why_unreadable(file, kind, str(error)) from error
 
 
-def _table(sheet: CalamineSheet, name: str, hidden: Hidden, share: tuple[int, int, int]) -> Table:
+def _open(file: BinaryIO, kind: kinds.Kind) -> tuple[CalamineWorkbook, ole.Old | None]:
+    import python_calamine as calamine
+
+    copy = ole.old(file) if kind == "ole" else None
+    if copy is None:
+        try:
+            # Through the open file, not the path: given a path, calamine believes its extension.
+            return calamine.CalamineWorkbook.from_path(f"/dev/fd/{file.fileno()}"), None
+        except BaseException as error:
+            copy = ole.old(file, always=True) if kind == "ole" and type(error).__name__ == "PanicException" else None
+            if copy is None:
+                raise
+    with copy.file:
+        return calamine.CalamineWorkbook.from_path(f"/dev/fd/{copy.file.fileno()}"), copy
+
+
+def _table(sheet: CalamineSheet, rows: Iterator[Row], name: str, hidden: Hidden, share: tuple[int, int, int]) -> Table:
     before, size, whole = share
     height = max(1, sheet.total_height)
 
@@ -54,8 +72,7 @@ def _table(sheet: CalamineSheet, name: str, hidden: Hidden, share: tuple[int, in
 
     first_row, offset = sheet.start or (0, 0)
     table = Table(name, iter(()), offset, hidden.columns, _merged_down(sheet))
-    rows = islice(sheet.iter_rows(), first_row, None)
-    table.blocks = blocks_of(table, rows, first_row + 1, hidden.rows, done)
+    table.blocks = blocks_of(table, islice(rows, first_row, None), first_row + 1, hidden.rows, done)
     return table
 
 

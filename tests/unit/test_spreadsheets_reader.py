@@ -5,17 +5,18 @@ from __future__ import annotations
 import gc
 import os
 import struct
-import time
 import zipfile
 from collections.abc import Callable, Sequence
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from time import monotonic
 
 import openpyxl
 import pytest
 
 from services.errors import BadFile
 from services.spreadsheets import reader
-from services.spreadsheets.reader import Chunk, read_numbers
+from services.spreadsheets.reader import ChooseColumn, Chunk, read_numbers
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -253,6 +254,174 @@ class TestLayout:
         assert [chunk.done for chunk in chunks] == sorted(chunk.done for chunk in chunks)
 
 
+class TestAttributes:
+    def test_other_columns_come_with_each_row_as_a_person_sees_them(self, tmp_path: Path) -> None:
+        rows: Rows = [
+            ["Name", "手机号", "Joined", "Points", None, "name", "Gone"],
+            ["Li", 13812345678, date(2026, 5, 1), 7.0, None, " x ", None],
+            ["Wu", "13812345679", datetime.fromisoformat("2026-05-01 09:30"), 0.1 + 0.2, None, None, None],
+            [None, None, None, None, None, None, None],
+            ["Yu", "n/a", time(9, 30), True, None, timedelta(hours=26), None],
+        ]
+        path = workbook(tmp_path / "a.xlsx", s=rows)
+        first, *chunks = read_numbers(path, with_attributes=True)
+        assert first.sheet.attribute_names == ("Name", "Joined", "Points", "name 2", "Gone")
+        assert [
+            (row, cell, values)
+            for chunk in chunks
+            for row, cell, values in zip(chunk.rows, chunk.cells, chunk.attributes or (), strict=True)
+        ] == [
+            (2, "13812345678", ("Li", "2026-05-01", "7", "x", "")),
+            (3, "13812345679", ("Wu", "2026-05-01 09:30", "0.3", "", "")),
+            (5, "n/a", ("Yu", "09:30", "TRUE", "26:00", "")),
+        ]
+
+    def test_without_a_header_a_column_is_called_by_its_letter(self, tmp_path: Path) -> None:
+        (tmp_path / "a.csv").write_text("Li,13812345678,,x\nWu,13812345679,,\n")
+        first, second = read_numbers(tmp_path / "a.csv", with_attributes=True)
+        assert first.sheet.attribute_names == ("A", "D")
+        assert second.attributes == [("Li", "x"), ("Wu", "")]
+
+    def test_a_list_of_numbers_alone_has_none(self, tmp_path: Path) -> None:
+        (tmp_path / "a.csv").write_text("mobile\n138\n139\n")
+        first, second = read_numbers(tmp_path / "a.csv", with_attributes=True)
+        assert (first.sheet.attribute_names, second.attributes) == ((), [(), ()])
+        assert [chunk.attributes for chunk in read_numbers(tmp_path / "a.csv")] == [None, None]
+
+    def test_sixteen_thousand_columns_give_the_first_hundred(self, tmp_path: Path) -> None:
+        wide = ",".join(f"c{no}" for no in range(1, 16_384))
+        (tmp_path / "a.csv").write_text(f"mobile,{wide}\n" + f"13812345678,{wide}\n" * 50)
+        first, *chunks = read_numbers(tmp_path / "a.csv", with_attributes=True)
+        assert first.sheet.attribute_names == tuple(f"c{no}" for no in range(1, 101))
+        assert [values for chunk in chunks for values in chunk.attributes or ()] == [first.sheet.attribute_names] * 50
+
+    def test_long_texts_in_many_columns_fit_a_frame(self, tmp_path: Path) -> None:
+        row = ",".join(["号" * 700] * 100)
+        (tmp_path / "a.csv").write_text("mobile\n" + f"13812345678,{row}\n" * 130)
+        rows = [
+            values
+            for chunk in read_numbers(tmp_path / "a.csv", with_attributes=True)
+            for values in chunk.attributes or ()
+        ]
+        assert rows == [("号" * 500,) * 100] * 130
+
+
+class TestHidden:
+    def test_hidden_rows_and_columns_are_left_out_and_counted(self, tmp_path: Path) -> None:
+        numbers = [f"138{no:08d}" for no in range(25_000)]
+        path = workbook(tmp_path / "a.xlsx", s=[["mobile", "cost", "name"], *([number, 1, "x"] for number in numbers)])
+        book = openpyxl.load_workbook(path)
+        sheet = book.worksheets[0]
+        hidden = [3, 300, *range(12_000, 12_500), 25_001]
+        for row in [*hidden, 25_050]:
+            sheet.row_dimensions[row].hidden = True
+        for column in "BX":
+            sheet.column_dimensions[column].hidden = True
+        book.save(path)
+        chunks = list(read_numbers(path, with_attributes=True))
+        assert sum(chunk.hidden_rows for chunk in chunks) == len(hidden)
+        assert [row for chunk in chunks for row in chunk.rows] == sorted({*range(2, 25_002)} - {*hidden})
+        assert [cell for chunk in chunks for cell in chunk.cells] == [
+            number for row, number in enumerate(numbers, start=2) if row not in hidden
+        ]
+        assert (chunks[0].sheet.attribute_names, chunks[0].sheet.hidden_columns) == (("name",), 1)
+
+    def test_a_sheet_whose_rows_are_all_hidden_is_called_hidden(self, tmp_path: Path) -> None:
+        path = workbook(tmp_path / "a.xlsx", a=[["mobile"], ["13812345678"]], b=[["mobile"], ["13812345678"]])
+        book = openpyxl.load_workbook(path)
+        for row in (1, 2):
+            book["a"].row_dimensions[row].hidden = True
+        book.save(path)
+        chunks = list(read_numbers(path))
+        assert [(chunk.sheet.name, chunk.sheet.skipped, chunk.hidden_rows) for chunk in chunks] == [
+            ("a", "hidden", 2),
+            ("b", "", 0),
+            ("b", "", 0),
+        ]
+
+
+class TestChoice:
+    ROWS = (("Name", "Mobile", "Phone"), ("Li", "13812345678", "13912345678"), ("Wu", "13812345679", "13912345679"))
+
+    def test_with_several_good_columns_a_person_is_asked(self, tmp_path: Path) -> None:
+        path = workbook(tmp_path / "a.xlsx", clear=[["mobile"], ["137"]], unclear=self.ROWS)
+        with pytest.raises(ChooseColumn) as caught:
+            list(read_numbers(path, ask=True))
+        assert caught.value.sheet == "unclear"
+        assert [(c.letter, c.choice, c.samples) for c in caught.value.candidates] == [
+            ("B", "Mobile", ("13812345678", "13812345679")),
+            ("C", "Phone", ("13912345678", "13912345679")),
+        ]
+
+    def test_a_choice_is_followed_where_it_can_be(self, tmp_path: Path) -> None:
+        path = workbook(tmp_path / "a.xlsx", clear=[["mobile"], ["137"]], unclear=self.ROWS)
+        chunks = read_numbers(path, ask=True, column="Phone")
+        assert [cell for chunk in chunks for cell in chunk.cells] == ["137", "13912345678", "13912345679"]
+
+    @pytest.mark.parametrize(
+        ("header", "choices"),
+        [
+            (["Mobile", "mobile", "x"], ["$A", "$B"]),
+            (["Phone B", "Phone A", "x"], ["Phone B", "Phone A"]),
+            (None, ["$A", "$B"]),
+        ],
+        ids=["same name twice", "two names", "no header"],
+    )
+    def test_each_choice_gives_its_own_column(
+        self, tmp_path: Path, header: list[str] | None, choices: list[str]
+    ) -> None:
+        data = [[f"138{no:08d}", f"139{no:08d}", "y"] for no in range(3)]
+        path = workbook(tmp_path / "a.xlsx", s=[header, *data] if header else data)
+        with pytest.raises(ChooseColumn) as caught:
+            list(read_numbers(path, ask=True))
+        assert [candidate.choice for candidate in caught.value.candidates] == choices
+        assert [numbers(path, column=choice)[0][:3] for choice in choices] == ["138", "139"]
+
+    def test_a_choice_no_sheet_has_is_refused(self, tmp_path: Path) -> None:
+        path = workbook(tmp_path / "a.xlsx", s=[["mobile"], ["13812345678"]])
+        with pytest.raises(BadFile) as caught:
+            list(read_numbers(path, column="fax"))
+        assert caught.value.why == "no_number_column"
+
+    def test_one_good_column_asks_nobody(self, tmp_path: Path) -> None:
+        path = workbook(tmp_path / "a.xlsx", s=[["Mobile", "Phone"], ["13812345678", "n/a"], ["13812345679", "n/a"]])
+        assert [cell for chunk in read_numbers(path, ask=True) for cell in chunk.cells] == [
+            "13812345678",
+            "13812345679",
+        ]
+
+
+class TestMerged:
+    def test_a_header_of_two_rows_is_one_header(self, tmp_path: Path) -> None:
+        path = workbook(
+            tmp_path / "a.xlsx",
+            s=[
+                ["VIP customers"],
+                ["姓名", "手机号", "地址", None],
+                [None, None, "城市", "街道"],
+                ["Li", "13812345678", "Xi'an", "x"],
+            ],
+        )
+        book = openpyxl.load_workbook(path)
+        for place in ("A1:D1", "A2:A3", "B2:B3", "C2:D2"):
+            book.worksheets[0].merge_cells(place)
+        book.save(path)
+        first, second = read_numbers(path, with_attributes=True)
+        assert first.sheet.attribute_names == ("姓名", "城市", "街道")
+        assert (list(second.rows), second.cells, second.attributes) == (
+            [4],
+            ["13812345678"],
+            [("Li", "Xi'an", "x")],
+        )
+
+    def test_a_merged_value_belongs_to_the_first_cell(self, tmp_path: Path) -> None:
+        path = workbook(tmp_path / "a.xlsx", s=[["name", "mobile"], ["Li", "13812345678"], ["Wu", "x"]])
+        book = openpyxl.load_workbook(path)
+        book.worksheets[0].merge_cells("B2:B3")
+        book.save(path)
+        assert cells(path) == [("s", 2, "13812345678"), ("s", 3, "")]
+
+
 class TestFormats:
     def test_the_extension_is_not_asked(self, tmp_path: Path) -> None:
         path = workbook(tmp_path / "a.xlsx", s=[["mobile"], ["13812345678"]])
@@ -421,10 +590,10 @@ class TestBadFiles:
         make, why, facts = FILES[name]
         path = tmp_path / "customers.xlsx"
         make(path)
-        started = time.monotonic()
+        started = monotonic()
         error = refusal(path)
         assert (error.why, error.facts) == (why, facts)
-        assert time.monotonic() - started < 10
+        assert monotonic() - started < 10
 
     @pytest.mark.parametrize("make", [_broken_xml, _cut_xls], ids=["xlsx", "xls"])
     def test_a_damaged_workbook_is_called_truncated(self, tmp_path: Path, make: Callable[[Path], object]) -> None:
