@@ -47,6 +47,7 @@ class Entered:
     `group` is as it is now. `by_country_code` counts those imported that were read as country code + number.
     """
 
+    import_id: int
     group: Group
     imported: int
     already_in_group: int
@@ -95,6 +96,7 @@ class Entries:
             tx.commit()
             group = group_by_id(tx, workspace_id, group_id)
         return Entered(
+            import_id=import_id,
             group=group,
             imported=imported,
             already_in_group=len(first) - imported,

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, delete, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    and_,
+    column,
+    delete,
+    func,
+    select,
+    tuple_,
+    update,
+    values,
+)
 
 from services.database import Database
 from services.entries import is_typed
@@ -31,6 +45,7 @@ from services.states import BatchState, SmsType, TaskState
 
 _NOT_OVER = [state.value for state in TaskState if not state.is_over]
 MESSAGES_SHOWN = 10
+_TASKS_A_QUERY = 5000
 
 
 class Fate(StrEnum):
@@ -154,10 +169,8 @@ class Pool:
         """Where it is and what it was sent; both empty for a number nobody knows."""
         with self._database.read() as connection:
             groups = connection.execute(_memberships(workspace_id, number)).all()
-            sent = _messages(workspace_id, number)
-            count = connection.execute(select(func.count()).select_from(sent.subquery())).scalar_one()
-            newest = sent.order_by(send_task.c.number.desc(), recipient.c.seq).limit(MESSAGES_SHOWN)
-            messages = [_message(row) for row in connection.execute(newest)]
+            sent = _sent(connection, _confirmed(workspace_id), number)
+            shown = connection.execute(_messages(sent[:MESSAGES_SHOWN])).all()
             found = [
                 Membership(
                     group=group_by_id(connection, workspace_id, row.group_id),
@@ -168,7 +181,8 @@ class Pool:
                 )
                 for row in groups
             ]
-        return Whereabouts(number, RegionReader().region_of(number), found, messages, count)
+        region = RegionReader().region_of(number)
+        return Whereabouts(number, region, found, [_message(row) for row in shown], len(sent))
 
     def search(self, workspace_id: str, last_digits: str, limit: int = 10) -> Found:
         """The numbers in the workspace's groups that end in these digits."""
@@ -205,15 +219,53 @@ class Pool:
 
 
 def _tasks_with_a_copy(tx: Connection, workspace_id: str, number: int) -> Sequence[int]:
-    query = (
-        select(send_task.c.number)
-        .join(recipient, recipient.c.task_id == send_task.c.id)
-        .where(recipient.c.number == number, send_task.c.workspace_id == workspace_id)
-        .where(send_task.c.state.in_(_NOT_OVER))
-        .distinct()
-        .order_by(send_task.c.number)
+    sent = _sent(tx, _confirmed(workspace_id).where(send_task.c.state.in_(_NOT_OVER)), number)
+    query = select(send_task.c.number).where(send_task.c.id.in_([task_id for task_id, _ in sent]))
+    return tx.execute(query.order_by(send_task.c.number)).scalars().all()
+
+
+def _confirmed(workspace_id: str) -> Select[Any]:
+    """Tasks with recipients, the newest first."""
+    return (
+        select(send_task.c.id, send_task.c.recipients)
+        .where(send_task.c.workspace_id == workspace_id, send_task.c.number.is_not(None))
+        .order_by(send_task.c.number.desc())
     )
-    return tx.execute(query).scalars().all()
+
+
+def _sent(connection: Connection, tasks: Select[Any], number: int) -> list[tuple[int, int]]:
+    """(task, seq) of each message to a number.
+
+    Found without an index on the numbers, which would make confirming a large task take twice as long: a task's
+    recipients are in order of their numbers, so the place in it is found by halving, in all tasks at once.
+    """
+    sizes = {row.id: row.recipients for row in connection.execute(tasks)}
+    found: list[tuple[int, int]] = []
+    ids = list(sizes)
+    for start in range(0, len(ids), _TASKS_A_QUERY):
+        some = {task_id: sizes[task_id] for task_id in ids[start : start + _TASKS_A_QUERY]}
+        first, beyond = _first_from(connection, some, number), _first_from(connection, some, number + 1)
+        found += [(task_id, seq) for task_id in some for seq in range(first[task_id], beyond[task_id])]
+    return found
+
+
+def _first_from(connection: Connection, sizes: Mapping[int, int], number: int) -> dict[int, int]:
+    """The place of each task's first recipient whose number is not below this one; one behind the last if none is."""
+    low = dict.fromkeys(sizes, 1)
+    high = {task_id: size + 1 for task_id, size in sizes.items()}
+    while halves := [
+        (task_id, (low[task_id] + high[task_id]) // 2) for task_id in sizes if low[task_id] < high[task_id]
+    ]:
+        asked = values(column("task_id", BigInteger), column("seq", Integer), name="asked").data(halves).cte()
+        query = select(recipient.c.task_id, recipient.c.seq, recipient.c.number).join(
+            asked, and_(recipient.c.task_id == asked.c.task_id, recipient.c.seq == asked.c.seq)
+        )
+        for row in connection.execute(query):
+            if row.number < number:
+                low[row.task_id] = row.seq + 1
+            else:
+                high[row.task_id] = row.seq
+    return low
 
 
 def _memberships(workspace_id: str, number: int) -> Select[Any]:
@@ -233,7 +285,7 @@ def _memberships(workspace_id: str, number: int) -> Select[Any]:
     )
 
 
-def _messages(workspace_id: str, number: int) -> Select[Any]:
+def _messages(sent: Sequence[tuple[int, int]]) -> Select[Any]:
     return (
         select(
             recipient.c.seq,
@@ -255,7 +307,8 @@ def _messages(workspace_id: str, number: int) -> Select[Any]:
         .join(batch, and_(batch.c.task_id == recipient.c.task_id, recipient.c.seq.between(batch.c.first, batch.c.last)))
         .outerjoin(submission, and_(submission.c.task_id == recipient.c.task_id, submission.c.seq == recipient.c.seq))
         .outerjoin(result, and_(result.c.task_id == recipient.c.task_id, result.c.seq == recipient.c.seq))
-        .where(recipient.c.number == number, send_task.c.workspace_id == workspace_id)
+        .where(tuple_(recipient.c.task_id, recipient.c.seq).in_(sent))
+        .order_by(send_task.c.number.desc(), recipient.c.seq)
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -83,10 +84,10 @@ async def test_every_message_to_a_number_is_told_with_what_became_of_it(marketin
     assert found.message_count == 4
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sets(st.integers(FIRST_NUMBER, FIRST_NUMBER + 40), min_size=1))
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sets(st.integers(FIRST_NUMBER, FIRST_NUMBER + 8), min_size=1))
 def test_halving_finds_exactly_who_was_sent_to(marketing: Marketing, pool: Pool, chosen: set[int]) -> None:
-    before = {number: pool.find(marketing.workspace_id, number).message_count for number in numbers(41)}
+    before = {number: pool.find(marketing.workspace_id, number).message_count for number in numbers(9)}
     marketing.a_group(f"of {marketing.groups.page(marketing.workspace_id).total}", chosen)
     names = [group.name for group in marketing.groups.recent(marketing.workspace_id)]
     newest = max(names, key=lambda name: int(name.removeprefix("of ")))
@@ -99,7 +100,7 @@ def test_halving_finds_exactly_who_was_sent_to(marketing: Marketing, pool: Pool,
     ("digits", "found"),
     [
         pytest.param("0002", [FIRST_NUMBER + 1, FIRST_NUMBER + 10_001], id="four digits"),
-        pytest.param("80000002", [FIRST_NUMBER + 1], id="eight digits"),
+        pytest.param("00000002", [FIRST_NUMBER + 1], id="eight digits"),
         pytest.param("9999", [], id="none"),
     ],
 )
@@ -153,11 +154,9 @@ def test_no_workspace_sees_or_removes_anothers_numbers(marketing: Marketing, poo
 @given(st.sets(st.integers(10_000, 10**15 - 1)))
 def test_countries_told_in_order_are_those_told_one_by_one(chosen: set[int]) -> None:
     ordered = sorted([*chosen, US, US + 1, CANADA, HONG_KONG, 7_701_000_0000, 7_901_000_0000, 44_7781_000_000])
-    told = [run for run in number_regions.runs(ordered)]
+    told = list(number_regions.runs(ordered))
     assert sum(run.size for run in told) == len(ordered)
-    assert all(
-        one.last < other.first and one.region != other.region for one, other in zip(told, told[1:], strict=False)
-    )
+    assert all(one.last < other.first and one.region != other.region for one, other in pairwise(told))
     by_number = {number: run.region for run in told for number in ordered if run.first <= number <= run.last}
     for number in ordered:
         region = number_rules.region_of(number)
