@@ -7,9 +7,8 @@ Limits, from page 0001: 500 numbers and 21,999 characters of `to` in a request, 
 A template holds 500 characters, signature included. Huawei pushes each status report once and never again, and makes an
 EXPIRED of a message that has no final report after 72 hours.
 
-An answer has one `code`, and one `status` per number; both are checked. What the port cannot say is "not taken" for
-some numbers of a request: where only some are E200015 (the platform's queue is full), those are refused with that code,
-so that a person may send to them again; where all are, the request is NotTaken.
+An answer has one `code`, and one `status` per number; both are checked. A number whose status is E200015 (the
+platform's queue is full) was not taken; where all are, the request is NotTaken.
 """
 
 from __future__ import annotations
@@ -20,12 +19,13 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
 import structlog
 from yarl import URL
 
+from services.carriers.codes import REFUSED_UNREAD, Code, phrase, segment_count, settle, word
 from services.carriers.http import Http, HttpAnswer, retry_after_seconds
 from services.carriers.ports import (
     Answer,
@@ -46,20 +46,6 @@ PATH = "/sms/batchSendSms/v1"
 FORM = "application/x-www-form-urlencoded"
 MAX_NUMBERS = 500
 MAX_REPORTS = 1000  # the JSON push holds at most 50; more is not Huawei
-MAX_WORD = 128  # the longest identifier Huawei documents, `extend`
-
-CodeClass = Literal["accepted", "refused_number", "refused_content", "refused_account", "retryable", "quota"]
-
-
-class Code(NamedTuple):
-    """`retryable` is the platform's "slow down" and nothing else; a code of any other class but `accepted` is refused.
-
-    No code of Huawei's leaves open what became of a message; only an answer that cannot be read does.
-    """
-
-    kind: CodeClass
-    text: str
-
 
 ACCEPTED = "000000"
 
@@ -130,9 +116,6 @@ RECEIPT_WORDS: dict[str, str] = {
     **dict.fromkeys(("LIMIT", "MILIMIT", "CTLIMIT", "BEYONDN"), _LIMIT),
     **dict.fromkeys(("BLACK", "MBBLACK", "TSBLACK", "TDBLACK"), _BLOCKED),
 }
-
-# Any other status without a readable body leaves open whether the request was worked on.
-REFUSED_UNREAD = frozenset({301, 307, 308, 400, 401, 403, 404, 405, 406, 411, 413, 414, 415, 417, 421, 422, 431})
 
 
 def describe(code: str) -> str:
@@ -236,7 +219,7 @@ class Huawei:
         code, description, results = _parse(answer.body)
         if not code or (status != HTTPStatus.OK and not 400 <= status < 500):
             if status in REFUSED_UNREAD:
-                raise RequestRefused(f"http_{status}", _phrase(status))
+                raise RequestRefused(f"http_{status}", phrase(status))
             raise Unanswered(f"http_{status}", "the answer cannot be read")
         if results:
             return self._outcomes(results, numbers)
@@ -248,8 +231,7 @@ class Huawei:
 
     def _outcomes(self, results: Sequence[Any], numbers: Sequence[int]) -> Answer:
         as_sent = {f"+{number}": number for number in numbers}
-        outcomes: dict[int, Outcome] = {}
-        unlisted = set()
+        said: dict[int, Outcome] = {}
         for entry in results:
             if not isinstance(entry, dict):
                 continue
@@ -260,24 +242,16 @@ class Huawei:
             if number is None:
                 continue
             if status == ACCEPTED:
-                outcomes[number] = Outcome(
-                    True, status, _word_or_none(entry.get("smsMsgId")), _count(entry.get("total"))
-                )
-            elif number not in outcomes and isinstance(status, str) and _is_word(status):
-                outcomes[number] = Outcome(False, status)
-                if status not in CODES:
-                    unlisted.add(status)
-        if unlisted:
-            log.warning("huawei_codes_unlisted", codes=sorted(unlisted))
-        if len(outcomes) == len(as_sent) and all(_slow_down(outcome.code) for outcome in outcomes.values()):
-            raise NotTaken("E200015", describe("E200015"))
-        return Answer(outcomes)
+                said[number] = Outcome(True, status, word(entry.get("smsMsgId")), segment_count(entry.get("total")))
+            elif number not in said and (code := word(status)):
+                said[number] = Outcome(False, code)
+        return settle(said, len(as_sent), CODES, "huawei")
 
     def _receipt(self, report: Mapping[str, Any]) -> Receipt:
-        sms_id, code = _word_or_none(report.get("smsMsgId")), _word_or_none(report.get("status"))
+        sms_id, code = word(report.get("smsMsgId")), word(report.get("status"))
         if sms_id is None or code is None:
             raise UnreadableReceipts("a report without smsMsgId or status")
-        sequence, total = _count(report.get("sequence", 1)), _count(report.get("total", 1))
+        sequence, total = segment_count(report.get("sequence", 1)), segment_count(report.get("total", 1))
         if sequence is None or total is None or sequence > total:
             raise UnreadableReceipts("a report whose sequence and total are no counts")
         to = report.get("to")
@@ -285,7 +259,7 @@ class Huawei:
             status="delivered" if code == DELIVERED else "pending" if code in PENDING else "failed",
             code=code,
             sms_id=sms_id,
-            reference=_word_or_none(report.get("extend")),
+            reference=word(report.get("extend")),
             number=self._number(to) if isinstance(to, str) else None,
             sequence=sequence,
             total=total,
@@ -332,7 +306,7 @@ def _parse(body: bytes) -> tuple[str, str, Sequence[Any]]:
     description = answer.get("description") or answer.get("error_msg")
     results = answer.get("result")
     return (
-        code if isinstance(code, str) and _is_word(code) else "",
+        word(code) or "",
         description[:200] if isinstance(description, str) else "",
         results if isinstance(results, list) else (),
     )
@@ -358,22 +332,6 @@ def _slow_down(code: str) -> bool:
     return code in CODES and CODES[code].kind == "retryable"
 
 
-def _is_word(text: str) -> bool:
-    # unprintable covers NUL and lone surrogates, which a database would not take
-    return 0 < len(text) <= MAX_WORD and text.isprintable()
-
-
-def _word_or_none(value: object) -> str | None:
-    return value if isinstance(value, str) and _is_word(value) else None
-
-
-def _count(value: object) -> int | None:
-    """A positive number of segments, written as a number or as text."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 4:
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 1000 else None
-
-
 def _time(value: object) -> datetime | None:
     if not isinstance(value, str):
         return None
@@ -382,7 +340,3 @@ def _time(value: object) -> datetime | None:
         return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
-
-
-def _phrase(status: int) -> str:
-    return f"{status} {HTTPStatus(status).phrase}"

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
+from services.errors import NotTaken
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One request: one text for up to `Carrier.max_numbers` numbers.
+    """One batch: one text for up to `Carrier.max_numbers` numbers.
 
     `reference` is the batch's own; the carrier echoes it in every receipt. `numbers` are E.164 without the plus.
+    `sender` is the signature's channel number, empty where none was chosen; `text` is what arrives, signature included.
     `signature` is None where the template belongs to a signature (Huawei wants it only with a universal template).
     """
 
@@ -38,14 +41,22 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A readable answer. A submitted number that `outcomes` does not hold is unknown, never refused."""
+    """What became of a batch, as far as the carrier said.
+
+    `not_taken` holds the numbers that provably were not taken while others were or may have been: they may be sent
+    again. A submitted number in neither is unknown, never refused.
+    """
 
     outcomes: Mapping[int, Outcome] = field(default_factory=dict)
+    not_taken: Mapping[int, NotTaken] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of one segment. `status` is final unless `pending`; `code` is the carrier's own word."""
+    """What became of one segment. `status` is final unless `pending`; `code` is the carrier's own word.
+
+    Without a `reference` it is matched by `sms_id` and `number`.
+    """
 
     status: Literal["delivered", "failed", "pending"]
     code: str
@@ -59,12 +70,16 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptsRequest:
-    """The carrier's callback as it came. Header names are lower case."""
+    """The carrier's callback as it came. Header names are lower case.
+
+    `url` is the address the carrier called, PUBLIC_URL and query included: some sign it.
+    """
 
     method: str
     headers: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +95,23 @@ class UnreadableReceipts(Exception):
     """The callback is not in the carrier's format; the answer still says "do not send it again"."""
 
 
+class ForeignReceipts(Exception):
+    """The callback does not bear the carrier's signature: somebody else made it, and nothing of it is believed."""
+
+
 class Carrier(Protocol):
     """One application's connection to its carrier."""
 
     @property
     def max_numbers(self) -> int:
-        """The most numbers one request takes."""
+        """The most numbers of a batch."""
 
     async def submit(self, submission: Submission) -> Answer:
-        """Hand one batch over. Raises NotTaken, RequestRefused or Unanswered (`services/errors.py`), nothing else."""
+        """Hand one batch over. Raises NotTaken, RequestRefused or Unanswered (`services/errors.py`), nothing else;
+        each of them is true of every number of the batch."""
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
-        """The receipts in a callback. Raises UnreadableReceipts."""
+        """The receipts in a callback. Raises UnreadableReceipts or ForeignReceipts."""
 
     def receipts_answer(self) -> ReceiptsAnswer:
         """The answer to a callback that was stored, or that cannot be read."""

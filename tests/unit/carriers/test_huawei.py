@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.carriers import huawei
+from services.carriers.codes import CodeClass
 from services.carriers.http import Http, HttpAnswer
 from services.carriers.huawei import CODES, Huawei, describe, form, sign
 from services.carriers.ports import Answer, Outcome, Receipt, ReceiptsRequest, Submission, UnreadableReceipts
@@ -181,12 +182,22 @@ def test_a_full_queue_for_every_number_means_nothing_was_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    "other",
-    [pytest.param([], id="the other missing"), pytest.param([result("+8613911113333")], id="the other accepted")],
+    ("other", "outcomes"),
+    [
+        pytest.param([], {}, id="the other missing"),
+        pytest.param(
+            [result("+8613911113333")],
+            {BEN: Outcome(True, "000000", sms_id="id-1", segments=1)},
+            id="the other accepted",
+        ),
+    ],
 )
-def test_a_full_queue_for_some_numbers_refuses_those(other: list[object]) -> None:
+def test_a_full_queue_for_some_numbers_means_that_those_were_not_taken(
+    other: list[object], outcomes: dict[int, Outcome]
+) -> None:
     answer = read({"code": "E000510", "result": [result("+8613811112222", "E200015"), *other]})
-    assert answer.outcomes[ANNA] == Outcome(False, "E200015")
+    assert answer.outcomes == outcomes
+    assert {number: error.code for number, error in answer.not_taken.items()} == {ANNA: "E200015"}
 
 
 SLOW: dict[str, Any] = {"code": "E200015", "description": "too many"}
@@ -280,7 +291,7 @@ def test_any_json_answer_speaks_only_of_submitted_numbers(body: dict[str, object
 
 def test_every_code_has_a_class_and_words_without_the_code_in_them() -> None:
     for code, (kind, text) in CODES.items():
-        assert kind in get_args(huawei.CodeClass)
+        assert kind in get_args(CodeClass)
         assert code not in text
         assert text[0].islower()
         assert not text.endswith(".")

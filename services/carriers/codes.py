@@ -1,0 +1,82 @@
+"""What carriers' codes mean. Every code has one class, and every class one consequence:
+
+accepted          the number was taken
+refused_number    refused: this number cannot be sent to
+refused_content   refused: the text, template, variables or signature would have to change
+refused_account   refused: whoever looks after the account has to act; what was not sent yet of the batch is refused too
+quota             refused: a limit is used up, and waiting a moment does not help
+retryable         not taken: the carrier's own "slow down"; sent again later
+unknown           nobody knows: never sent again by itself
+
+A code that no table lists, inside a well-formed answer, is refused and kept as the carrier wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Literal, NamedTuple
+
+import structlog
+
+from services.carriers.ports import Answer, Outcome
+from services.errors import NotTaken
+
+log = structlog.get_logger()
+
+CodeClass = Literal["accepted", "refused_number", "refused_content", "refused_account", "quota", "retryable", "unknown"]
+
+MAX_WORD = 128  # longer than any identifier a carrier documents
+
+# Any other status without a readable body leaves open whether the request was worked on.
+REFUSED_UNREAD = frozenset({301, 307, 308, 400, 401, 403, 404, 405, 406, 411, 413, 414, 415, 417, 421, 422, 431})
+
+
+class Code(NamedTuple):
+    """A class and its plain words: no capital at the start, no full stop at the end."""
+
+    kind: CodeClass
+    text: str
+
+
+def settle(said: Mapping[int, Outcome], asked: int, codes: Mapping[str, Code], carrier: str) -> Answer:
+    """Sort what the carrier said of each number by the class of its code; `asked` is how many numbers were submitted.
+
+    Raises NotTaken where no number was taken.
+    """
+    outcomes: dict[int, Outcome] = {}
+    not_taken: dict[int, NotTaken] = {}
+    unlisted = set()
+    for number, outcome in said.items():
+        known = None if outcome.accepted else codes.get(outcome.code)
+        if known is None:
+            outcomes[number] = outcome
+            if not outcome.accepted:
+                unlisted.add(outcome.code)
+        elif known.kind == "retryable":
+            not_taken[number] = NotTaken(outcome.code, known.text)
+        elif known.kind != "unknown":
+            outcomes[number] = outcome
+    if unlisted:
+        log.warning("carrier.codes_unlisted", carrier=carrier, codes=sorted(unlisted))
+    if not_taken and len(not_taken) == asked:
+        raise next(iter(not_taken.values()))
+    return Answer(outcomes, not_taken)
+
+
+def word(value: object) -> str | None:
+    """An identifier as carriers write them; None for anything that is none, or that a database would not take."""
+    # unprintable covers NUL and lone surrogates
+    return value if isinstance(value, str) and 0 < len(value) <= MAX_WORD and value.isprintable() else None
+
+
+def segment_count(value: object) -> int | None:
+    """A positive number of segments, written as a number or as text."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 4:
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 1000 else None
+
+
+def phrase(status: int) -> str:
+    """An HTTP status with its name."""
+    return f"{status} {HTTPStatus(status).phrase}"
