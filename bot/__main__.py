@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 import typer
 import uvloop
-from slack_sdk.errors import SlackApiError
 
 from bot.check_config import check_config
 from bot.config import BadConfig, read_config
@@ -74,10 +73,6 @@ def _one_sentence() -> Iterator[None]:
         sentence += "run `python -m bot migrate`."
     except DatabaseUnavailable as error:
         sentence = f"DATABASE_URL: the database cannot be opened: {error}."
-    except SlackApiError as error:
-        sentence = f"Slack refuses SLACK_BOT_TOKEN: {error.response.get('error')} (docs/slack.md says how to get one)."
-    except OSError as error:
-        sentence = f"{error}. Is another program using HTTP_PORT, or is DATABASE_URL not writable?"
     else:
         return
     typer.echo(sentence, err=True)

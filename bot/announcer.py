@@ -34,6 +34,7 @@ _FOR_GOOD = {
     "is_archived",
     "message_not_found",
     "cant_update_message",
+    "edit_window_closed",
     "account_inactive",
 }
 

@@ -10,12 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from handlers.replies import Block, FieldErrors, Nothing, OpenForm, Replace, Reply, Say, SendFile
+from handlers.views.words import escape
 
 log = structlog.get_logger()
+
+_TOO_LATE = {"expired_trigger_id", "trigger_expired"}
+
+
+class FormTooLate(Exception):
+    """Slack opens a form only within 3 s of what the person did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,7 @@ class Answers:
         self._client = client
 
     async def give(self, reply: Reply, place: Destination) -> None:
-        """Deliver. Raises SlackApiError where Slack refuses."""
+        """Deliver. Raises FormTooLate, or SlackApiError where Slack refuses otherwise."""
         match reply:
             case Say(text, blocks):
                 await self._say(text, blocks, place)
@@ -47,7 +55,7 @@ class Answers:
             case SendFile():
                 await self._send_file(reply, place)
             case FieldErrors(errors):
-                await self._say(" ".join(errors.values()), [], place)
+                await self._say(escape(" ".join(errors.values())), [], place)
             case Nothing():
                 return
 
@@ -91,7 +99,12 @@ class Answers:
             "context": context,
         }
         opened = {**view, "private_metadata": json.dumps(carried)}
-        await self._client.views_open(trigger_id=place.trigger_id, view=opened)
+        try:
+            await self._client.views_open(trigger_id=place.trigger_id, view=opened)
+        except SlackApiError as error:
+            if error.response.get("error") in _TOO_LATE:
+                raise FormTooLate from error
+            raise
 
     async def _send_file(self, reply: SendFile, place: Destination) -> None:
         direct = await self._client.conversations_open(users=place.person)

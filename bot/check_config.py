@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -10,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import ApplicationSettings, BadConfig, Config, read_config
 from bot.wiring import slack_client
+from handlers.views.words import counted
 from services.database import Database, DatabaseUnavailable, SchemaMismatch
 
 Say = Callable[[str], None]
@@ -24,7 +27,7 @@ async def check_config(say: Say) -> bool:
     except BadConfig as error:
         say(f"✗ {error}")
         return False
-    say(f"✓ Settings: {len(config.applications)} application(s) read.")
+    say(f"✓ Settings: {counted(len(config.applications), 'application')} read.")
     right = _check_database(config, say)
     right &= await _check_slack(config, say)
     for application in config.applications:
@@ -34,6 +37,14 @@ async def check_config(say: Say) -> bool:
 
 
 def _check_database(config: Config, say: Say) -> bool:
+    path = Path(config.database_url.removeprefix("sqlite:///"))
+    # To open it would make it.
+    if config.database_url.startswith("sqlite:///") and not path.exists():
+        if not os.access(path.parent, os.W_OK):
+            say(f"✗ DATABASE_URL: {path.parent.resolve()} is not there or cannot be written to.")
+            return False
+        say("✓ DATABASE_URL: a new SQLite database, made at the first start.")
+        return True
     try:
         database = Database(config.database_url)
         try:
@@ -42,7 +53,7 @@ def _check_database(config: Config, say: Say) -> bool:
             database.close()
     except SchemaMismatch as error:
         if database.is_sqlite and error.found is None:
-            say("✓ DATABASE_URL: a new SQLite database, made at the first start.")
+            say("✓ DATABASE_URL: an empty SQLite database, filled at the first start.")
             return True
         found = error.found or "missing"
         say(f"✗ DATABASE_URL: the schema is {found}, needed is {error.needed}: run `python -m bot migrate`.")

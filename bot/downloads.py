@@ -27,7 +27,7 @@ class Downloads:
         if not self._is_slack(url):
             raise BadFile("not_downloadable", reason="not Slack's address")
         try:
-            async for attempt in stamina.retry_context(on=aiohttp.ClientConnectionError, attempts=4, timeout=60):
+            async for attempt in stamina.retry_context(on=_passes, attempts=4, timeout=60):
                 with attempt:
                     await self._fetch(url, path)
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -38,6 +38,8 @@ class Downloads:
         async with self._session.get(url, headers=headers, allow_redirects=False) as response:
             if response.status in (301, 302, 303, 307, 308):
                 raise BadFile("login_page")
+            if response.status == 429 or response.status >= 500:
+                response.raise_for_status()
             if response.status != 200:
                 raise BadFile("not_downloadable", reason=f"HTTP {response.status}")
             if response.content_type == "text/html":
@@ -56,3 +58,9 @@ class Downloads:
             return True
         host = parts.hostname or ""
         return parts.scheme == "https" and (host == "slack.com" or host.endswith((".slack.com", ".slack-edge.com")))
+
+
+def _passes(error: Exception) -> bool:
+    """Whether the same request may well succeed a moment later."""
+    lost = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, aiohttp.ClientResponseError)
+    return isinstance(error, lost)

@@ -25,7 +25,10 @@ def set_up_logs() -> None:
     ]
     for_people = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if for_people else structlog.processors.JSONRenderer(ensure_ascii=False)
+        # Its own tracebacks show variables, and those hold credentials and numbers.
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if for_people
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
     last: list[structlog.typing.Processor] = [] if for_people else [structlog.processors.format_exc_info]
     structlog.configure(

@@ -13,7 +13,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 log = structlog.get_logger()
 
 KEPT_SECONDS = 600
-_ABSENT = {"channel_not_found", "not_in_channel"}
+# Direct messages between people are hidden from the bot; its own need a scope it has no other use for.
+_ABSENT = {"channel_not_found", "not_in_channel", "missing_scope"}
 
 
 class People:
@@ -44,6 +45,7 @@ class People:
             answer = await self._client.conversations_info(channel=channel)
         except SlackApiError as error:
             if error.response.get("error") in _ABSENT:
+                log.info("channel.hidden", channel=channel, error=error.response.get("error"))
                 return False
             raise
         return bool(answer["channel"].get("is_member"))

@@ -18,9 +18,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.answers import Answers, Destination
+from bot.answers import Answers, Destination, FormTooLate
 from bot.people import People
-from handlers.errors import explain, is_mistyped, unexpected
+from handlers.errors import explain, form_too_late, is_mistyped, unexpected
 from handlers.help import mistake, usage
 from handlers.replies import FieldErrors, Reply, Say
 from handlers.requests import Click, Command, Request, Submission, Upload
@@ -149,21 +149,29 @@ class Edge:
         place = Destination(event["channel"], event["user"])
 
         async def make() -> Request:
-            file = shared
-            if "url_private_download" not in file and "url_private" not in file:
-                # Slack Connect and files still being scanned come without their address.
-                file = (await self._client.files_info(file=shared["id"]))["file"]
+            file = await self._whole_file(shared)
             return Upload(
                 **await self._context(team, event["user"], event["channel"], route),
                 file_id=file["id"],
                 file_name=file.get("name") or file["id"],
                 file_size=file.get("size") or 0,
-                file_url=file.get("url_private_download") or file["url_private"],
+                file_url=_address(file),
                 text=_plain(event.get("text") or ""),
-                ts=event["ts"],
+                # A reply's own ts begins no thread.
+                ts=event.get("thread_ts") or event["ts"],
             )
 
         await self._guard(place, self._handle(route, make, place))
+
+    async def _whole_file(self, shared: Body) -> Body:
+        """Slack Connect and files still being scanned come without their address; Slack may not have it at all."""
+        if _address(shared):
+            return shared
+        try:
+            return dict((await self._client.files_info(file=shared["id"]))["file"])
+        except SlackApiError as error:
+            log.warning("file.unknown", file=shared["id"], error=error.response.get("error"))
+            return shared
 
     async def _context(self, team: str, user: str, channel: str, route: Route) -> dict[str, Any]:
         return {
@@ -200,8 +208,8 @@ class Edge:
     async def _guard(self, place: Destination, work: Awaitable[None]) -> None:
         try:
             await work
-        except SlackApiError as error:
-            log.warning("answer.failed", error=error.response.get("error"), channel=place.channel)
+        except FormTooLate:
+            await self._answers.try_to_say(form_too_late(), place)
         except Exception:
             await self._answers.try_to_say(_log_unexpected("answer"), place)
 
@@ -226,6 +234,10 @@ _LISTEN: Mapping[Kind, Callable[[Edge, AsyncApp, Route], None]] = {
     Kind.VIEW: Edge._on_view,
     Kind.EVENT: Edge._on_event,
 }
+
+
+def _address(file: Body) -> str:
+    return file.get("url_private_download") or file.get("url_private") or ""
 
 
 def _place_of_click(body: Body) -> Destination:

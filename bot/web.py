@@ -42,7 +42,7 @@ def make_web_app(
     async def receipts(request: web.Request) -> web.Response:
         address = addresses.get(int(request.match_info["application"]))
         # One answer for both, so that a stranger learns nothing.
-        if address is None or not hmac.compare_digest(address.token, request.match_info["token"]):
+        if address is None or not _is_same(address.token, request.match_info["token"]):
             log.warning("receipts.stranger", application=request.match_info["application"])
             raise web.HTTPNotFound
         body = await request.read()
@@ -70,3 +70,8 @@ def make_web_app(
     if slack is not None:
         app.router.add_post("/slack/events", slack_events)
     return app
+
+
+def _is_same(token: str, given: str) -> bool:
+    """Takes as long whatever is given. Text that is not ASCII can be compared only as bytes."""
+    return hmac.compare_digest(token.encode(), given.encode("utf-8", "surrogatepass"))

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,6 +16,7 @@ import structlog
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -96,46 +98,65 @@ class Bot:
         threads = 1 if self._database.is_sqlite else 8
         self._dispatch_threads = ThreadPoolExecutor(threads, thread_name_prefix="dispatch")
         self._receipt_threads = ThreadPoolExecutor(1, thread_name_prefix="receipts")
+        self._parts = AsyncExitStack()
 
     async def start(self) -> None:
-        """Raises BadConfig, SchemaMismatch, or SlackApiError where Slack does not know the token."""
-        if self._database.is_sqlite:
-            self._database.migrate()
-        self._database.check_schema()
-        who = await self._client.auth_test()
-        connected = self._connect(str(who["team_id"]))
-        services = self._services(connected)
-        self._dispatch = self._make_dispatch(connected)
-        if self._database.is_sqlite:
-            self._dispatch.give_up_lost(own=True)
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60))
-        downloads = Downloads(self._session, self._config.slack_bot_token, self._config.slack_api_url)
-        self._imports = ImportRunner(services.importing.imports, downloads)
-        self._app = self._make_app()
-        self._edge = Edge(self._app, self._client, _by_name(services), self._clock, self._dispatch.wake)
-        writer = ReceiptWriter(services.receipts, self._receipt_threads)
-        await self._serve_http(connected, writer)
-        self._sending = asyncio.create_task(self._dispatch.run())
-        self._start_ticks(services)
-        await self._connect_to_slack()
-        log.info("bot.started", workspace=who["team_id"], applications=len(connected))
+        """Raises BadConfig, SchemaMismatch or DatabaseUnavailable; what had been started by then is stopped."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._parts.aclose()
+            raise
 
     async def stop(self) -> None:
         """Take nothing new; requests under way end and are recorded."""
-        if self._socket is not None:
-            await self._socket.close_async()  # type: ignore[no-untyped-call] # Bolt has no types here
-        self._ticks.stop()
-        self._dispatch.stop()
-        await self._imports.stop()
-        await self._edge.stop()
-        await self._sending
-        await self._runner.cleanup()
-        await self._session.close()
-        await self._http.close()
-        self._dispatch_threads.shutdown()
-        self._receipt_threads.shutdown()
-        self._database.close()
+        await self._parts.aclose()
         log.info("bot.stopped")
+
+    async def _start(self) -> None:
+        """Each part is stopped before those it was made from."""
+        parts = self._parts
+        parts.callback(self._database.close)
+        parts.callback(self._receipt_threads.shutdown)
+        parts.callback(self._dispatch_threads.shutdown)
+        if self._database.is_sqlite:
+            self._database.migrate()
+        self._database.check_schema()
+        workspace = await self._ask_workspace()
+        connected = self._connect(workspace)
+        services = self._services(connected)
+        parts.push_async_callback(self._http.close)
+        self._dispatch = self._make_dispatch(connected)
+        if self._database.is_sqlite:
+            self._dispatch.give_up_lost(own=True)
+        timeout = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60)
+        session = await parts.enter_async_context(aiohttp.ClientSession(timeout=timeout))
+        downloads = Downloads(session, self._config.slack_bot_token, self._config.slack_api_url)
+        app = self._make_app()
+        edge = Edge(app, self._client, _by_name(services), self._clock, self._dispatch.wake)
+        parts.push_async_callback(edge.stop)
+        self._imports = ImportRunner(services.importing.imports, downloads)
+        parts.push_async_callback(self._imports.stop)
+        await self._serve_http(connected, ReceiptWriter(services.receipts, self._receipt_threads), app)
+        sending = asyncio.create_task(self._dispatch.run())
+        parts.push_async_callback(self._stop_sending, sending)
+        self._start_ticks(services)
+        await self._connect_to_slack(app)
+        log.info("bot.started", workspace=workspace, applications=len(connected))
+
+    async def _ask_workspace(self) -> str:
+        try:
+            return str((await self._client.auth_test())["team_id"])
+        except SlackApiError as error:
+            code = error.response.get("error")
+            raise BadConfig(f"Slack refuses SLACK_BOT_TOKEN: {code} (docs/slack.md says how to get one).") from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            url = self._config.slack_api_url
+            raise BadConfig(f"SLACK_API_URL: {url} does not answer: {error or 'it takes too long'}.") from error
+
+    async def _stop_sending(self, sending: asyncio.Task[None]) -> None:
+        self._dispatch.stop()
+        await sending
 
     def _connect(self, workspace: str) -> list[Connected]:
         mine = [each for each in self._config.applications if each.workspace in (None, workspace)]
@@ -193,18 +214,30 @@ class Bot:
             request_verification_enabled=not self._config.uses_socket_mode,
         )
 
-    async def _serve_http(self, connected: list[Connected], writer: ReceiptWriter) -> None:
+    async def _serve_http(self, connected: list[Connected], writer: ReceiptWriter, app: AsyncApp) -> None:
         addresses = {each.address.application_id: each.address for each in connected}
-        slack = None if self._config.uses_socket_mode else self._app
-        self._runner = web.AppRunner(make_web_app(addresses, writer, slack), access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, self._config.http_host, self._config.http_port).start()
+        slack = None if self._config.uses_socket_mode else app
+        runner = web.AppRunner(make_web_app(addresses, writer, slack), access_log=None)
+        self._parts.push_async_callback(runner.cleanup)
+        await runner.setup()
+        host, port = self._config.http_host, self._config.http_port
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise BadConfig(f"HTTP_PORT: cannot listen on {host}:{port}: {error.strerror}.") from error
 
-    async def _connect_to_slack(self) -> None:
-        self._socket: AsyncSocketModeHandler | None = None
-        if self._config.uses_socket_mode:
-            self._socket = AsyncSocketModeHandler(self._app, self._config.slack_app_token, web_client=self._client)
-            await self._socket.connect_async()  # type: ignore[no-untyped-call] # as above
+    async def _connect_to_slack(self, app: AsyncApp) -> None:
+        if not self._config.uses_socket_mode:
+            return
+        handler = AsyncSocketModeHandler(app, self._config.slack_app_token, web_client=self._client)
+        self._parts.push_async_callback(handler.close_async)
+        try:
+            await handler.connect_async()  # type: ignore[no-untyped-call] # Bolt has no types here
+        except SlackApiError as error:
+            code = error.response.get("error")
+            raise BadConfig(f"Slack refuses SLACK_APP_TOKEN: {code}. It needs the scope connections:write.") from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise BadConfig(f"Slack's Socket Mode does not answer: {error or 'it takes too long'}.") from error
 
     def _start_ticks(self, services: Services) -> None:
         announcer = Announcer(self._client, services.posts, services.importing, services.tasks, self._imports.progress)
@@ -223,6 +256,7 @@ class Bot:
         self._ticks.every(0.5, self._imports.tick, in_thread=False)
         self._ticks.every(0.5, announcer.tick, in_thread=False)
         self._ticks.start()
+        self._parts.callback(self._ticks.stop)
 
 
 def slack_client(config: Config) -> AsyncWebClient:

@@ -46,6 +46,11 @@ def unexpected(reference: str) -> str:
     return f"Something went wrong on our side. Your administrator finds it in the log under reference {reference}."
 
 
+def form_too_late() -> str:
+    """Slack gives three seconds to open a form."""
+    return "The form came too late for Slack to open it. Try again."
+
+
 def _unknown(error: UnknownThing, _zone: ZoneInfo) -> str:
     if error.kind == "task":
         return _unknown_task(error.name)

@@ -102,9 +102,7 @@ def test_over_http_the_signing_secret_takes_the_place_of_the_app_token(tmp_path:
         ),
     ],
 )
-def test_a_wrong_variable_is_one_sentence_that_names_it(
-    changes: dict[str, str | None], said: str, tmp_path: Path
-) -> None:
+def test_a_wrong_variable_is_one_sentence_that_names_it(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
     assert sentence(tmp_path, **changes) == said
 
 

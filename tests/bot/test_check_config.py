@@ -1,0 +1,146 @@
+"""`check-config` against the stand-ins, right and wrong."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.check_config import check_config
+from sandbox.carriers.huawei import HuaweiSandbox
+from sandbox.slack.server import SlackSandbox
+from services.database import Database
+from tests.bot.conftest import MANIFEST
+from tests.bot.settings import APPLICATION, SIGNATURE, WHOLE, environment
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackSandbox]:
+    sandbox = SlackSandbox(MANIFEST)
+    await sandbox.start()
+    yield sandbox
+    await sandbox.stop()
+
+
+class Operator:
+    """Runs check-config in an environment and reads what it says."""
+
+    def __init__(self, slack: SlackSandbox, carrier: HuaweiSandbox, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self._defaults = {"SLACK_API_URL": slack.api_url}
+        self._toml = WHOLE.replace("http://127.0.0.1:9", carrier.url)
+        self._folder = folder
+        self._patch = patch
+
+    async def checks(self, toml: str | None = None, **changes: Any) -> tuple[bool, list[str]]:
+        given = environment(self._folder, self._toml if toml is None else toml, **{**self._defaults, **changes})
+        for name in ("SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "PUBLIC_URL"):
+            self._patch.delenv(name, raising=False)
+        for name, value in given.items():
+            self._patch.setenv(name, value)
+        said: list[str] = []
+        right = await check_config(said.append)
+        return right, said
+
+
+@pytest.fixture
+def operator(slack: SlackSandbox, carrier: HuaweiSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Operator:
+    return Operator(slack, carrier, tmp_path, monkeypatch)
+
+
+async def test_what_is_right_is_said(operator: Operator, slack: SlackSandbox, carrier: HuaweiSandbox) -> None:
+    right, said = await operator.checks(PUBLIC_URL="https://sms.example.com")
+    assert right
+    assert said == [
+        "✓ Settings: 1 application read.",
+        "✓ DATABASE_URL: a new SQLite database, made at the first start.",
+        "✓ SLACK_BOT_TOKEN: sms in Yunfan Coffee (T0SANDBOX).",
+        "✓ SLACK_APP_TOKEN: Socket Mode.",
+        (
+            "✓ application promo-cn (huawei, mainland): its endpoint answers. Templates: spring. "
+            "The credentials show with the first SMS."
+        ),
+        "✓ PUBLIC_URL: carriers report to https://sms.example.com/receipts/…; that must lead to port 0 here.",
+    ]
+    assert carrier.log == []
+    assert not slack.core.workspace.messages["C0MARKETING"]
+
+
+async def test_nothing_is_made_by_looking(operator: Operator, tmp_path: Path) -> None:
+    await operator.checks()
+    assert not (tmp_path / "sms.db").exists()
+
+
+async def test_a_database_that_is_there_is_opened(operator: Operator, tmp_path: Path, migrated_sqlite: Path) -> None:
+    _, said = await operator.checks(DATABASE_URL=f"sqlite:///{migrated_sqlite}")
+    assert said[1] == "✓ DATABASE_URL: the database answers, and its schema is this version's."
+    empty = Database(f"sqlite:///{tmp_path / 'empty.db'}")
+    with empty.read():
+        pass
+    empty.close()
+    _, said = await operator.checks(DATABASE_URL=f"sqlite:///{tmp_path / 'empty.db'}")
+    assert said[1] == "✓ DATABASE_URL: an empty SQLite database, filled at the first start."
+
+
+async def test_without_an_address_for_receipts_it_says_what_that_means(operator: Operator) -> None:
+    right, said = await operator.checks()
+    assert right
+    assert said[-1] == "! PUBLIC_URL is not set: carriers cannot report, so delivery will stay unknown."
+
+
+async def test_over_http_it_names_where_slacks_requests_go(operator: Operator) -> None:
+    right, said = await operator.checks(SLACK_APP_TOKEN=None, SLACK_SIGNING_SECRET="s")
+    assert right
+    assert said[3] == "✓ SLACK_SIGNING_SECRET: Slack over HTTP; Slack's request address is /slack/events here."
+
+
+@pytest.mark.parametrize(
+    ("changes", "finding"),
+    [
+        pytest.param({"SLACK_BOT_TOKEN": None}, "✗ SLACK_BOT_TOKEN is missing", id="no token"),
+        pytest.param(
+            {"SLACK_BOT_TOKEN": "xoxb-wrong"}, "✗ SLACK_BOT_TOKEN: Slack refuses it: invalid_auth.", id="wrong token"
+        ),
+        pytest.param(
+            {"SLACK_APP_TOKEN": "xapp-wrong"},
+            "✗ SLACK_APP_TOKEN: Slack refuses it: invalid_auth.",
+            id="wrong app token",
+        ),
+        pytest.param(
+            {"SLACK_API_URL": "http://127.0.0.1:9/api/"},
+            "✗ SLACK_API_URL: http://127.0.0.1:9/api/ does not answer:",
+            id="no Slack there",
+        ),
+        pytest.param(
+            {"DATABASE_URL": "sqlite:////nowhere/sms.db"},
+            "✗ DATABASE_URL: /nowhere is not there or cannot be written to.",
+            id="no folder",
+        ),
+        pytest.param(
+            {"DATABASE_URL": "mysql://localhost/sms"}, "✗ DATABASE_URL: the database cannot be opened:", id="MySQL"
+        ),
+        pytest.param({"DATABASE_URL": "sms.db"}, "✗ DATABASE_URL: the database cannot be opened:", id="a file name"),
+        pytest.param(
+            {"DATABASE_URL": "postgresql://127.0.0.1:9/sms"},
+            "✗ DATABASE_URL: the database cannot be opened:",
+            id="no server",
+        ),
+        pytest.param(
+            {"toml": WHOLE},
+            "✗ application promo-cn (huawei, mainland): its endpoint http://127.0.0.1:9 does not answer:",
+            id="no carrier",
+        ),
+        pytest.param(
+            {"toml": APPLICATION + SIGNATURE},
+            "✗ application promo-cn (huawei, mainland): it has no template",
+            id="no template",
+        ),
+    ],
+)
+async def test_what_is_wrong_is_one_line(operator: Operator, changes: dict[str, Any], finding: str) -> None:
+    right, said = await operator.checks(**changes)
+    assert not right
+    (wrong,) = [line for line in said if line.startswith("✗")]
+    assert wrong.startswith(finding)
+    assert "\n" not in wrong
