@@ -13,31 +13,40 @@ from slack_sdk.web.async_client import AsyncWebClient
 log = structlog.get_logger()
 
 KEPT_SECONDS = 600
+_LOCALE = "en-US"
 # Direct messages between people are hidden from the bot; its own need a scope it has no other use for.
 _ABSENT = {"channel_not_found", "not_in_channel", "missing_scope"}
 
 
 class People:
-    """Asks Slack, and remembers time zones for ten minutes."""
+    """Asks Slack, and remembers time zones and languages for ten minutes."""
 
     def __init__(self, client: AsyncWebClient, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._client = client
         self._monotonic = monotonic
-        self._zones: dict[str, tuple[ZoneInfo, float]] = {}
+        self._known: dict[str, tuple[ZoneInfo, str, float]] = {}
 
     async def zone(self, user: str) -> ZoneInfo:
         """The person's own time zone as set in Slack; UTC where Slack does not say."""
-        known = self._zones.get(user)
-        if known is not None and self._monotonic() - known[1] < KEPT_SECONDS:
-            return known[0]
+        return (await self._about(user))[0]
+
+    async def locale(self, user: str) -> str:
+        """The person's own language as set in Slack, such as zh-CN; en-US where Slack does not say."""
+        return (await self._about(user))[1]
+
+    async def _about(self, user: str) -> tuple[ZoneInfo, str]:
+        known = self._known.get(user)
+        if known is not None and self._monotonic() - known[2] < KEPT_SECONDS:
+            return known[:2]
         try:
-            answer = await self._client.users_info(user=user)
+            answer = await self._client.users_info(user=user, include_locale=True)
             zone = ZoneInfo(answer["user"].get("tz") or "UTC")
         except (SlackApiError, ZoneInfoNotFoundError, ValueError) as error:
             log.warning("zone.unknown", user=user, error=str(error))
-            return ZoneInfo("UTC")
-        self._zones[user] = (zone, self._monotonic())
-        return zone
+            return ZoneInfo("UTC"), _LOCALE
+        locale = answer["user"].get("locale") or _LOCALE
+        self._known[user] = (zone, locale, self._monotonic())
+        return zone, locale
 
     async def bot_is_in(self, channel: str) -> bool:
         """Whether the bot can post its results there. A private channel it is not in does not exist for it."""

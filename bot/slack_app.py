@@ -178,6 +178,7 @@ class Edge:
             "workspace": team,
             "person": user,
             "zone": await self._people.zone(user),
+            "locale": await self._people.locale(user),
             "channel": channel,
             "now": self._clock.now(),
             "bot_in_channel": not route.needs_channel or await self._people.bot_is_in(channel),

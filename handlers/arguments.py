@@ -15,6 +15,7 @@ from services.errors import ServiceError
 # Which characters close what an opening quote began; phones mix the double ones.
 _QUOTES = dict.fromkeys('"“”„', '"“”') | {"'": "'", "‘": "’", "«": "»", "「": "」"}
 _KEY = re.compile(r"([^\W\d][\w-]*)\s*[:：]\s*")
+_SIMPLE = re.compile(r"[\w.+-]+")
 _BARE = re.compile(r"[^\s,，]+")
 
 
@@ -80,6 +81,14 @@ def find_one(text: str, key: str) -> str | None:
     if not value:
         raise BadArguments("no_value", key)
     return value
+
+
+def write_pair(key: str, value: str) -> str:
+    """`group:vip` or `group:"spring sale"`, as `parse` and `find_one` read it back."""
+    if _SIMPLE.fullmatch(value):
+        return f"{key}:{value}"
+    opening = next((each for each in "\"'«「" if not set(_QUOTES[each]) & set(value)), '"')
+    return f"{key}:{opening}{value}{_QUOTES[opening][0]}"
 
 
 def _items(text: str, at: int, key: str) -> tuple[list[str], int]:

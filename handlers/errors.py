@@ -13,7 +13,7 @@ from handlers.arguments import BadArguments
 from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime, describe_time
 from handlers.views.words import as_plain, bold, escape, listed, named, number, person
 from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
-from services.imports import NO_VALID_NUMBER
+from services.imports import GROUP_GONE, NO_VALID_NUMBER
 
 
 def explain(error: ServiceError, zone: ZoneInfo) -> str:
@@ -36,6 +36,8 @@ def is_mistyped(error: ServiceError) -> bool:
 
 def explain_failure(why: str, file_name: str) -> str:
     """Why an import failed, from `Import.failure`."""
+    if why == GROUP_GONE:
+        return f"Import failed: the group was deleted before {bold(file_name)} was read. Nothing was imported."
     if why == NO_VALID_NUMBER:
         return "Import failed: the file has no valid phone number."
     return f"Import failed: {bold(file_name)} {_FILES[why]}"
@@ -77,6 +79,7 @@ def _unknown_task(name: str) -> str:
 _GONE = {
     "draft": "This preview is no longer there. Run `/sms-send` again.",
     "import": "This file is no longer waiting. Drop it again.",
+    "column": "The file has no such column. Press *Choose the column* again.",
 }
 
 # Where there is none at all to choose from.
@@ -249,6 +252,22 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
     "not_waiting": lambda f, z: f"Task {f['number']} is {f['state']} already; somebody has decided.",
     "changed_meanwhile": lambda f, z: (
         f"Task {f['number']} changed at the same moment. Look at `/sms-tasks` and try again."
+    ),
+    "column_chosen": lambda f, z: "Somebody has chosen the column already, or the import is over.",
+    "import_over": lambda f, z: "This import is over already; there is nothing left to cancel.",
+    "nothing_to_keep": lambda f, z: "These numbers have been kept already, or the import was undone.",
+    "not_undoable": lambda f, z: "This import has been undone already.",
+    "import_group_gone": lambda f, z: "The group of this import has been deleted, and its numbers with it.",
+    "import_sent": lambda f, z: (
+        f"This import can no longer be undone: task {f['number']} holds numbers that it brought. "
+        "`/sms-pool` takes single numbers out."
+    ),
+    "group_not_given": lambda f, z: "Choose a group above, or name a new one.",
+    "group_given_twice": lambda f, z: "Choose an existing group or name a new one, not both.",
+    "sms_type_not_given": lambda f, z: "Choose what the new group is for.",
+    "group_type_differs": lambda f, z: (
+        f"Group {bold(f['group'])} exists already and is of type {f['group_type']}. "
+        "Leave out `type:`, or choose another name."
     ),
     "import_begun": lambda f, z: (
         "This file is being imported already, or has been. Drop it again to import it once more."

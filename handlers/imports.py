@@ -1,4 +1,4 @@
-"""A file dropped in a channel: ask for the group, or start at once."""
+"""A file dropped in a channel: ask for the group, or start at once; and what can be done with an import."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from pathlib import Path
 from handlers import arguments
 from handlers.arguments import BadArguments
 from handlers.errors import explain, explain_in_form
-from handlers.replies import FieldErrors, Nothing, OpenForm, Replace, Reply
-from handlers.requests import Click, Submission, Upload
+from handlers.replies import FieldErrors, Nothing, OpenForm, Replace, Reply, SendFile
+from handlers.requests import Click, Command, Submission, Upload
 from handlers.views import imports as views
 from handlers.views.words import bold
 from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
-from services.groups import Groups
+from services.groups import Group, Groups
 from services.imports import Import, Imports, UploadedFile
+from services.spreadsheets.template import write_template
 from services.spreadsheets.writer import Reject, write_rejects
 from services.states import ImportState, SmsType
 
 # Other files are none of our business, unless the message says group:… .
 SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods", ".csv", ".tsv", ".txt")
+TEMPLATE_NAME = "numbers-to-import.xlsx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def receive(request: Upload, service: Importing) -> Reply:
             return Nothing()
         except UnknownThing as error:
             note = explain(error, request.zone)
-    return views.ask_group(received, service.groups.list(request.workspace), note)
+    return views.ask_group(received, service.groups.recent(request.workspace), note)
 
 
 def _named_group(request: Upload) -> tuple[str | None, str | None]:
@@ -97,6 +99,105 @@ def not_now(request: Click, service: Importing) -> Reply:
     if waiting.state is not ImportState.ASKED:
         raise NotAllowed("import_begun")
     return Replace(f"{bold(waiting.file.name)} was not imported. Drop it again when you want it.")
+
+
+def cancel(request: Click, service: Importing) -> Reply:
+    """**Cancel the import**, confirmed in Slack's own dialog; the post in the channel says so."""
+    service.imports.cancel(request.workspace, int(request.value), request.person)
+    return Nothing()
+
+
+def choose_column(request: Click, service: Importing) -> Reply:
+    """**Choose the column**: its form."""
+    waiting = service.imports.get(request.workspace, int(request.value))
+    if waiting.state is not ImportState.WAITING:
+        raise NotAllowed("column_chosen")
+    return OpenForm(views.column_form(waiting), context=request.value)
+
+
+def submit_column(request: Submission, service: Importing) -> Reply:
+    """Go on with that column; whoever comes second is told."""
+    import_id = int(request.context)
+    waiting = service.imports.get(request.workspace, import_id)
+    choice = waiting.columns[int(request.values["column"])].choice
+    service.imports.choose_column(request.workspace, import_id, choice)
+    return Nothing()
+
+
+def keep(request: Click, service: Importing) -> Reply:
+    """**Keep these 41 anyway**: the same post shows the new counts."""
+    service.imports.keep(request.workspace, int(request.value))
+    return Nothing()
+
+
+def undo(request: Click, service: Importing) -> Reply:
+    """**Undo the import**, confirmed in Slack's own dialog; the same post says so."""
+    service.imports.undo(request.workspace, int(request.value), request.person)
+    return Nothing()
+
+
+def command(request: Command, service: Importing) -> Reply:
+    """`/sms-import`: how to import into a group, which is made where it is new and its type is given."""
+    if not request.bot_in_channel:
+        raise NotAllowed("bot_not_in_channel")
+    given = arguments.parse(request.text, ("group", "type"))
+    name, typed = given.one("group"), given.one("type")
+    if name is None and typed is None:
+        return OpenForm(views.how_to_form(service.groups.recent(request.workspace)))
+    if name is None:
+        raise NotAllowed("key_missing", key="group", example="/sms-import group:vip type:promotional")
+    return views.how_to(_find_or_make(request, service, name, None if typed is None else _sms_type(typed)))
+
+
+def how_to(request: Click, service: Importing) -> Reply:
+    """**Import file** beside a group."""
+    return views.how_to(service.groups.by_id(request.workspace, int(request.value)))
+
+
+def submit_how_to(request: Submission, service: Importing) -> Reply:
+    """What the form of `/sms-import` chose."""
+    chosen, name, typed = (request.values.get(key, "") for key in ("group", "name", "sms_type"))
+    name = name.strip()
+    if bool(chosen) == bool(name):
+        error = NotAllowed("group_given_twice") if chosen else NotAllowed("group_not_given")
+        return FieldErrors({"name": explain_in_form(error, request.zone)})
+    if name and not typed:
+        return FieldErrors({"sms_type": explain_in_form(NotAllowed("sms_type_not_given"), request.zone)})
+    try:
+        if chosen:
+            return views.how_to(service.groups.by_id(request.workspace, int(chosen)))
+        return views.how_to(service.groups.create(request.workspace, name, SmsType(typed), request.person))
+    except ServiceError as error:
+        return FieldErrors({"name": explain_in_form(error, request.zone)})
+
+
+def template(request: Click, service: Importing) -> Reply:
+    """**Download the template**, in the person's language."""
+    return SendFile(
+        name=TEMPLATE_NAME,
+        comment="Fill in one number in each row, then drop the file in a channel.",
+        say="The template is in our direct messages.",
+        write=lambda path: write_template(path, request.locale),
+    )
+
+
+def _sms_type(typed: str) -> SmsType:
+    types = [each.value for each in SmsType]
+    if typed.lower() not in types:
+        raise UnknownThing("SMS type", typed, types[:2])
+    return SmsType(typed.lower())
+
+
+def _find_or_make(request: Command, service: Importing, name: str, sms_type: SmsType | None) -> Group:
+    try:
+        group = service.groups.find(request.workspace, name)
+    except UnknownThing:
+        if sms_type is None:
+            raise
+        return service.groups.create(request.workspace, name, sms_type, request.person)
+    if sms_type not in (None, group.sms_type):
+        raise NotAllowed("group_type_differs", group=group.name, group_type=group.sms_type.value)
+    return group
 
 
 def write_reject_file(service: Importing, ended: Import, path: Path) -> None:

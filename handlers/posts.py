@@ -13,6 +13,8 @@ from handlers.tasks import Tasks
 from handlers.views import imports as import_views
 from handlers.views import tasks as task_views
 from handlers.views.words import counted, escape
+from services.errors import UnknownThing
+from services.groups import Group
 from services.imports import NO_VALID_NUMBER, Import, Progress
 from services.posts import Post, PostKind
 from services.states import ImportState, TaskState
@@ -66,19 +68,33 @@ def _is_over(task: Task) -> bool:
 
 
 def _import(importing: Importing, current: Import, progress: Progress | None, version: int) -> Message:
-    if current.state is ImportState.RUNNING:
-        text, body = import_views.running(current, progress)
-        return Message(text, body, version, is_last=False)
-    if current.state is ImportState.DONE:
-        assert current.group_id is not None
-        group = importing.groups.by_id(current.workspace_id, current.group_id)
-        text, body = import_views.done(current, group)
-    elif current.failure == NO_VALID_NUMBER:
-        text, body = import_views.nothing_valid(current, importing.imports.reasons(current.id))
-    else:
-        text = explain_failure(current.failure or "unexpected", current.file.name)
-        body = import_views.failed(text)
-    return Message(text, body, version, is_last=True)
+    match current.state:
+        case ImportState.RUNNING:
+            text, body = import_views.running(current, progress)
+        case ImportState.WAITING:
+            text, body = import_views.waiting(current)
+        case ImportState.DONE:
+            text, body = import_views.done(current, _group_of(importing, current))
+        case ImportState.CANCELLED:
+            text, body = import_views.cancelled(current)
+        case ImportState.UNDONE:
+            text, body = import_views.undone(current)
+        case _ if current.failure == NO_VALID_NUMBER:
+            text, body = import_views.nothing_valid(current, importing.imports.reasons(current.id))
+        case _:
+            text = explain_failure(current.failure or "unexpected", current.file.name)
+            body = import_views.failed(text)
+    return Message(text, body, version, is_last=current.state not in (ImportState.RUNNING, ImportState.WAITING))
+
+
+def _group_of(importing: Importing, current: Import) -> Group | None:
+    """None where it has been deleted since."""
+    if current.group_id is None:
+        return None
+    try:
+        return importing.groups.by_id(current.workspace_id, current.group_id)
+    except UnknownThing:
+        return None
 
 
 def _reject_file(importing: Importing, ended: Import) -> ThreadFile:

@@ -10,7 +10,10 @@ from zoneinfo import ZoneInfo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """Who, where and when. `zone` is the person's own; `bot_in_channel` is looked up only for routes that need it."""
+    """Who, where and when. `zone` and `locale` (such as en-US) are the person's own in Slack.
+
+    `bot_in_channel` is looked up only for routes that need it.
+    """
 
     workspace: str
     person: str
@@ -18,6 +21,7 @@ class Request:
     channel: str
     now: datetime
     bot_in_channel: bool = True
+    locale: str = "en-US"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from handlers.arguments import write_pair
 from handlers.replies import Block, Say, View
 from handlers.views import blocks
 from handlers.views.groups import SEND as SEND_GROUP
 from handlers.views.groups import group_fields
-from handlers.views.words import bar, bold, counted, duration, listed, number, person
+from handlers.views.words import bar, bold, code, counted, duration, listed, named, number, person
 from services.groups import Group
 from services.imports import Import, Progress
 from services.numbers import Reason
+from services.spreadsheets.reader import Column
 
 CHOOSE_GROUP = "import_choose_group"
 NEW_GROUP = "import_new_group"
 NOT_NOW = "import_not_now"
 NEW_GROUP_FORM = "import_new_group_form"
+CANCEL = "import_cancel"
+CHOOSE_COLUMN = "import_choose_column"
+COLUMN_FORM = "import_column_form"
+KEEP = "import_keep"
+UNDO = "import_undo"
+HOW_TO = "import_how_to"
+HOW_TO_FORM = "import_how_to_form"
+TEMPLATE = "import_template"
+
+_FORMATS = "xlsx, xlsm, xls, ods, csv, tsv or txt, up to 30 MB, with any number of rows and sheets"
+_NUMBERS = "mainland numbers as 11 digits, others with their country code"
 
 _REASONS = {
     Reason.EMPTY: "no number in the row",
@@ -41,22 +55,29 @@ def reason_in_words(reason: str) -> str:
 
 
 def ask_group(asked: Import, groups: Sequence[Group], note: str | None = None) -> Say:
-    """The private question which group a dropped file goes into; `note` says why it is asked all the same."""
+    """The private question which group a dropped file goes into; `note` says why it is asked all the same.
+
+    A menu holds 100 groups: give those to be offered first.
+    """
     question = f"Import {bold(asked.file.name)} into which group?"
     text = f"{note} {question}" if note else question
-    options = [
-        blocks.option(
-            f"{blocks.cut(group.name, 40)} · {group.sms_type.value} · {number(group.size)}", f"{asked.id}:{group.id}"
-        )
-        for group in groups
-    ]
+    options = _group_options(groups, lambda group: f"{asked.id}:{group.id}")
     elements = [
         *([blocks.menu(CHOOSE_GROUP, "Choose a group", options)] if options else []),
         blocks.button(NEW_GROUP, "New group…", str(asked.id)),
         blocks.button(NOT_NOW, "Not now", str(asked.id)),
     ]
     hint = "Next time, write *group:name* beside the file and it starts at once."
+    if len(groups) > blocks.MENU_LIMIT:
+        hint = f"The menu shows the {blocks.MENU_LIMIT} groups last used; *group:name* beside the file takes any."
     return Say(text, [blocks.section(text), blocks.actions(*elements), blocks.context(hint)])
+
+
+def _group_options(groups: Sequence[Group], value: Callable[[Group], str]) -> list[dict[str, Any]]:
+    return [
+        blocks.option(f"{blocks.cut(group.name, 40)} · {group.sms_type.value} · {number(group.size)}", value(group))
+        for group in groups[: blocks.MENU_LIMIT]
+    ]
 
 
 def new_group_form(file_name: str) -> View:
@@ -65,20 +86,108 @@ def new_group_form(file_name: str) -> View:
     return blocks.form(NEW_GROUP_FORM, "New group", "Create and import", [*group_fields(), note])
 
 
+def how_to(group: Group | None) -> Say:
+    """How to import, into this group or in general, with the template to fill in."""
+    if group is None:
+        text = "Drop a spreadsheet of mobile numbers in this channel; I ask for its group."
+    else:
+        beside = code(write_pair("group", group.name))
+        text = f"Drop the spreadsheet in this channel and write {beside} beside it. The import starts at once."
+    notes = f"{_FORMATS}; {_NUMBERS}. Other columns are kept with the number."
+    template = blocks.button(TEMPLATE, "Download the template", "xlsx")
+    return Say(text, [blocks.section(text), blocks.context(notes), blocks.actions(template)])
+
+
+def how_to_form(groups: Sequence[Group]) -> View:
+    """The choice of an existing group or a new one of an SMS type, as in the console."""
+    options = _group_options(groups, lambda group: str(group.id))
+    existing = []
+    if options:
+        hint = None
+        if len(groups) > blocks.MENU_LIMIT:
+            hint = f"The {blocks.MENU_LIMIT} groups last used. /sms-import group:name takes any."
+        menu = blocks.menu("group", "Choose a group", options)
+        existing = [blocks.field("group", "Existing group", menu, optional=True, hint=hint)]
+    name, sms_type = group_fields()
+    name = {**name, "label": blocks.plain("Or a new group", 2000), "optional": bool(options)}
+    sms_type = {**sms_type, "label": blocks.plain("SMS type of the new group", 2000), "optional": bool(options)}
+    note = blocks.context("Then drop the file in the channel. Another button gives you a template to fill in.")
+    return blocks.form(HOW_TO_FORM, "Import numbers", "Next", [*existing, name, sms_type, note])
+
+
 def running(current: Import, progress: Progress | None) -> tuple[str, list[Block]]:
     """The one message that is edited while an import runs."""
     text = f"Importing {bold(current.file.name)} into {bold(current.group or '')}"
     if progress is None:
-        state = "Reading the file…"
-    elif progress.done < 1:
+        state = f"{bar(0)}  Reading the file…"
+    elif not progress.to_store:
         state = f"{bar(progress.done)}  {counted(progress.rows, 'row')} read and checked"
     else:
-        state = f"{bar(1)}  {counted(progress.rows, 'row')} read and checked · storing…"
-    return text, [blocks.section(f"{text}\n{state}")]
+        read = f"{counted(progress.rows, 'row')} read and checked"
+        stored = f"{number(progress.stored)} of {counted(progress.to_store, 'number')} stored"
+        state = f"{bar(progress.stored / progress.to_store)}  {read} · {stored}"
+    return text, [blocks.section(f"{text}\n{state}"), blocks.actions(_cancel_button(current))]
 
 
-def done(ended: Import, group: Group) -> tuple[str, list[Block]]:
-    """What happened, in one line, and the way on."""
+def waiting(current: Import) -> tuple[str, list[Block]]:
+    """The question which column holds the numbers; the samples are in its form, because they are full numbers."""
+    headers = [column.header or f"column {column.letter}" for column in current.columns]
+    text = f"{bold(current.file.name)} has more than one column of phone numbers: {named(headers, 'or')}. Which one?"
+    note = f"Nothing has been imported into {bold(current.group or '')} yet."
+    choose = blocks.button(CHOOSE_COLUMN, "Choose the column", str(current.id), "primary")
+    return text, [blocks.section(text), blocks.context(note), blocks.actions(choose, _cancel_button(current))]
+
+
+def column_form(current: Import) -> View:
+    """A menu of the columns, each with three of its cells; its values are positions in `Import.columns`."""
+    options = [blocks.option(_column_line(column), str(at)) for at, column in enumerate(current.columns)]
+    menu = blocks.menu("column", "Choose a column", options)
+    field = blocks.field("column", "Which column holds the numbers?", menu)
+    note = blocks.context(f"{bold(current.file.name)} is imported into {bold(current.group or '')}.")
+    return blocks.form(COLUMN_FORM, "Choose the column", "Import", [field, note])
+
+
+def _column_line(column: Column) -> str:
+    samples = ", ".join(blocks.cut(sample, 15) for sample in column.samples)
+    name = f"{column.letter} · {blocks.cut(column.header, 16)}" if column.header else column.letter
+    return f"{name}: {samples}"
+
+
+def _cancel_button(current: Import) -> dict[str, Any]:
+    text = f"Nothing of {current.file.name} will be in the group."
+    confirm = blocks.confirmation("Cancel the import?", text, "Cancel the import", "Go on importing")
+    return blocks.button(CANCEL, "Cancel the import", str(current.id), confirm=confirm)
+
+
+def cancelled(ended: Import) -> tuple[str, list[Block]]:
+    """What stays of an import that was cancelled: nothing but this."""
+    by = f" by {person(ended.ended_by)}" if ended.ended_by else ""
+    text = (
+        f"The import of {bold(ended.file.name)} into {bold(ended.group or '')} was cancelled{by}. Nothing was imported."
+    )
+    return text, [blocks.section(text)]
+
+
+def undone(ended: Import) -> tuple[str, list[Block]]:
+    """An import whose numbers were taken out again."""
+    by = f" by {person(ended.ended_by)}" if ended.ended_by else ""
+    text = (
+        f"The import of {bold(ended.file.name)} into {bold(ended.group or '')} was undone{by}. "
+        f"The {counted(ended.imported, 'number')} that it alone brought are out of the group."
+    )
+    return text, [blocks.section(text)]
+
+
+def done(ended: Import, group: Group | None) -> tuple[str, list[Block]]:
+    """What happened, in one line, and the way on. `group` is None where it has been deleted since."""
+    line = _counts(ended)
+    body = [blocks.section(line), blocks.context(" · ".join(_notes(ended, group)))]
+    if group is not None:
+        body.append(blocks.actions(*_ways_on(ended, group)))
+    return line.replace("*", ""), body
+
+
+def _counts(ended: Import) -> str:
     removed = []
     if ended.duplicates:
         removed.append(counted(ended.duplicates, "duplicate"))
@@ -87,21 +196,49 @@ def done(ended: Import, group: Group) -> tuple[str, list[Block]]:
     parts = [f"*{number(ended.imported)} imported*"]
     if ended.already_in_group:
         parts.append(f"{number(ended.already_in_group)} already in the group")
+    if ended.by_country_code:
+        parts.append(f"{number(ended.by_country_code)} read as country code + number")
     if removed:
         parts.append(f"{listed(removed)} removed")
     if ended.set_aside:
         parts.append(f"{number(ended.set_aside)} set aside")
     if removed or ended.set_aside:
         parts.append("you are not charged for those")
-    line = " · ".join(parts)
-    notes = [f"{bold(ended.file.name)} → {bold(ended.group or '')}, which now has {counted(group.size, 'customer')}"]
-    if ended.by_country_code:
-        notes.append(f"{number(ended.by_country_code)} read as country code + number")
+    return " · ".join(parts)
+
+
+def _notes(ended: Import, group: Group | None) -> list[str]:
+    where = bold(group.name if group else ended.group or "a group that is gone")
+    now = f", which now has {counted(group.size, 'customer')}" if group else ""
+    notes = [f"{bold(ended.file.name)} → {where}{now}"]
+    if ended.kept:
+        notes.append(f"{number(ended.kept)} that were set aside were kept")
+    hidden = [
+        counted(count, noun)
+        for count, noun in (
+            (ended.hidden_rows, "row"),
+            (ended.hidden_columns, "column"),
+            (ended.hidden_sheets, "sheet"),
+        )
+        if count
+    ]
+    if hidden:
+        notes.append(f"hidden in the file and left out: {listed(hidden)}")
     if ended.rejects:
         notes.append("rows that were left out are listed in the file's thread")
     notes.append(f"imported by {person(ended.uploaded_by)}" + (f" in {duration(ended.took)}" if ended.took else ""))
-    send = blocks.button(SEND_GROUP, "Send SMS", str(ended.group_id))
-    return line.replace("*", ""), [blocks.section(line), blocks.context(" · ".join(notes)), blocks.actions(send)]
+    return notes
+
+
+def _ways_on(ended: Import, group: Group) -> list[dict[str, Any]]:
+    ways = [blocks.button(SEND_GROUP, "Send SMS", str(group.id))]
+    if ended.keepable:
+        ways.append(blocks.button(KEEP, f"Keep these {number(ended.keepable)} anyway", str(ended.id)))
+    if ended.imported:
+        text = f"The {counted(ended.imported, 'number')} that it alone brought are taken out of {group.name} again."
+        confirm = blocks.confirmation("Undo the import?", text, "Undo the import", "Leave it")
+        ways.append(blocks.button(UNDO, "Undo the import", str(ended.id), confirm=confirm))
+    return ways
 
 
 def nothing_valid(ended: Import, reasons: Sequence[tuple[str, int]]) -> tuple[str, list[Block]]:

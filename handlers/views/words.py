@@ -17,6 +17,11 @@ def bold(text: str) -> str:
     return f"*{escape(kept)}*" if kept else escape(text)
 
 
+def code(text: str) -> str:
+    """Something to type, exactly as it is typed. Slack has no escape for a backtick, so text with one stands bare."""
+    return escape(text) if "`" in text else f"`{escape(text)}`"
+
+
 def as_plain(sentence: str) -> str:
     """A sentence of ours without marks and escapes, for where Slack shows neither."""
     unmarked = sentence.replace("*", "").replace("`", "")
