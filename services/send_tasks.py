@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, literal, select, u
 
 from services import text
 from services.clock import Clock
-from services.content import signatures_of, template_by_id
+from services.content import Signature, Template, signatures_of, template_by_id
 from services.database import Database
 from services.errors import NotAllowed
 from services.models import application, batch, customer_group, recipient, send_task, task_group, workspace
@@ -106,8 +106,10 @@ class SendTasks:
         now = self._clock.now()
         with self._database.write() as tx:
             task = find_task(tx, workspace_id, number)
-            if task.state is not TaskState.PAUSED:
-                raise NotAllowed("not_waiting", number=number, state=task.state.value)
+            expired = task.scheduled_at is not None and due_state(task.scheduled_at, now) is TaskState.EXPIRED
+            if task.state is not TaskState.PAUSED or expired:
+                state = TaskState.EXPIRED if task.state is TaskState.PAUSED else task.state
+                raise NotAllowed("not_waiting", number=number, state=state.value)
             _move(tx, task, TaskState.SENDING, now, started_at=now, confirmed_by=by)
             tx.commit()
             return find_task(tx, workspace_id, number)
@@ -116,8 +118,11 @@ class SendTasks:
         """Start what is due; ask about what is late; expire what is a day old. Returns how many tasks moved."""
         now = self._clock.now()
         moved = 0
+        with self._database.read() as connection:
+            if connection.execute(_due(now).limit(1)).first() is None:
+                return 0
         with self._database.write() as tx:
-            for row in tx.execute(_due(now)).all():
+            for row in tx.execute(_due(now).with_for_update(skip_locked=True)).all():
                 state = due_state(row.scheduled_at, now)
                 if state == row.state or (row.state == TaskState.PAUSED and state is TaskState.SENDING):
                     continue
@@ -140,7 +145,7 @@ class SendTasks:
             send_task.c.state == TaskState.DRAFT.value, send_task.c.created_at < self._clock.now() - DRAFTS_KEPT
         )
         with self._database.write() as tx:
-            ids = tx.execute(old).scalars().all()
+            ids = tx.execute(old.with_for_update(skip_locked=True)).scalars().all()
             tx.execute(delete(task_group).where(task_group.c.task_id.in_(ids)))
             tx.execute(delete(send_task).where(send_task.c.id.in_(ids)))
             tx.commit()
@@ -173,19 +178,37 @@ def _changes(tx: Connection, draft: Row[Any]) -> list[str]:
         raise NotAllowed("template_gone")
     changed = []
     signature = next((s for s in signatures_of(tx, draft.application_id) if s.id == draft.signature_id), None)
-    if draft.signature_id is not None and (signature is None or signature.channel_number != draft.sender):
+    if not _is_still_signed_so(draft, chosen, signature):
         changed.append("signature")
     body = text.render(chosen.text, signature.name if signature else None, chosen.region)
     if (body, chosen.code) != (draft.text, draft.template_code):
         changed.append("text")
-    groups = tx.execute(
-        select(task_group.c.size, customer_group.c.size.label("size_now"))
-        .outerjoin(customer_group, customer_group.c.id == task_group.c.group_id)
-        .where(task_group.c.task_id == draft.id)
-    )
-    if any(row.size != row.size_now for row in groups):
+    shown = tx.execute(select(task_group).where(task_group.c.task_id == draft.id)).all()
+    groups = _lock_groups(tx, [row.group_id for row in shown])
+    if any(row.group_id not in groups or row.size != groups[row.group_id].size for row in shown):
         changed.append("groups")
+    if any(
+        groups[row.group_id].sms_type != chosen.sms_type for row in shown if row.group_id in groups and not row.excluded
+    ):
+        changed.append("sms_type")
     return changed
+
+
+def _is_still_signed_so(draft: Row[Any], chosen: Template, signature: Signature | None) -> bool:
+    """Whether the text would go out under the name shown, and asked for in the same way."""
+    if draft.signature_id is None:
+        return chosen.is_universal
+    if signature is None or signature.channel_number != draft.sender:
+        return False
+    if chosen.is_universal:
+        return bool(draft.request_signature == signature.name)
+    return chosen.signature_id == signature.id and draft.request_signature is None
+
+
+def _lock_groups(tx: Connection, group_ids: list[int]) -> dict[int, Row[Any]]:
+    """As they are and will be until we commit: what is imported meanwhile waits, so that size and members agree."""
+    query = select(customer_group).where(customer_group.c.id.in_(group_ids)).order_by(customer_group.c.id)
+    return {row.id: row for row in tx.execute(query.with_for_update(read=True))}
 
 
 def _copy_recipients(tx: Connection, draft: Row[Any]) -> int:
