@@ -13,6 +13,7 @@ from aiohttp import web
 REQUEST_FAULTS = {
     "delay": "works as ever, `seconds` later",
     "http_429": "not taken: 429 with Retry-After: `seconds`",
+    "slow_down": "not taken: what this carrier itself says when it is too busy",
     "http_500": "not taken: 500 without a readable body",
     "reset_before": "not taken: the connection is reset after the request was read",
     "reset_after": "taken: the connection is reset instead of an answer",
@@ -20,6 +21,8 @@ REQUEST_FAULTS = {
     "garbage": "taken: 200 with an HTML page for an answer",
     "half": "taken: the answer breaks off in its middle",
 }
+# Those where the carrier does not get to work on the request.
+BEFORE = frozenset({"http_429", "slow_down", "http_500", "reset_before"})
 RECEIPT_FAULTS = {
     "lost": "the receipt is never sent",
     "duplicated": "the receipt is sent twice",

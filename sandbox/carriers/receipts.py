@@ -5,26 +5,46 @@ from __future__ import annotations
 import asyncio
 import heapq
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from yarl import URL
 
 from sandbox.carriers.faults import Faults
 
 CONNECTIONS = 16
-HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One callback. `is_taken` judges the answer's status and body; it is tried `tries` times."""
+
+    url: str
+    body: bytes = b""
+    method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    tries: int = 1
+    is_taken: Callable[[int, bytes], bool] = lambda status, _: 200 <= status < 300
+
+
+def form(url: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Delivery:
+    """A POST of these fields."""
+    return Delivery(url, urlencode(fields).encode(), headers={**FORM, **(headers or {})})
 
 
 class ReceiptSender:
-    """`sent` and `failed` count the receipts the callback took and did not take; a failed one is not sent again."""
+    """`sent` and `failed` count the receipts the callback took and did not take, in the end."""
 
     def __init__(self, faults: Faults) -> None:
         self.sent = self.failed = 0
         self._faults = faults
-        self._due: list[tuple[float, float, str, Mapping[str, str]]] = []
-        self._ready: asyncio.Queue[tuple[str, Mapping[str, str]]] = asyncio.Queue()
+        self._due: list[tuple[float, float, Delivery]] = []
+        self._ready: asyncio.Queue[Delivery] = asyncio.Queue()
         self._wake = asyncio.Event()
         self._storm_at = 0.0
         self._in_hand = 0
@@ -45,8 +65,8 @@ class ReceiptSender:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def schedule(self, delay: float, url: str, fields: Mapping[str, str]) -> None:
-        """POST `fields` as a form to `url` after `delay` seconds, unless a fault says otherwise."""
+    def schedule(self, delay: float, delivery: Delivery) -> None:
+        """Send it after `delay` seconds, unless a fault says otherwise."""
         now = asyncio.get_running_loop().time()
         at, copies = now + delay, 1
         fault = self._faults.for_receipt()
@@ -60,16 +80,19 @@ class ReceiptSender:
                     self._storm_at = now + fault.seconds
                 at = self._storm_at
         for _ in range(copies):
-            # what is due at the same time goes in random order, as an operator's reports do
-            heapq.heappush(self._due, (at, random.random(), url, fields))
+            self._push(at, delivery)
+
+    def _push(self, at: float, delivery: Delivery) -> None:
+        # what is due at the same time goes in random order, as an operator's reports do
+        heapq.heappush(self._due, (at, random.random(), delivery))
         self._wake.set()
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             while self._due and self._due[0][0] <= loop.time():
-                _, _, url, fields = heapq.heappop(self._due)
-                self._ready.put_nowait((url, fields))
+                _, _, delivery = heapq.heappop(self._due)
+                self._ready.put_nowait(delivery)
             self._wake.clear()
             wait = self._due[0][0] - loop.time() if self._due else None
             with suppress(TimeoutError):
@@ -86,15 +109,23 @@ class ReceiptSender:
 
     async def _send_some(self, session: ClientSession) -> None:
         while True:
-            url, fields = await self._ready.get()
+            delivery = await self._ready.get()
             self._in_hand += 1
             try:
-                async with session.post(url, data=urlencode(fields).encode(), headers=HEADERS) as answer:
-                    await answer.read()
-                taken = answer.status < 300
+                async with session.request(
+                    delivery.method,
+                    URL(delivery.url, encoded=True),
+                    data=delivery.body or None,
+                    headers=delivery.headers,
+                ) as answer:
+                    taken = delivery.is_taken(answer.status, await answer.read())
             except (ClientError, OSError, TimeoutError):
                 taken = False
             finally:
                 self._in_hand -= 1
-            self.sent += taken
-            self.failed += not taken
+            if not taken and delivery.tries > 1:
+                again = replace(delivery, tries=delivery.tries - 1)
+                self._push(asyncio.get_running_loop().time() + RETRY_SECONDS, again)
+            else:
+                self.sent += taken
+                self.failed += not taken
