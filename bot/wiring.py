@@ -28,6 +28,8 @@ from bot.receipt_writer import ReceiptWriter
 from bot.scheduler import Ticks
 from bot.slack_app import Edge
 from bot.web import ReceiptsAddress, make_web_app
+from handlers.enter import Entering
+from handlers.groups import Grouping
 from handlers.imports import Importing
 from handlers.routes import help_lines
 from handlers.send import Sending
@@ -39,8 +41,12 @@ from services.clock import Clock, SystemClock
 from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
 from services.dispatch import Dispatch, Sender
+from services.entries import Entries
+from services.group_changes import GroupChanges
+from services.group_exports import GroupExports
 from services.groups import Groups
 from services.imports import Imports
+from services.pool import Pool
 from services.posts import Posts
 from services.previews import Previews
 from services.rate import RateLimit
@@ -68,7 +74,9 @@ class Services:
 
     importing: Importing
     sending: Sending
-    groups: Groups
+    groups: Grouping
+    entering: Entering
+    pool: Pool
     tasks: Tasks
     help: list[tuple[str, str]]
     posts: Posts
@@ -180,7 +188,9 @@ class Bot:
         return Services(
             importing=Importing(Imports(database, clock), groups),
             sending=Sending(previews, send_tasks, groups, content),
-            groups=groups,
+            groups=Grouping(groups, GroupChanges(database, clock), GroupExports(database)),
+            entering=Entering(Entries(database, clock), groups),
+            pool=Pool(database),
             tasks=Tasks(send_tasks, TaskReports(database)),
             help=help_lines(),
             posts=Posts(database, clock),

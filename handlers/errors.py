@@ -262,6 +262,10 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
         f"This import can no longer be undone: task {f['number']} holds numbers that it brought. "
         "`/sms-pool` takes single numbers out."
     ),
+    "no_such_number": lambda f, z: (
+        f"{bold(f['name'])} is no phone number. Write a whole one such as `13800138000` or `85251234567`, or the last "
+        "4 to 8 digits."
+    ),
     "group_not_given": lambda f, z: "Choose a group above, or name a new one.",
     "group_given_twice": lambda f, z: "Choose an existing group or name a new one, not both.",
     "sms_type_not_given": lambda f, z: "Choose what the new group is for.",

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from handlers import groups, imports, send, tasks
+from handlers import enter, group_changes, groups, imports, pool, send, tasks
 from handlers import help as help_
 from handlers.replies import Reply
+from handlers.views import enter as enter_views
+from handlers.views import group_changes as change_views
 from handlers.views import groups as group_views
 from handlers.views import imports as import_views
+from handlers.views import pool as pool_views
 from handlers.views import send as send_views
 from handlers.views import tasks as task_views
 
@@ -69,8 +72,22 @@ ROUTES: Sequence[Route] = (
         "/sms-groups",
         groups.command,
         "groups",
-        "[create name:vip type:promotional]",
-        "Lists the groups with their size and SMS type, or makes a new one.",
+        "[name:vi] [create name:vip type:promotional]",
+        "Lists the groups with all that can be done with each, or makes a new one.",
+    ),
+    command(
+        "/sms-enter",
+        enter.command,
+        "entering",
+        "[group:vip]",
+        "Opens a form for up to 100 numbers, one a line, into a group.",
+    ),
+    command(
+        "/sms-pool",
+        pool.command,
+        "pool",
+        "[13800138000]",
+        "Counts all numbers; shows where one is and what it was sent; finds numbers by their last 4 to 8 digits.",
     ),
     command(
         "/sms-tasks",
@@ -130,6 +147,50 @@ ROUTES: Sequence[Route] = (
         "Create a group.",
         acknowledged_with_reply=True,
     ),
+    Route(Kind.ACTION, group_views.PREVIOUS_PAGE, groups.turn_page, "groups", "Turn a page of the groups back."),
+    Route(Kind.ACTION, group_views.NEXT_PAGE, groups.turn_page, "groups", "Turn a page of the groups."),
+    Route(Kind.ACTION, group_views.IMPORT, groups.import_file, "groups", "Tell how to import into a group."),
+    Route(Kind.ACTION, group_views.ENTER, enter.open_form, "entering", "Open the form for typed numbers."),
+    Route(Kind.ACTION, group_views.EXPORT, group_changes.export_form, "groups", "Choose the kind of file."),
+    Route(Kind.ACTION, group_views.MORE, group_changes.more, "groups", "Rename, merge, copy, split or delete a group."),
+    Route(
+        Kind.VIEW,
+        change_views.RENAME_FORM,
+        group_changes.submit_rename,
+        "groups",
+        "Rename a group.",
+        acknowledged_with_reply=True,
+    ),
+    Route(
+        Kind.VIEW,
+        change_views.MERGE_FORM,
+        group_changes.submit_merge,
+        "groups",
+        "Merge a group into another one.",
+        acknowledged_with_reply=True,
+    ),
+    Route(
+        Kind.VIEW,
+        change_views.COPY_FORM,
+        group_changes.submit_copy,
+        "groups",
+        "Copy a group.",
+        acknowledged_with_reply=True,
+    ),
+    Route(Kind.VIEW, change_views.EXPORT_FORM, group_changes.submit_export, "groups", "Get a group as a file."),
+    Route(Kind.ACTION, change_views.SPLIT, group_changes.split, "groups", "Split a group by country."),
+    Route(Kind.ACTION, change_views.DELETE, group_changes.delete, "groups", "Delete a group."),
+    Route(Kind.ACTION, change_views.LEAVE, group_changes.leave, "groups", "Leave a group as it is."),
+    Route(
+        Kind.VIEW,
+        enter_views.FORM,
+        enter.submit,
+        "entering",
+        "Take typed numbers into a group.",
+        acknowledged_with_reply=True,
+    ),
+    Route(Kind.ACTION, pool_views.LOOK_UP, pool.look_up, "pool", "Show where a number is."),
+    Route(Kind.ACTION, pool_views.REMOVE, pool.remove, "pool", "Take a number out of every group."),
     Route(
         Kind.ACTION,
         group_views.SEND,

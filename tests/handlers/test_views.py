@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from handlers.errors import explain_failure
+from handlers.groups import PAGE_SIZE
 from handlers.help import mistake, overview, usage
 from handlers.replies import Block, Say, View
 from handlers.routes import help_lines
@@ -19,7 +20,7 @@ from handlers.views.imports import reason_in_words
 from sandbox.slack.blocks import check_view, strings
 from sandbox.slack.posting import UPDATE_TEXT, read_content
 from services.errors import BadFile
-from services.groups import Group
+from services.groups import Group, GroupPage, ListedGroup
 from services.imports import Progress
 from services.numbers import Reason
 from services.previews import Preview
@@ -173,8 +174,8 @@ def test_the_question_for_a_group_can_be_asked(known: list[Group]) -> None:
 
 @pytest.mark.parametrize("known", [[], [a_group()], MANY], ids=["none", "one", "many"])
 def test_groups_can_be_listed(known: list[Group]) -> None:
-    said(groups.group_list(known))
-    said(groups.group_list([a_group("&" * 60)] * 60))
+    said(groups.group_list(GroupPage([ListedGroup(each, NOW, NOW) for each in known[:PAGE_SIZE]], 1, 9, MILLION)))
+    said(groups.group_list(GroupPage([ListedGroup(a_group("&" * 60), None, None)] * PAGE_SIZE, 2, 2, 16), "&" * 60))
 
 
 def test_every_form_opens() -> None:

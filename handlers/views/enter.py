@@ -1,0 +1,95 @@
+"""The form of `/sms-enter`, what is wrong with its lines, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from handlers.replies import Say, View
+from handlers.views import blocks
+from handlers.views.groups import SEND, choice, group_fields, menu_hint
+from handlers.views.imports import reason_in_words
+from handlers.views.words import bold, counted, listed, number
+from services.entries import MOST_NUMBERS, Entered, WrongLine
+from services.groups import Group
+
+FORM = "enter_form"
+LEAVE_OUT = "leave_out"
+KEEP_UNASSIGNED = "keep_unassigned"
+
+_WRONG_SHOWN = 8
+_ORIGINAL_SHOWN = 30
+
+
+def enter_form(groups: Sequence[Group], chosen: Group | None = None) -> View:
+    """The console's form; `groups` are those to be offered first."""
+    numbers = {
+        "type": "plain_text_input",
+        "multiline": True,
+        "max_length": 3000,
+        "placeholder": blocks.plain("13800138000\n85251234567", 150),
+    }
+    wrong = {
+        "type": "checkboxes",
+        "options": [
+            blocks.option("Take the right ones and leave these out", LEAVE_OUT),
+            blocks.option("Take those in no assigned range as well", KEEP_UNASSIGNED),
+        ],
+    }
+    hint = (
+        f"Up to {MOST_NUMBERS} numbers, one a line: mainland numbers as 11 digits, others with their country code, "
+        "such as 85251234567."
+    )
+    fields = [
+        blocks.field("numbers", "Mobile numbers", numbers, hint=hint),
+        blocks.field("wrong", "If some lines are wrong", wrong, optional=True),
+    ]
+    if options := choice(groups, chosen):
+        menu = blocks.menu("group", "Choose a group", options)
+        if chosen is not None:
+            menu["initial_option"] = options[0]
+        limited = menu_hint(groups, "/sms-enter group:name")
+        fields.append(blocks.field("group", "Existing group", menu, optional=True, hint=limited))
+    name, sms_type = group_fields()
+    has_choice = bool(options)
+    fields += [
+        {**name, "label": blocks.plain("Or a new group" if has_choice else "New group", 2000), "optional": has_choice},
+        {**sms_type, "label": blocks.plain("SMS type of the new group", 2000), "optional": has_choice},
+    ]
+    return blocks.form(FORM, "Enter numbers", "OK", fields)
+
+
+def wrong_lines(wrong: Sequence[WrongLine]) -> str:
+    """Each wrong line by its number, what is wrong and what it may mean; plain text, for under the field."""
+    told = [_wrong_line(each) for each in wrong[:_WRONG_SHOWN]]
+    more = len(wrong) - _WRONG_SHOWN
+    if more > 0:
+        told.append(f"And {counted(more, 'more line')}.")
+    return " ".join([*told, "Correct them, or tick below to leave them out."])
+
+
+def _wrong_line(wrong: WrongLine) -> str:
+    verdict = wrong.verdict
+    assert verdict.reason is not None
+    what = f"Line {wrong.line} ({blocks.cut(wrong.text, _ORIGINAL_SHOWN)}): {reason_in_words(verdict.reason)}"
+    return f"{what}; did you mean {verdict.suggestion}?" if verdict.suggestion else f"{what}."
+
+
+def entered(done: Entered) -> Say:
+    """The counts, every line in exactly one."""
+    parts = [f"*{number(done.imported)} imported*"]
+    if done.already_in_group:
+        parts.append(f"{number(done.already_in_group)} already in the group")
+    removed = []
+    if done.duplicates:
+        removed.append(counted(done.duplicates, "duplicate"))
+    if done.left_out:
+        removed.append(f"{number(done.left_out)} wrong")
+    if removed:
+        parts.append(f"{listed(removed)} left out")
+        parts.append("you are not charged for those")
+    line = " · ".join(parts)
+    notes = [f"typed numbers → {bold(done.group.name)}, which now has {counted(done.group.size, 'customer')}"]
+    if done.by_country_code:
+        notes.append(f"{number(done.by_country_code)} read as country code + number")
+    send = blocks.button(SEND, "Send SMS", str(done.group.id))
+    return Say(line.replace("*", ""), [blocks.section(line), blocks.context(" · ".join(notes)), blocks.actions(send)])

@@ -1,0 +1,143 @@
+"""What people see of the customer pool: totals, one number, hits of a search. All of it is private."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from handlers.replies import Block, Say
+from handlers.views import blocks
+from handlers.views.countries import country
+from handlers.views.words import bold, counted, escape, listed, moment, named, number, person
+from services.carriers import huawei
+from services.numbers import format_e164
+from services.pool import Fate, Found, Membership, Removed, SentMessage, Totals, Whereabouts
+
+LOOK_UP = "pool_look_up"
+REMOVE = "pool_remove"
+
+_COUNTRIES_SHOWN = 15
+_GROUPS_SHOWN = 20
+_DESCRIBE: Mapping[str, Callable[[str], str]] = {"huawei": huawei.describe}
+
+_FATES = {
+    Fate.WAITING: "waiting to be sent",
+    Fate.HANDING_OVER: "being handed over right now",
+    Fate.HELD_BACK: "held back, not sent",
+    Fate.ACCEPTED: "unknown: accepted by the carrier, no receipt yet",
+    Fate.UNKNOWN: "unknown: the carrier did not answer",
+    Fate.DELIVERED: "delivered",
+    Fate.FAILED: "failed",
+    Fate.REFUSED: "refused",
+}
+
+
+def totals(found: Totals) -> Say:
+    """How many numbers there are: by SMS type, country and group."""
+    if not found.numbers:
+        text = "The customer pool is empty. Drop a spreadsheet of mobile numbers in a channel, or use `/sms-enter`."
+        return Say(text.replace("`", ""), [blocks.section(text)])
+    text = f"{counted(found.numbers, 'number')} in {counted(found.group_count, 'group')}"
+    types = [f"{sms_type.value}: {number(size)}" for sms_type, size in found.types]
+    groups = [f"{bold(group.name)} ({group.sms_type.value}): {number(group.size)}" for group in found.groups]
+    groups += _more(found.group_count - len(found.groups), "/sms-groups")
+    countries = [f"{country(region)}: {number(size)}" for region, size in found.countries[:_COUNTRIES_SHOWN]]
+    countries += _more(len(found.countries) - _COUNTRIES_SHOWN)
+    return Say(
+        f"Customer pool: {text}",
+        [
+            blocks.section(f"*Customer pool*\n{text}"),
+            _lines("By SMS type", types),
+            _lines("By country", countries),
+            _lines("Largest groups", groups),
+            blocks.context(
+                "A number in several groups counts once in all but the last list. "
+                "`/sms-pool 13800138000` shows one number, `/sms-pool 8000` finds those that end so."
+            ),
+        ],
+    )
+
+
+def whereabouts(found: Whereabouts) -> Say:
+    """One number: where it is, what it was sent and what became of that, and the button to remove it."""
+    shown = format_e164(found.number)
+    head = f"{shown} · {country(found.region)}"
+    body = [blocks.section(f"*{shown}* · {country(found.region)}")]
+    if found.groups:
+        groups = [_membership(each) for each in found.groups[:_GROUPS_SHOWN]]
+        body.append(_lines("In groups", [*groups, *_more(len(found.groups) - _GROUPS_SHOWN)]))
+    else:
+        body.append(blocks.section("It is in no group."))
+    if found.messages:
+        title = f"Sent to it, newest first · {number(len(found.messages))} of {number(found.message_count)}"
+        body.append(_lines(title, [_message(each) for each in found.messages]))
+    else:
+        body.append(blocks.section("Nothing was ever sent to it."))
+    if found.groups:
+        body.append(blocks.actions(_remove_button(found)))
+    return Say(head, body)
+
+
+def hits(last_digits: str, found: Found) -> Say:
+    """The numbers that a search has found, each with a button."""
+    if not found.numbers:
+        return Say(f"No number in the pool ends in {last_digits}.")
+    text = f"{counted(len(found.numbers), 'number')} in the pool end{'s' * (len(found.numbers) == 1)} in {last_digits}"
+    if found.more:
+        text = f"The first {len(found.numbers)} numbers in the pool that end in {last_digits}; add digits to see fewer"
+    rows = [
+        blocks.section(format_e164(each), accessory=blocks.button(LOOK_UP, "Show", str(each))) for each in found.numbers
+    ]
+    return Say(text, [blocks.section(text), *rows])
+
+
+def removed(found: Removed, number_: int) -> str:
+    """The answer to a removal: from where, and which tasks keep their copy."""
+    shown = format_e164(number_)
+    if not found.groups:
+        text = f"{shown} is in no group any more."
+    else:
+        text = f"{shown} is removed from {named(found.groups)}."
+    if found.tasks:
+        tasks = listed([str(task) for task in found.tasks])
+        keep = f"Task {tasks} keeps its" if len(found.tasks) == 1 else f"Tasks {tasks} keep their"
+        text += f" {keep} own copy, confirmed before; `/sms-cancel` and `/sms-stop` act on a whole task."
+    return text
+
+
+def _membership(each: Membership) -> str:
+    line = f"{bold(each.group.name)} · {each.group.sms_type.value}"
+    if each.since is None:
+        return line
+    by = f" by {person(each.by)}" if each.by else ""
+    source = f"from {bold(each.file)}, row {number(each.row)}, imported{by}" if each.file else f"typed{by}"
+    return f"{line} · since {moment(each.since)}, {source}"
+
+
+def _message(each: SentMessage) -> str:
+    line = f"Task {each.task}, {bold(each.template)} · {moment(each.at)} · *{_FATES[each.fate]}*"
+    if each.fate not in (Fate.FAILED, Fate.REFUSED):
+        return line
+    words = _DESCRIBE.get(each.carrier, str)(each.code)
+    return f"{line}: {escape(words)} ({escape(each.code)})" if words != each.code else f"{line} ({escape(each.code)})"
+
+
+def _remove_button(found: Whereabouts) -> dict[str, object]:
+    groups = counted(len(found.groups), "group")
+    text = f"It is taken out of {groups}. Tasks that are confirmed already keep their own copy and still send to it."
+    return blocks.button(
+        REMOVE,
+        "Remove it everywhere",
+        str(found.number),
+        style="danger",
+        confirm=blocks.confirmation(f"Remove {format_e164(found.number)}?", text, "Remove it", "Keep it"),
+    )
+
+
+def _lines(title: str, lines: Sequence[str]) -> Block:
+    return blocks.section("\n".join([f"*{title}*", *(f"• {line}" for line in lines)]))
+
+
+def _more(count: int, where: str = "") -> list[str]:
+    if count <= 0:
+        return []
+    return [f"{number(count)} more" + (f": `{where}` lists them" if where else "")]
