@@ -40,6 +40,11 @@ def variables(text: str) -> list[str]:
     return list(dict.fromkeys(_VARIABLE.findall(text)))
 
 
+def fits_gsm(text: str) -> bool:
+    """Whether every character is in the GSM 03.38 alphabet, so that no other coding is needed."""
+    return all(char in _GSM_BASIC or char in _GSM_EXTENSION for char in text)
+
+
 def segments(text: str, region: Region) -> int:
     """How many segments each recipient's copy is billed as; 0 for an empty text."""
     return sum(1 for _ in _parts(text, region))
@@ -51,7 +56,7 @@ def split(text: str, region: Region) -> list[str]:
 
 
 def _parts(text: str, region: Region) -> Iterator[str]:
-    gsm = region is not Region.MAINLAND and all(char in _GSM_BASIC or char in _GSM_EXTENSION for char in text)
+    gsm = region is not Region.MAINLAND and fits_gsm(text)
     costs = [2 if (char in _GSM_EXTENSION if gsm else char > "\uffff") else 1 for char in text]
     alone, each = _GSM_LIMITS if gsm else _UNIT_LIMITS
     limit = alone if sum(costs) <= alone else each

@@ -1,0 +1,231 @@
+"""Kannel, the open source gateway, in front of any operator that speaks SMPP: its smsbox's sendsms and its reports.
+
+Written from Kannel's user guide and from trying Kannel 1.4.5 (Debian's kannel and kannel-extras). One request takes one
+number here, though sendsms takes several: its answer does not say which of them it did not take.
+
+What Kannel does without a word, and what is done about it:
+- it cuts a text that has more segments than its user's `max-messages`: such a text is refused here before it leaves
+- without `coding=2` it turns what is not in the GSM alphabet into question marks
+- without `charset=UTF-8` it reads the text as something else
+- it reads a `+` in the query as a space: everything is percent-encoded
+- it gives no id: ours is in the address of the report, and reports come in any order, as GET, one for each recipient
+
+The credentials are in the query, so an address never goes into a log or an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Literal
+from urllib.parse import quote
+
+from yarl import URL
+
+from services import text
+from services.carriers.codes import REFUSED_UNREAD, Code, phrase, settle, word
+from services.carriers.http import Http, HttpAnswer, retry_after_seconds
+from services.carriers.one_by_one import MAX_NUMBERS, WINDOW_SECONDS, OneByOne, Pace
+from services.carriers.ports import (
+    Answer,
+    Outcome,
+    Receipt,
+    ReceiptsAnswer,
+    ReceiptsRequest,
+    Submission,
+    UnreadableReceipts,
+)
+from services.clock import Clock
+from services.errors import NotTaken, RequestRefused, Unanswered
+from services.states import Region
+
+URL_DEFAULT = "http://127.0.0.1:13013/cgi-bin/sendsms"
+MAX_MESSAGES = 1  # Kannel's own default of a sendsms-user's `max-messages`
+GSM, UCS2 = 0, 2
+
+# Which reports Kannel is asked for.
+DELIVERED, FAILED, BUFFERED, AT_OPERATOR, REJECTED, INTERMEDIATE = 1, 2, 4, 8, 16, 32
+DLR_MASK = DELIVERED | FAILED | AT_OPERATOR | REJECTED
+
+REPORTS: dict[int, tuple[Literal["delivered", "failed", "pending"], str]] = {
+    DELIVERED: ("delivered", "DELIVRD"),
+    FAILED: ("failed", "UNDELIV"),
+    BUFFERED: ("pending", "BUFFRED"),
+    AT_OPERATOR: ("pending", "ACCEPTD"),
+    REJECTED: ("failed", "REJECTD"),
+    INTERMEDIATE: ("pending", "ENROUTE"),
+}
+
+TOO_LONG = "text_too_long"
+
+# The code is the status line itself, up to its colon where it has one.
+CODES: dict[str, Code] = {
+    "0": Code("accepted", "accepted for delivery"),
+    "3": Code("accepted", "waiting in Kannel, which has no connection to the operator now"),
+    "Authorization failed for sendsms": Code("refused_account", "the credentials are wrong: check username, password"),
+    "Missing receiver number, rejected": Code("refused_number", "the number is missing"),
+    "Number(s) has/have been denied by white- and/or black-lists.": Code(
+        "refused_number", "Kannel's white-list or black-list does not let the number through"
+    ),
+    "Charset or body misformed, rejected": Code("refused_content", "the text cannot be read"),
+    "DLR-Mask field misformed, rejected": Code(
+        "refused_account", "Kannel does not know the reports that are asked for"
+    ),
+    "Invalid content-type": Code("refused_account", "the address is not that of sendsms"),
+    "Temporal failure, try again later.": Code("retryable", "too much is waiting in Kannel"),
+    TOO_LONG: Code("refused_content", "the text has more segments than max_messages allows"),
+}
+
+# The status words of SMPP 3.4, and Kannel's own types.
+_REPORT_WORDS = {
+    "DELIVRD": "delivered",
+    "EXPIRED": "not delivered in time; the phone may have been off",
+    "DELETED": "deleted before it was delivered",
+    "UNDELIV": "could not be delivered",
+    "ACCEPTD": "at the operator",
+    "UNKNOWN": "the operator does not know what became of it",
+    "REJECTD": "rejected by the operator",
+    "ENROUTE": "on its way",
+    "BUFFRED": "waiting at the operator",
+}
+
+_STAT = re.compile(r"\bstat:(\w{1,16})")
+
+
+def describe(code: str) -> str:
+    """A code of an answer or a receipt in plain words; the code itself where it is not listed."""
+    return CODES[code].text if code in CODES else _REPORT_WORDS.get(code, code)
+
+
+class Kannel:
+    """One sendsms-user of a Kannel. `http` is shared with other carriers and closed by whoever made it.
+
+    A signature's channel number, where a submission has one, goes before `sender`.
+    """
+
+    max_numbers = MAX_NUMBERS
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        username: str,
+        password: str,
+        http: Http,
+        clock: Clock,
+        pace: Pace,
+        sender: str = "",
+        smsc: str | None = None,
+        max_messages: int = MAX_MESSAGES,
+    ) -> None:
+        """`url` is that of sendsms; `max_messages` is what Kannel's configuration says; `smsc` the id of a connection to
+        an operator, where Kannel is not to choose. Raises ValueError for a `url` that is no address."""
+        base = URL(url)
+        if base.scheme not in {"http", "https"} or not base.host:
+            raise ValueError("not an http(s) address")
+        self._url = url
+        self._credentials = {"username": username, "password": password}
+        self._sender, self._smsc, self._max_messages = sender, smsc, max_messages
+        self._http, self._clock = http, clock
+        self._one_by_one = OneByOne(pace)
+        self.longest_seconds = WINDOW_SECONDS + http.longest_seconds
+
+    async def submit(self, submission: Submission) -> Answer:
+        """GET sendsms for each number. A text that Kannel would cut is refused whole."""
+        if text.segments(submission.text, Region.INTERNATIONAL) > self._max_messages:
+            raise RequestRefused(TOO_LONG, CODES[TOO_LONG].text)
+
+        async def send(number: int) -> Outcome:
+            answer = await self._http.request("GET", self._request(submission, number), headers={})
+            return self.read_answer(answer)
+
+        answer = await self._one_by_one.submit(submission.numbers, send)
+        return Answer(settle(answer.outcomes, len(submission.numbers), CODES, "kannel").outcomes, answer.not_taken)
+
+    def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
+        """One report about one recipient, from the query that our own address asked for."""
+        query = request.query
+        kind, to = query.get("type", ""), query.get("to", "").strip().removeprefix("+")
+        if not (kind.isascii() and kind.isdigit() and len(kind) <= 2 and int(kind) in REPORTS):
+            raise UnreadableReceipts("a report of no known type")
+        if not (to.isascii() and to.isdigit() and len(to) <= 15):
+            raise UnreadableReceipts("a report without a number")
+        reference = word(query.get("ref"))
+        if reference is None:
+            raise UnreadableReceipts("a report without our reference")
+        status, code = REPORTS[int(kind)]
+        told = _STAT.search(query.get("answer", ""))
+        return [
+            Receipt(
+                status=status,
+                code=told[1] if told else code,
+                sms_id=word(query.get("id")) or f"{reference}.{to}",
+                reference=reference,
+                number=int(to),
+                at=_time(query),
+            )
+        ]
+
+    def receipts_answer(self) -> ReceiptsAnswer:
+        """Any 2xx will do."""
+        return ReceiptsAnswer(200, "text/plain", b"OK")
+
+    async def close(self) -> None:
+        """Nothing of its own to close."""
+
+    def _request(self, submission: Submission, number: int) -> str:
+        coding = GSM if text.fits_gsm(submission.text) else UCS2
+        fields = {
+            **self._credentials,
+            "from": submission.sender or self._sender,
+            "to": f"+{number}",
+            "text": submission.text,
+            "charset": "UTF-8",
+            "coding": str(coding),
+        }
+        if self._smsc:
+            fields["smsc"] = self._smsc
+        if submission.receipts_url:
+            fields["dlr-mask"] = str(DLR_MASK)
+            fields["dlr-url"] = _report_url(submission.receipts_url, submission.reference)
+        query = "&".join([f"{name}={quote(value, safe='')}" for name, value in fields.items() if value])
+        return f"{self._url}?{query}"
+
+    def read_answer(self, answer: HttpAnswer) -> Outcome:
+        """What the answer to one number's request says. Raises NotTaken, Unanswered, or RequestRefused where the same
+        answer awaits every number."""
+        status = answer.status
+        line = _status_line(answer.body)
+        known = CODES.get(line)
+        if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+            seconds = retry_after_seconds(answer, self._clock.now())
+            raise NotTaken(f"http_{status}", known.text if known else phrase(status), seconds)
+        if 200 <= status < 300 and known is not None and known.kind == "accepted":
+            return Outcome(True, line)
+        if not 400 <= status < 500 or (not line and status not in REFUSED_UNREAD):
+            raise Unanswered(f"http_{status}", "the answer cannot be read")
+        if not line or (known is not None and known.kind == "refused_account"):
+            raise RequestRefused(line or f"http_{status}", known.text if known else phrase(status))
+        return Outcome(False, line)
+
+
+def _report_url(receipts_url: str, reference: str) -> str:
+    # Kannel puts the values in for %…: type, recipient (not %P, the sender), unix time, its own id, the operator's text
+    return f"{receipts_url}?ref={quote(reference, safe='')}&type=%d&to=%p&at=%T&id=%I&answer=%A"
+
+
+def _status_line(body: bytes) -> str:
+    """The whole of a line such as `Invalid content-type`, the number of `0: Accepted for delivery`, or empty text for
+    anything that is none."""
+    line = body.decode("utf-8", "replace").strip()
+    if "<" in line or word(line) is None:
+        return ""
+    number, colon, _ = line.partition(":")
+    return number if colon and number.isascii() and number.isdigit() else line
+
+
+def _time(query: Mapping[str, str]) -> datetime | None:
+    at = query.get("at", "")
+    return datetime.fromtimestamp(int(at), UTC) if at.isascii() and at.isdigit() and len(at) <= 11 else None

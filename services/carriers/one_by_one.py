@@ -1,0 +1,109 @@
+"""A batch as one request per number, for carriers that take no more of them in one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from services.carriers.ports import Answer, Outcome
+from services.errors import NotTaken, RequestRefused, Unanswered
+
+MAX_NUMBERS = 50  # of a batch: as many as are lost from sight at most when the process dies
+AT_ONCE = 16
+WINDOW_SECONDS = 10.0
+
+Send = Callable[[int], Awaitable[Outcome]]
+Pace = Callable[[], Awaitable[None]]
+
+
+class OneByOne:
+    """Sends the requests of one application, `at_once` of them under way over all its batches.
+
+    `pace` waits for a turn; a batch's first request uses the one its batch was given. No request starts later than
+    `window_seconds` after its batch, so that a lease can outlive them all: what is left then was not taken.
+    """
+
+    def __init__(self, pace: Pace, *, at_once: int = AT_ONCE, window_seconds: float = WINDOW_SECONDS) -> None:
+        self._pace = pace
+        self._slots = asyncio.Semaphore(at_once)
+        self._window_seconds = window_seconds
+
+    async def submit(self, numbers: Sequence[int], send: Send) -> Answer:
+        """Send to each number. `send` gives its outcome, or raises NotTaken, Unanswered, or RequestRefused where the
+        same answer awaits every number.
+
+        Trouble of any kind stops the batch: what was not started by then is refused likewise, or was not taken.
+        """
+        batch = _Batch()
+        deadline = asyncio.get_running_loop().time() + self._window_seconds
+        async with asyncio.TaskGroup() as group:
+            for index, number in enumerate(numbers):
+                if not await self._turn(deadline, paced=index > 0):
+                    batch.stop(NotTaken("out_of_time", "the batch's time was over", retry_after_seconds=0.0))
+                    break
+                if batch.stopped:
+                    self._slots.release()
+                    break
+                group.create_task(self._send(batch, number, send))
+        return batch.answer(numbers)
+
+    async def _turn(self, deadline: float, *, paced: bool) -> bool:
+        try:
+            async with asyncio.timeout_at(deadline):
+                if paced:
+                    await self._pace()
+                await self._slots.acquire()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _send(self, batch: _Batch, number: int, send: Send) -> None:
+        try:
+            batch.outcomes[number] = await send(number)
+        except NotTaken as trouble:
+            batch.not_taken[number] = trouble
+            batch.stop(trouble)
+        except RequestRefused as refusal:
+            batch.outcomes[number] = Outcome(False, refusal.code)
+            batch.refusal = refusal
+        except Unanswered as trouble:
+            batch.unanswered[number] = trouble
+            batch.stop(NotTaken(trouble.code, "another number's request had no answer"))
+        finally:
+            self._slots.release()
+
+
+class _Batch:
+    """What became of each number so far."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[int, Outcome] = {}
+        self.not_taken: dict[int, NotTaken] = {}
+        self.unanswered: dict[int, Unanswered] = {}
+        self.refusal: RequestRefused | None = None
+        self._trouble: NotTaken | None = None
+
+    @property
+    def stopped(self) -> bool:
+        return self.refusal is not None or self._trouble is not None
+
+    def stop(self, trouble: NotTaken) -> None:
+        """Start no other request; the first reason counts."""
+        self._trouble = self._trouble or trouble
+
+    def answer(self, numbers: Sequence[int]) -> Answer:
+        """Raises what is true of every number."""
+        for number in numbers:
+            if number in self.outcomes or number in self.not_taken or number in self.unanswered:
+                continue
+            if self.refusal is not None:
+                self.outcomes[number] = Outcome(False, self.refusal.code)
+            elif self._trouble is not None:
+                self.not_taken[number] = self._trouble
+        if self._trouble is not None and len(self.not_taken) == len(numbers):
+            raise self._trouble
+        if self.unanswered and len(self.unanswered) == len(numbers):
+            raise next(iter(self.unanswered.values()))
+        if self.refusal is not None and [o.code for o in self.outcomes.values()] == [self.refusal.code] * len(numbers):
+            raise self.refusal
+        return Answer(self.outcomes, self.not_taken)

@@ -1,0 +1,259 @@
+"""Twilio: Programmable Messaging's Messages resource of API version 2010-04-01, and its signed status callbacks.
+
+Written from twilio.com/docs/messaging/api/message-resource, twilio.com/docs/usage/security (signatures) and the SDK
+twilio-python 9.13, whose tests hold the published signatures. One request takes one number; a text holds 1,600
+characters. Some meanings of codes from 30001 on are general knowledge, as Twilio's error pages were not at hand.
+
+A callback is signed with the auth token over the address as Twilio called it and the form's fields. Twilio sends none
+for the first status, and they may come in any order; our reference is in the address's query. The signature is an
+HMAC-SHA1; or an HMAC-SHA256 where the header X-Twilio-Webhooks-Signature-Settings says so.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Literal
+from urllib.parse import parse_qsl, quote, urlencode
+
+from yarl import URL
+
+from services.carriers.codes import REFUSED_UNREAD, Code, phrase, segment_count, settle, word
+from services.carriers.http import Http, HttpAnswer, retry_after_seconds
+from services.carriers.one_by_one import MAX_NUMBERS, WINDOW_SECONDS, OneByOne, Pace
+from services.carriers.ports import (
+    Answer,
+    ForeignReceipts,
+    Outcome,
+    Receipt,
+    ReceiptsAnswer,
+    ReceiptsRequest,
+    Submission,
+    UnreadableReceipts,
+)
+from services.clock import Clock
+from services.errors import NotTaken, RequestRefused, Unanswered
+
+ENDPOINT = "https://api.twilio.com"
+FORM = "application/x-www-form-urlencoded"
+MAX_TEXT = 1600
+MAX_FIELDS = 64  # of a callback; Twilio sends about ten
+
+Algorithm = Literal["sha1", "sha256"]
+
+_BODY_TOO_LONG = "21617"
+_KEYS = "the credentials are wrong: check account_sid and auth_token"
+_UNREACHABLE = "the phone is off or out of reach"
+
+CODES: dict[str, Code] = {
+    "20003": Code("refused_account", _KEYS),
+    "20404": Code("refused_account", "there is no such account: check account_sid"),
+    "20429": Code("retryable", "too many requests"),
+    "21211": Code("refused_number", "the number is not valid"),
+    "21408": Code("refused_number", "the account may not send to this country"),
+    "21606": Code("refused_number", "the sender cannot reach this number"),
+    "21608": Code("refused_number", "a trial account may send to verified numbers only"),
+    "21610": Code("refused_number", "the person has unsubscribed"),
+    "21612": Code("refused_number", "no route leads from the sender to this number"),
+    "21614": Code("refused_number", "the number is not a mobile number"),
+    _BODY_TOO_LONG: Code("refused_content", f"the text is over {MAX_TEXT} characters"),
+    "30001": Code("refused_account", "too many messages were waiting for the sender"),
+    "30002": Code("refused_account", "the account is suspended"),
+    "30003": Code("refused_number", _UNREACHABLE),
+    "30004": Code("refused_number", "the operator or the person blocks the message"),
+    "30005": Code("refused_number", "the number does not exist, or is out of reach"),
+    "30006": Code("refused_number", "the number is a landline, or its operator cannot be reached"),
+    "30007": Code("refused_content", "the text was filtered as unwanted"),
+    "30008": Code("refused_number", "the operator does not say why it could not be delivered"),
+    "35114": Code("refused_content", "the time to send at is malformed"),
+    "35115": Code("refused_content", "the time to send at is out of the allowed window"),
+}
+
+STATUSES: dict[str, Literal["delivered", "failed", "pending"]] = {
+    **dict.fromkeys(("queued", "accepted", "scheduled", "sending", "sent", "partially_delivered"), "pending"),
+    **dict.fromkeys(("delivered", "read"), "delivered"),
+    **dict.fromkeys(("undelivered", "failed", "canceled"), "failed"),
+}
+
+_STATUS_WORDS = {
+    "sent": "on its way",
+    "delivered": "delivered",
+    "read": "delivered and read",
+    "undelivered": "could not be delivered",
+    "failed": "could not be sent",
+    "canceled": "cancelled at Twilio",
+}
+
+
+def describe(code: str) -> str:
+    """A code of an answer or a receipt in plain words; the code itself where it is not listed."""
+    return CODES[code].text if code in CODES else _STATUS_WORDS.get(code, code)
+
+
+def sign(auth_token: str, url: str, fields: Sequence[tuple[str, str]], algorithm: Algorithm = "sha1") -> str:
+    """The signature of a callback: `url` with its query, then each field's name and its different values, sorted."""
+    values = defaultdict(set)
+    for name, value in fields:
+        values[name].add(value)
+    text = url + "".join([name + value for name in sorted(values) for value in sorted(values[name])])
+    return base64.b64encode(hmac.digest(auth_token.encode(), text.encode(), algorithm)).decode("ascii")
+
+
+def is_signed(auth_token: str, request: ReceiptsRequest) -> bool:
+    """Whether the callback bears the signature that only Twilio and we can make.
+
+    A body that is no form is not signed itself: its hash stands in the signed address.
+    """
+    given = request.headers.get("x-twilio-signature", "")
+    settings = request.headers.get("x-twilio-webhooks-signature-settings", "")
+    algorithm: Algorithm = "sha256" if "algorithm=hmac_sha256" in settings.replace(" ", "").lower() else "sha1"
+    digest = request.query.get("bodySHA256")
+    if digest is not None and not hmac.compare_digest(hashlib.sha256(request.body).hexdigest(), digest.lower()):
+        return False
+    fields = [] if digest is not None else _fields(request.body)
+    return given.isascii() and any(
+        hmac.compare_digest(sign(auth_token, url, fields, algorithm), given) for url in _spellings(request.url)
+    )
+
+
+class Twilio:
+    """One account at Twilio. `http` is shared with other carriers and closed by whoever made it.
+
+    A signature's channel number, where a submission has one, goes before `sender` and `messaging_service_sid`.
+    """
+
+    max_numbers = MAX_NUMBERS
+
+    def __init__(
+        self,
+        *,
+        account_sid: str,
+        auth_token: str,
+        http: Http,
+        clock: Clock,
+        pace: Pace,
+        sender: str | None = None,
+        messaging_service_sid: str | None = None,
+        endpoint: str = ENDPOINT,
+    ) -> None:
+        """`pace` waits for this application's next turn. Raises ValueError for an endpoint that is no address, and
+        where it is not one of `sender` and `messaging_service_sid`."""
+        base = URL(endpoint)
+        if base.scheme not in {"http", "https"} or not base.host:
+            raise ValueError(f"not an http(s) address: {endpoint!r}")
+        if (sender is None) == (messaging_service_sid is None):
+            raise ValueError("either sender or messaging_service_sid")
+        self._url = f"{endpoint.rstrip('/')}/2010-04-01/Accounts/{quote(account_sid, safe='')}/Messages.json"
+        basic = base64.b64encode(f"{account_sid}:{auth_token}".encode()).decode("ascii")
+        self._headers = {"Content-Type": FORM, "Authorization": f"Basic {basic}"}
+        self._auth_token = auth_token
+        self._from = ("From", sender) if sender is not None else ("MessagingServiceSid", messaging_service_sid or "")
+        self._http, self._clock = http, clock
+        self._one_by_one = OneByOne(pace)
+        self.longest_seconds = WINDOW_SECONDS + http.longest_seconds
+
+    async def submit(self, submission: Submission) -> Answer:
+        """POST one message for each number."""
+        if len(submission.text) > MAX_TEXT:
+            raise RequestRefused(_BODY_TOO_LONG, CODES[_BODY_TOO_LONG].text)
+
+        async def send(number: int) -> Outcome:
+            body = self._form(submission, number).encode("ascii")
+            answer = await self._http.request("POST", self._url, headers=self._headers, body=body)
+            return self.read_answer(answer)
+
+        answer = await self._one_by_one.submit(submission.numbers, send)
+        return Answer(settle(answer.outcomes, len(submission.numbers), CODES, "twilio").outcomes, answer.not_taken)
+
+    def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
+        """One status of one message, signed by Twilio."""
+        if not is_signed(self._auth_token, request):
+            raise ForeignReceipts("the signature is missing or wrong")
+        fields = dict(_fields(request.body))
+        sms_id, status = word(fields.get("MessageSid")), fields.get("MessageStatus", "")
+        if sms_id is None or status not in STATUSES:
+            raise UnreadableReceipts("a callback without MessageSid or a known MessageStatus")
+        to = fields.get("To", "").removeprefix("+")
+        return [
+            Receipt(
+                status=STATUSES[status],
+                code=word(fields.get("ErrorCode")) or status,
+                sms_id=sms_id,
+                reference=word(request.query.get("ref")),
+                number=int(to) if to.isascii() and to.isdigit() and len(to) <= 15 else None,
+            )
+        ]
+
+    def receipts_answer(self) -> ReceiptsAnswer:
+        """Any 2xx will do."""
+        return ReceiptsAnswer(204, "text/plain", b"")
+
+    async def close(self) -> None:
+        """Nothing of its own to close."""
+
+    def _form(self, submission: Submission, number: int) -> str:
+        sender = ("From", submission.sender) if submission.sender else self._from
+        fields = [("To", f"+{number}"), sender, ("Body", submission.text)]
+        if submission.receipts_url:
+            fields.append(("StatusCallback", f"{submission.receipts_url}?ref={quote(submission.reference, safe='')}"))
+        return urlencode(fields)
+
+    def read_answer(self, answer: HttpAnswer) -> Outcome:
+        """What the answer to one number's request says. Raises NotTaken, Unanswered, or RequestRefused where the same
+        answer awaits every number."""
+        status = answer.status
+        said = _parse(answer.body)
+        code = _code(said)
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            seconds = retry_after_seconds(answer, self._clock.now())
+            raise NotTaken(code or "http_429", "too many requests", seconds)
+        if 200 <= status < 300 and (sms_id := word(said.get("sid"))):
+            return Outcome(
+                True, word(said.get("status")) or "accepted", sms_id, segment_count(said.get("num_segments"))
+            )
+        if not 400 <= status < 500 or (code is None and status not in REFUSED_UNREAD):
+            raise Unanswered(f"http_{status}", "the answer cannot be read")
+        known = CODES.get(code or "")
+        if code is None or (known is not None and known.kind == "refused_account"):
+            raise RequestRefused(code or f"http_{status}", known.text if known else phrase(status))
+        if known is not None and known.kind == "retryable":
+            raise NotTaken(code, known.text, retry_after_seconds(answer, self._clock.now()))
+        return Outcome(False, code)
+
+
+def _fields(body: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError as error:
+        raise ForeignReceipts("a form with too many fields") from error
+
+
+def _spellings(url: str) -> list[str]:
+    """Twilio signs the address with or without the scheme's own port, whichever it was given or made of it."""
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    own = {"http": ":80", "https": ":443"}.get(scheme.lower(), "")
+    if not own:
+        return [url]
+    if host.endswith(own):
+        return [url, f"{scheme}://{host.removesuffix(own)}{slash}{path}"]
+    has_port = ":" in host.rpartition("]")[2]
+    return [url] if has_port else [url, f"{scheme}://{host}{own}{slash}{path}"]
+
+
+def _parse(body: bytes) -> Mapping[str, object]:
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _code(said: Mapping[str, object]) -> str | None:
+    code = said.get("code")
+    return str(code) if isinstance(code, int) and not isinstance(code, bool) else word(code)
