@@ -15,13 +15,22 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Row, and_, exists, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, exists, func, or_, select, update
 
 from services.carriers.ports import Carrier, Outcome, Submission
 from services.clock import Clock
 from services.database import Database
 from services.errors import NotTaken, RequestRefused, Unanswered
-from services.models import batch, recipient, result, send_task, submission, to_milliseconds
+from services.models import (
+    Moment,
+    batch,
+    literal_state,
+    recipient,
+    result,
+    send_task,
+    submission,
+    to_milliseconds,
+)
 from services.rate import RateLimit
 from services.states import BatchState, TaskState
 
@@ -136,34 +145,18 @@ class Dispatch:
         """Make the next batch of this application ours, durably. None where there is nothing to do now."""
         now = self._clock.now()
         lease_until = now + self._request_timeout + LEASE_MARGIN
+        mine = {"application_id": sender.application_id, "now": now}
         with self._database.read() as connection:
             # Looking costs no writer's lock; an idle worker looks twice a second.
-            if connection.execute(_next_batch(sender.application_id, now, lock=False)).first() is None:
-                return None
+            waiting = connection.execute(_WAITING_TASKS, mine).all()
+        if not waiting:
+            return None
         with self._database.write() as tx:
-            chosen = tx.execute(_next_batch(sender.application_id, now)).first()
-            if chosen is None:
-                return None
-            row = tx.execute(
-                update(batch)
-                .where(
-                    batch.c.task_id == chosen.task_id,
-                    batch.c.no == chosen.no,
-                    batch.c.state == BatchState.PLANNED.value,
-                )
-                .values(
-                    state=BatchState.SENDING.value,
-                    owner=self._owner,
-                    lease_until=lease_until,
-                    attempt=batch.c.attempt + 1,
-                    not_before=None,
-                )
-                .returning(batch)
-            ).first()
+            row = self._take_first(tx, [task.id for task in waiting], mine, lease_until)
             if row is None:
                 return None
             numbers = _unsubmitted(tx, row)
-            task = tx.execute(select(send_task).where(send_task.c.id == row.task_id)).one()
+            task = tx.execute(_TEXT, {"task_id": row.task_id}).one()
             tx.commit()
         return Claim(
             task_id=row.task_id,
@@ -182,6 +175,19 @@ class Dispatch:
                 receipts_url=sender.receipts_url,
             ),
         )
+
+    def _take_first(
+        self, tx: Connection, task_ids: Sequence[int], mine: dict[str, Any], lease_until: datetime
+    ) -> Row[Any] | None:
+        for task_id in task_ids:
+            no = tx.execute(_FIRST_PLANNED, {**mine, "task_id": task_id}).scalar()
+            if no is None:
+                continue
+            claimed = {"the_task": task_id, "the_no": no, "the_owner": self._owner, "the_lease": lease_until}
+            row = tx.execute(_CLAIM, claimed).first()
+            if row is not None:
+                return row
+        return None
 
     def record(self, claim: Claim, outcomes: Mapping[int, Outcome]) -> None:
         """Write down what the carrier answered; messages without an outcome are unknown from here on.
@@ -233,7 +239,7 @@ class Dispatch:
         worker's from before a restart. Returns how many.
         """
         now = self._clock.now()
-        lost = [batch.c.state == BatchState.SENDING.value]
+        lost = [literal_state(batch.c.state, BatchState.SENDING)]
         lost.append(batch.c.owner == self._owner if own else batch.c.lease_until < now)
         with self._database.read() as connection:
             if not connection.execute(select(exists().where(*lost))).scalar():
@@ -297,22 +303,66 @@ def finish_if_over(tx: Connection, task_id: int, now: datetime) -> None:
     tx.execute(update(send_task).where(over, send_task.c.state == TaskState.STOPPED.value).values(finished_at=now))
 
 
-def _next_batch(application_id: int, now: datetime, *, lock: bool = True) -> Any:
-    """The lowest batch number of any sending task first, so that a small task is not stuck behind a huge one."""
-    query = (
-        select(batch.c.task_id, batch.c.no)
-        .join(send_task, send_task.c.id == batch.c.task_id)
-        .where(
-            batch.c.application_id == application_id,
-            batch.c.state == BatchState.PLANNED.value,
-            or_(batch.c.not_before.is_(None), batch.c.not_before <= now),
-            send_task.c.state == TaskState.SENDING.value,
-            or_(batch.c.no == 1, send_task.c.first_batch_done),
-        )
-        .order_by(batch.c.no, batch.c.task_id)
-        .limit(1)
+# Statements of the hot path, built once. A task's next batch is one that is planned and not put off; until its first
+# batch is through, only that one.
+_IS_NEXT = and_(
+    batch.c.application_id == bindparam("application_id"),
+    literal_state(batch.c.state, BatchState.PLANNED),
+    or_(batch.c.not_before.is_(None), batch.c.not_before <= bindparam("now", type_=Moment)),
+    or_(batch.c.no == 1, send_task.c.first_batch_done),
+)
+_NEXT_NO = (
+    select(func.min(batch.c.no))
+    .where(batch.c.task_id == send_task.c.id, _IS_NEXT)
+    .correlate(send_task)
+    .scalar_subquery()
+)
+_CANDIDATES = (
+    select(send_task.c.id, _NEXT_NO.label("next_no"))
+    .where(literal_state(send_task.c.state, TaskState.SENDING))
+    .subquery()
+)
+# The one with the lowest batch number first, so that a small task is not stuck behind a huge one.
+_WAITING_TASKS = (
+    select(_CANDIDATES.c.id).where(_CANDIDATES.c.next_no.is_not(None)).order_by(_CANDIDATES.c.next_no, _CANDIDATES.c.id)
+)
+_FIRST_PLANNED = (
+    select(batch.c.no)
+    .join(send_task, send_task.c.id == batch.c.task_id)
+    .where(batch.c.task_id == bindparam("task_id"), literal_state(send_task.c.state, TaskState.SENDING), _IS_NEXT)
+    .order_by(batch.c.no)
+    .limit(1)
+    .with_for_update(skip_locked=True, of=batch)
+)
+_CLAIM = (
+    update(batch)
+    .where(
+        batch.c.task_id == bindparam("the_task"),
+        batch.c.no == bindparam("the_no"),
+        batch.c.state == BatchState.PLANNED.value,
     )
-    return query.with_for_update(skip_locked=True, of=batch) if lock else query
+    .values(
+        state=BatchState.SENDING.value,
+        owner=bindparam("the_owner"),
+        lease_until=bindparam("the_lease"),
+        attempt=batch.c.attempt + 1,
+        not_before=None,
+    )
+    .returning(batch.c.task_id, batch.c.no, batch.c.first, batch.c.last, batch.c.attempt, batch.c.reference)
+)
+_TEXT = select(send_task.c.sender, send_task.c.template_code, send_task.c.text, send_task.c.request_signature).where(
+    send_task.c.id == bindparam("task_id")
+)
+_HAS_OUTCOME = exists().where(submission.c.task_id == recipient.c.task_id, submission.c.seq == recipient.c.seq)
+_UNSUBMITTED = (
+    select(recipient.c.number, recipient.c.seq)
+    .where(
+        recipient.c.task_id == bindparam("task_id"),
+        recipient.c.seq.between(bindparam("first"), bindparam("last")),
+        ~_HAS_OUTCOME,
+    )
+    .order_by(recipient.c.seq)
+)
 
 
 def _submission(task_id: int, seq: int, outcome: Outcome, at: int) -> tuple[object, ...]:
@@ -328,13 +378,8 @@ def _lock_task(tx: Connection, task_id: int) -> str:
 
 def _unsubmitted(tx: Connection, row: Row[Any]) -> dict[int, int]:
     """The batch's numbers that have no outcome yet, each with its sequence number."""
-    has_outcome = exists().where(submission.c.task_id == recipient.c.task_id, submission.c.seq == recipient.c.seq)
-    query = (
-        select(recipient.c.number, recipient.c.seq)
-        .where(recipient.c.task_id == row.task_id, recipient.c.seq.between(row.first, row.last), ~has_outcome)
-        .order_by(recipient.c.seq)
-    )
-    return {number: seq for number, seq in tx.execute(query)}  # noqa: C416 - dict() of rows does not type-check
+    found = tx.execute(_UNSUBMITTED, {"task_id": row.task_id, "first": row.first, "last": row.last})
+    return dict(found.tuples().all())
 
 
 def _leave_sending(

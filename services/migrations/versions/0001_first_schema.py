@@ -121,7 +121,7 @@ def upgrade() -> None:
         "post",
         ["id"],
         unique=False,
-        sqlite_where=sa.text("NOT closed"),
+        sqlite_where=sa.text("closed = 0"),
         postgresql_where=sa.text("NOT closed"),
     )
     op.create_table(
@@ -164,6 +164,7 @@ def upgrade() -> None:
             "workspace_id", "channel", "file_id", name=op.f("uq_number_import_workspace_id_channel_file_id")
         ),
     )
+    op.create_index("ix_number_import_state", "number_import", ["state"], unique=False)
     op.create_table(
         "receipt",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -189,7 +190,7 @@ def upgrade() -> None:
         "receipt",
         ["id"],
         unique=False,
-        sqlite_where=sa.text("NOT applied"),
+        sqlite_where=sa.text("applied = 0"),
         postgresql_where=sa.text("NOT applied"),
     )
     op.create_table(
@@ -268,7 +269,7 @@ def upgrade() -> None:
         "send_task",
         ["finished_at"],
         unique=False,
-        sqlite_where=sa.text("NOT result_wanted"),
+        sqlite_where=sa.text("result_wanted = 0"),
         postgresql_where=sa.text("NOT result_wanted"),
     )
     op.create_index("ix_send_task_state", "send_task", ["state", "created_at"], unique=False)
@@ -291,12 +292,20 @@ def upgrade() -> None:
         sa.UniqueConstraint("reference", name=op.f("uq_batch_reference")),
     )
     op.create_index(
-        "ix_batch_open",
+        "ix_batch_planned",
         "batch",
-        ["application_id", "state", "no"],
+        ["task_id", "application_id", "no"],
         unique=False,
-        sqlite_where=sa.text("state IN ('planned', 'sending')"),
-        postgresql_where=sa.text("state IN ('planned', 'sending')"),
+        sqlite_where=sa.text("state = 'planned'"),
+        postgresql_where=sa.text("state = 'planned'"),
+    )
+    op.create_index(
+        "ix_batch_sending",
+        "batch",
+        ["lease_until"],
+        unique=False,
+        sqlite_where=sa.text("state = 'sending'"),
+        postgresql_where=sa.text("state = 'sending'"),
     )
     op.create_table(
         "task_group",
@@ -315,17 +324,23 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("task_group")
     op.drop_index(
-        "ix_batch_open",
+        "ix_batch_sending",
         table_name="batch",
-        sqlite_where=sa.text("state IN ('planned', 'sending')"),
-        postgresql_where=sa.text("state IN ('planned', 'sending')"),
+        sqlite_where=sa.text("state = 'sending'"),
+        postgresql_where=sa.text("state = 'sending'"),
+    )
+    op.drop_index(
+        "ix_batch_planned",
+        table_name="batch",
+        sqlite_where=sa.text("state = 'planned'"),
+        postgresql_where=sa.text("state = 'planned'"),
     )
     op.drop_table("batch")
     op.drop_index("ix_send_task_state", table_name="send_task")
     op.drop_index(
         "ix_send_task_result",
         table_name="send_task",
-        sqlite_where=sa.text("NOT result_wanted"),
+        sqlite_where=sa.text("result_wanted = 0"),
         postgresql_where=sa.text("NOT result_wanted"),
     )
     op.drop_table("send_task")
@@ -334,13 +349,14 @@ def downgrade() -> None:
     op.drop_index(
         "ix_receipt_new",
         table_name="receipt",
-        sqlite_where=sa.text("NOT applied"),
+        sqlite_where=sa.text("applied = 0"),
         postgresql_where=sa.text("NOT applied"),
     )
     op.drop_table("receipt")
+    op.drop_index("ix_number_import_state", table_name="number_import")
     op.drop_table("number_import")
     op.drop_index(
-        "ix_post_open", table_name="post", sqlite_where=sa.text("NOT closed"), postgresql_where=sa.text("NOT closed")
+        "ix_post_open", table_name="post", sqlite_where=sa.text("closed = 0"), postgresql_where=sa.text("NOT closed")
     )
     op.drop_table("post")
     op.drop_table("customer_group")
