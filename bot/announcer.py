@@ -26,7 +26,8 @@ log = structlog.get_logger()
 EDIT_EVERY_SECONDS = 2.0
 RETRY_AFTER_SECONDS = 10.0
 _EVENT_TYPE = "sms_post"
-_LOOK_BACK = timedelta(minutes=1)
+# Around the moment it was to be posted: how far clocks may differ, and how long Slack may have made it wait.
+_LOOK_BACK, _LOOK_AHEAD = timedelta(minutes=1), timedelta(minutes=30)
 # Trying again would not help.
 _FOR_GOOD = {
     "channel_not_found",
@@ -121,9 +122,12 @@ class Announcer:
         """Post once: where an earlier try may have reached Slack, look for it before posting again."""
         if post.posting_at is None:
             return None
-        oldest = (post.posting_at - _LOOK_BACK).timestamp()
         history = await self._client.conversations_history(
-            channel=post.channel, oldest=f"{oldest:.6f}", include_all_metadata=True, limit=200
+            channel=post.channel,
+            oldest=f"{(post.posting_at - _LOOK_BACK).timestamp():.6f}",
+            latest=f"{(post.posting_at + _LOOK_AHEAD).timestamp():.6f}",
+            include_all_metadata=True,
+            limit=200,
         )
         for message in history["messages"]:
             metadata = message.get("metadata") or {}
@@ -133,8 +137,21 @@ class Announcer:
         return None
 
     async def _upload(self, post: Post, file: ThreadFile) -> None:
+        if not await self._is_in_thread(post, file):
+            await asyncio.to_thread(self._posts.begin, post.id)
+            await self._write_and_upload(post, file)
+        await asyncio.to_thread(self._posts.shown, post.id, file.thread_ts, post.version, closed=True)
+
+    async def _is_in_thread(self, post: Post, file: ThreadFile) -> bool:
+        """The same for a file, which carries no metadata of ours: by its name."""
+        if post.posting_at is None:
+            return False
+        thread = await self._client.conversations_replies(channel=post.channel, ts=file.thread_ts, limit=200)
+        shared = [each for message in thread["messages"] for each in message.get("files") or ()]
+        return any(each.get("name") == file.name for each in shared)
+
+    async def _write_and_upload(self, post: Post, file: ThreadFile) -> None:
         with tempfile.TemporaryDirectory(prefix="sms-file-") as folder:
             path = Path(folder) / "file"
             await asyncio.to_thread(file.write, path)
             await upload(self._client, path, file.name, post.channel, file.comment, file.thread_ts)
-        await asyncio.to_thread(self._posts.shown, post.id, file.thread_ts, post.version, closed=True)

@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 import bot
 from bot.wiring import _CARRIERS
 from handlers.routes import ROUTES, Kind, Route
-from tests.contract.test_carrier_contract import STANDS
+from tests.contract.stands import STANDS
 
 ROOT = Path(__file__).parent.parent
 MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "app_manifest.yaml").read_text("utf-8"))
@@ -39,6 +39,7 @@ METHOD_SCOPES: dict[str, set[str]] = {
     "conversations_history": {"channels:history", "groups:history"},
     "conversations_info": {"channels:read", "groups:read"},
     "conversations_open": {"im:write"},
+    "conversations_replies": {"channels:history", "groups:history"},
     "files_info": {"files:read"},
     "files_upload_v2": {"files:write"},
     "users_info": {"users:read"},

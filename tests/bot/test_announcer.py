@@ -1,0 +1,239 @@
+"""Posts and edits against the Slack stand-in: each post once, edits no faster than Slack likes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from structlog.testing import capture_logs
+
+from bot.announcer import EDIT_EVERY_SECONDS, RETRY_AFTER_SECONDS, Announcer
+from bot.wiring import slack_client
+from handlers.imports import Importing
+from handlers.tasks import Tasks
+from sandbox.slack.core import Throttle
+from sandbox.slack.server import SlackSandbox
+from sandbox.slack.workspace import TEAM_ID
+from services.database import Database
+from services.groups import Group
+from services.imports import Import, Progress, UploadedFile
+from services.posts import Posts
+from services.previews import SendRequest
+from services.task_reports import Task
+from tests.bot.settings import a_config
+from tests.bot.workplace import MANIFEST, MARKETING, PATIENT
+from tests.services.builders import ANA, Marketing, numbers
+from tests.services.fakes import FakeClock
+
+GENERAL = "C0GENERAL"
+
+
+class Killed(Exception):
+    """The process was gone before it could note that Slack had the post."""
+
+
+class DyingPosts(Posts):
+    """Dies after Slack has answered."""
+
+    def shown(self, post_id: int, ts: str, version: int, *, closed: bool) -> None:
+        raise Killed
+
+
+class Desk:
+    """A workspace with an announcer, whose clock the test moves."""
+
+    def __init__(self, slack: SlackSandbox, database: Database, folder: Path) -> None:
+        self.slack = slack
+        # Slack's own times are real ones.
+        self.marketing = Marketing(database, workspace_id=TEAM_ID, clock=FakeClock(datetime.now(UTC)))
+        self.seconds = 0.0
+        self.progress: dict[int, Progress] = {}
+        self.folder = folder
+        self._client = slack_client(a_config(folder, SLACK_API_URL=slack.api_url))
+        self.announcer = self.an_announcer(self.marketing.posts)
+
+    def an_announcer(self, posts: Posts) -> Announcer:
+        """As after a start."""
+        importing = Importing(self.marketing.imports, self.marketing.groups)
+        tasks = Tasks(self.marketing.tasks, self.marketing.reports)
+        return Announcer(self._client, posts, importing, tasks, self.progress.get, lambda: self.seconds)
+
+    def a_dying_one(self) -> Announcer:
+        return self.an_announcer(DyingPosts(self.marketing.database, self.marketing.clock))
+
+    async def tick(self, after: float = 0.0) -> None:
+        self.seconds += after
+        await self.announcer.tick()
+
+    def calls(self, method: str) -> list[dict[str, Any]]:
+        return [call for call in self.slack.core.calls if call["method"] == method]
+
+    def shown(self, channel: str = MARKETING) -> list[str]:
+        """The text of each message, oldest first."""
+        return [message.text for message in self.slack.core.workspace.messages[channel].values()]
+
+    def a_task(self, channel: str = MARKETING) -> Task:
+        """A task to three, just confirmed."""
+        if not self.marketing.groups.list(TEAM_ID):
+            self.marketing.a_group("vip", numbers(3))
+        draft = self.marketing.previews.draft(TEAM_ID, channel, ANA, SendRequest(["vip"], "spring"))
+        return self.marketing.confirmed(draft)
+
+    def an_import(self, thread_ts: str = "171.01") -> Import:
+        """A file whose group has just been chosen."""
+        group: Group = self.marketing.a_group("new")
+        file = UploadedFile("F1", "customers.csv", 10, "https://files.slack.com/1", MARKETING, thread_ts)
+        asked = self.marketing.imports.receive(TEAM_ID, file, ANA)
+        assert asked is not None
+        return self.marketing.imports.begin(TEAM_ID, asked.id, group.id)
+
+    def run(self, begun: Import, content: str) -> None:
+        """Import this, from beginning to end."""
+        path = self.folder / "customers.csv"
+        path.write_text(content, "utf-8")
+        self.marketing.imports.run(begun, path, lambda progress: None)
+
+
+@pytest.fixture
+async def desk(sqlite: Database, tmp_path: Path) -> AsyncIterator[Desk]:
+    slack = SlackSandbox(MANIFEST, timings=PATIENT)
+    await slack.start()
+    yield Desk(slack, sqlite, tmp_path)
+    await slack.stop()
+
+
+async def test_a_post_is_posted_once_and_then_edited(desk: Desk) -> None:
+    task = desk.a_task()
+    await desk.tick()
+    assert desk.shown() == [f"<@{ANA}> is sending *spring* to *vip* (task 1)"]
+    await desk.tick()
+    desk.marketing.tasks.stop(TEAM_ID, task.number, ANA)
+    await desk.tick(EDIT_EVERY_SECONDS)
+    assert desk.shown() == [f"<@{ANA}> began to send *spring* to *vip* (task 1)"]
+    await desk.tick(EDIT_EVERY_SECONDS)
+    assert len(desk.calls("chat.postMessage")) == 1
+    assert len(desk.calls("chat.update")) == 1
+
+
+async def test_edits_are_slower_than_slacks_limit(desk: Desk) -> None:
+    begun = desk.an_import()
+    await desk.tick()
+    for step in range(1, 41):
+        desk.progress[begun.id] = Progress(step * 100, step / 50)
+        await desk.tick(0.25)
+    assert len(desk.calls("chat.update")) == 10 / EDIT_EVERY_SECONDS
+    assert EDIT_EVERY_SECONDS * 50 > 60
+
+
+async def test_an_import_that_stands_still_is_not_edited(desk: Desk) -> None:
+    begun = desk.an_import()
+    desk.progress[begun.id] = Progress(100, 0.5)
+    await desk.tick()
+    for _ in range(5):
+        await desk.tick(EDIT_EVERY_SECONDS)
+    assert desk.calls("chat.update") == []
+
+
+async def test_posts_carry_what_finds_them_again(desk: Desk) -> None:
+    desk.a_task()
+    await desk.tick()
+    (message,) = desk.slack.core.workspace.messages[MARKETING].values()
+    assert message.metadata == {"event_type": "sms_post", "event_payload": {"post": 1}}
+
+
+async def test_after_a_crash_between_post_and_note_it_is_not_posted_again(desk: Desk) -> None:
+    desk.a_task()
+    with capture_logs() as logs:
+        await desk.a_dying_one().tick()
+    assert [each["event"] for each in logs] == ["post.failed"]
+    assert len(desk.shown()) == 1
+    desk.announcer = desk.an_announcer(desk.marketing.posts)
+    desk.marketing.clock.move(timedelta(seconds=20))
+    await desk.tick()
+    assert len(desk.shown()) == 1
+    assert len(desk.calls("chat.postMessage")) == 1
+    assert desk.marketing.posts.due() == []
+
+
+async def test_after_a_crash_before_the_post_it_is_posted(desk: Desk) -> None:
+    desk.a_task()
+    (post,) = desk.marketing.posts.due()
+    desk.marketing.posts.begin(post.id)
+    await desk.tick()
+    assert len(desk.shown()) == 1
+
+
+async def test_two_tasks_at_once_are_two_posts(desk: Desk) -> None:
+    desk.a_task()
+    await desk.a_dying_one().tick()
+    desk.a_task()
+    await desk.tick()
+    assert len(desk.shown()) == 2
+    assert desk.marketing.posts.due() == []
+
+
+@pytest.mark.parametrize("channel", ["C0NOWHERE", GENERAL])
+async def test_a_channel_that_is_gone_is_given_up(channel: str, desk: Desk) -> None:
+    desk.a_task(channel)
+    with capture_logs() as logs:
+        await desk.tick()
+    assert logs[0]["event"] == "post.failed"
+    assert desk.marketing.posts.due() == []
+    await desk.tick(RETRY_AFTER_SECONDS)
+    assert len(desk.calls("chat.postMessage")) == 1
+
+
+async def test_a_deleted_post_is_not_posted_again(desk: Desk) -> None:
+    task = desk.a_task()
+    await desk.tick()
+    desk.slack.core.workspace.messages[MARKETING].clear()
+    desk.marketing.tasks.stop(TEAM_ID, task.number, ANA)
+    await desk.tick(EDIT_EVERY_SECONDS)
+    assert desk.shown() == []
+    assert desk.marketing.posts.due() == []
+
+
+async def test_slack_says_slow_down_and_it_goes_on_afterwards(desk: Desk) -> None:
+    desk.a_task()
+    desk.slack.core.throttles["chat.postMessage"] = Throttle(times=1, retry_after=1)
+    await desk.tick()
+    assert len(desk.shown()) == 1
+
+
+async def test_trouble_that_passes_is_tried_again_later(desk: Desk) -> None:
+    desk.a_task()
+    desk.slack.core.throttles["chat.postMessage"] = Throttle(times=4, retry_after=0)
+    with capture_logs() as logs:
+        await desk.tick()
+        await desk.tick(RETRY_AFTER_SECONDS - 1)
+    assert [each["error"] for each in logs] == ["ratelimited"]
+    assert desk.shown() == []
+    await desk.tick(1)
+    assert len(desk.shown()) == 1
+
+
+async def test_a_post_in_trouble_does_not_hold_up_the_others(desk: Desk) -> None:
+    desk.a_task("C0NOWHERE")
+    desk.a_task()
+    await desk.tick()
+    assert len(desk.shown()) == 1
+
+
+async def test_the_reject_file_is_put_in_the_files_thread_once(desk: Desk) -> None:
+    async with aiohttp.ClientSession(base_url=desk.slack.url) as page:
+        said = await page.post("/page/message", json={"user": "U0ANA", "channel": MARKETING, "text": "my file"})
+        thread = str((await said.json())["ts"])
+    begun = desk.an_import(thread)
+    desk.run(begun, "mobile\n13812345678\n12345\n")
+    await desk.a_dying_one().tick()
+    await desk.tick(RETRY_AFTER_SECONDS)
+    assert desk.marketing.posts.due() == []
+    replies = [m for m in desk.slack.core.workspace.messages[MARKETING].values() if m.thread_ts == thread and m.files]
+    (reply,) = replies
+    (file,) = [desk.slack.core.files.files[each] for each in reply.files]
+    assert file.name == "customers - not imported.xlsx"
+    assert "1 imported · 1 invalid removed · you are not charged for those" in desk.shown()
