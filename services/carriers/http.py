@@ -25,6 +25,7 @@ from aiohttp import (
     DummyCookieJar,
     TCPConnector,
 )
+from yarl import URL
 
 from services.errors import NotTaken, Unanswered
 
@@ -65,10 +66,13 @@ class Http:
         self.longest_seconds = connect_seconds + read_seconds + 1.0
 
     async def request(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes = b"") -> HttpAnswer:
-        """Send once and read the answer, whatever its status. Raises NotTaken or Unanswered."""
+        """Send once and read the answer, whatever its status. `url` is percent-encoded already and sent as it is.
+
+        Raises NotTaken or Unanswered.
+        """
         try:
             async with self._open().request(
-                method, url, headers=headers, data=body or None, allow_redirects=False
+                method, URL(url, encoded=True), headers=headers, data=body or None, allow_redirects=False
             ) as response:
                 content = await self._read(response)
                 return HttpAnswer(

@@ -120,8 +120,8 @@ class Kannel:
         smsc: str | None = None,
         max_messages: int = MAX_MESSAGES,
     ) -> None:
-        """`url` is that of sendsms; `max_messages` is what Kannel's configuration says; `smsc` the id of a connection to
-        an operator, where Kannel is not to choose. Raises ValueError for a `url` that is no address."""
+        """`url` is that of sendsms; `max_messages` is what Kannel's configuration says; `smsc` names a connection to an
+        operator, where Kannel is not to choose. Raises ValueError for a `url` that is no address."""
         base = URL(url)
         if base.scheme not in {"http", "https"} or not base.host:
             raise ValueError("not an http(s) address")
