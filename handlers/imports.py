@@ -149,11 +149,6 @@ def command(request: Command, service: Importing) -> Reply:
     return views.how_to(_find_or_make(request, service, name, None if typed is None else _sms_type(typed)))
 
 
-def how_to(request: Click, service: Importing) -> Reply:
-    """**Import file** beside a group."""
-    return views.how_to(service.groups.by_id(request.workspace, int(request.value)))
-
-
 def submit_how_to(request: Submission, service: Importing) -> Reply:
     """What the form of `/sms-import` chose."""
     chosen, name, typed = (request.values.get(key, "") for key in ("group", "name", "sms_type"))

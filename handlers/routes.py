@@ -128,7 +128,6 @@ ROUTES: Sequence[Route] = (
     Route(Kind.VIEW, import_views.COLUMN_FORM, imports.submit_column, "importing", "Import the column chosen."),
     Route(Kind.ACTION, import_views.KEEP, imports.keep, "importing", "Keep the numbers that were set aside."),
     Route(Kind.ACTION, import_views.UNDO, imports.undo, "importing", "Take an import out of its group again."),
-    Route(Kind.ACTION, import_views.HOW_TO, imports.how_to, "importing", "Tell how to import into a group."),
     Route(
         Kind.VIEW,
         import_views.HOW_TO_FORM,

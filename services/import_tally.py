@@ -18,8 +18,7 @@ from services.spreadsheets.reader import Chunk, Sheet
 KEEPABLE = (Reason.UNASSIGNED, Reason.LANDLINE)
 # A longer cell says no more in a reject file.
 ORIGINAL_LIMIT = 200
-# Sorted at a time: a list of a million Python integers takes 56 MB.
-_SORTED_AT_ONCE = 700_000
+SORTED_AT_ONCE = 700_000
 _POSITION_BITS = 32
 _POSITION = (1 << _POSITION_BITS) - 1
 
@@ -30,10 +29,12 @@ RejectedRow = tuple[str, int, str, Verdict]
 class Tally:
     """Takes chunks in; `members` gives what is to be stored. `rejects` is for the caller to empty now and then.
 
-    `read` rows are `taken`, duplicates included, invalid or set_aside.
+    `read` rows are `taken`, duplicates included, invalid or set_aside. Some `sorted_at_once` numbers are Python
+    integers at the same time; a million of those take 56 MB.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sorted_at_once: int = SORTED_AT_ONCE) -> None:
+        self._sorted_at_once = sorted_at_once
         self.rejects: list[RejectedRow] = []
         self.by_country_code: set[int] = set()
         self.read = self.taken = self.invalid = self.set_aside = self.keepable = 0
@@ -83,7 +84,7 @@ class Tally:
         """Each number once, sorted; the first row it stood in keeps it. Nothing can be taken in afterwards."""
         numbers: array[int] = array("q")
         positions: array[int] = array("i")
-        for part in _sorted_parts(self._numbers):
+        for part in _sorted_parts(self._numbers, self._sorted_at_once):
             found = [packed >> _POSITION_BITS for packed in part]
             is_first = [True, *map(operator.ne, found[1:], found)]
             numbers.extend(compress(found, is_first))
@@ -112,9 +113,9 @@ class Members:
             yield self._numbers[part], self._rows[part], texts
 
 
-def _sorted_parts(numbers: array[int]) -> Iterator[list[int]]:
+def _sorted_parts(numbers: array[int], at_once: int) -> Iterator[list[int]]:
     """Number and position in one integer each, sorted; all of one number are in one part."""
-    count = -(-len(numbers) // _SORTED_AT_ONCE)
+    count = -(-len(numbers) // at_once)
     if count <= 1:
         yield sorted([number << _POSITION_BITS | at for at, number in enumerate(numbers)])
         return

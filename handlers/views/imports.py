@@ -25,7 +25,6 @@ CHOOSE_COLUMN = "import_choose_column"
 COLUMN_FORM = "import_column_form"
 KEEP = "import_keep"
 UNDO = "import_undo"
-HOW_TO = "import_how_to"
 HOW_TO_FORM = "import_how_to_form"
 TEMPLATE = "import_template"
 
@@ -111,7 +110,7 @@ def how_to_form(groups: Sequence[Group]) -> View:
     name, sms_type = group_fields()
     name = {**name, "label": blocks.plain("Or a new group", 2000), "optional": bool(options)}
     sms_type = {**sms_type, "label": blocks.plain("SMS type of the new group", 2000), "optional": bool(options)}
-    note = blocks.context("Then drop the file in the channel. Another button gives you a template to fill in.")
+    note = blocks.context("The next step tells how, and gives you a template to fill in.")
     return blocks.form(HOW_TO_FORM, "Import numbers", "Next", [*existing, name, sms_type, note])
 
 

@@ -1,0 +1,283 @@
+"""What a person can do with an import: choose its column, cancel, keep what was set aside, undo."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from services.errors import NotAllowed, UnknownThing
+from services.imports import GROUP_GONE, Import, Progress
+from services.models import customer_group, group_member, import_reject, number_import, send_task
+from services.posts import PostKind
+from services.states import ImportState, TaskState
+from tests.services.builders import BEN, WORKSPACE, Marketing, numbers
+from tests.services.files import a_csv
+
+SECOND = timedelta(seconds=1)
+VALID = ["13800000001", "13800000002", "13800000003"]
+ASIDE = ["010 6234 5678", "010-62345678", "14912345678", "400 820 8820"]
+
+
+def members(marketing: Marketing, name: str = "vip") -> set[int]:
+    group_id = marketing.groups.find(marketing.workspace_id, name).id
+    with marketing.database.read() as connection:
+        query = select(group_member.c.number).where(group_member.c.group_id == group_id)
+        return set(connection.execute(query).scalars())
+
+
+def size(marketing: Marketing) -> int:
+    return marketing.groups.find(marketing.workspace_id, "vip").size
+
+
+def noted_rejects(marketing: Marketing) -> int:
+    with marketing.database.read() as connection:
+        return connection.execute(select(func.count()).select_from(import_reject)).scalar_one()
+
+
+def adds_up(done: Import) -> bool:
+    return done.rows == done.imported + done.already_in_group + done.duplicates + done.invalid + done.set_aside
+
+
+def ignore(_progress: Progress) -> None:
+    """Nobody watches."""
+
+
+@pytest.fixture
+def a_file(tmp_path: Path) -> Callable[..., Path]:
+    def make(*cells: str, name: str = "a.csv") -> Path:
+        return a_csv(tmp_path / name, cells)
+
+    return make
+
+
+class TestKeeping:
+    """Numbers set aside may be kept; nothing else moves."""
+
+    def test_what_was_set_aside_moves_to_the_other_counts(
+        self, marketing: Marketing, a_file: Callable[..., Path]
+    ) -> None:
+        group = marketing.a_group("vip", [861062345678])
+        done = marketing.imported(a_file(*VALID, *ASIDE, "12"), group)
+        assert (done.set_aside, done.keepable, done.imported) == (4, 3, 3)
+        kept = marketing.imports.keep(WORKSPACE, done.id)
+        assert (kept.set_aside, kept.keepable, kept.kept) == (1, 0, 3)
+        assert (kept.imported, kept.already_in_group, kept.duplicates, kept.invalid) == (4, 1, 1, 1)
+        assert adds_up(kept)
+        assert kept.rejects == done.rejects == len(list(marketing.imports.rejects(done.id)))
+        assert 8614912345678 in members(marketing)
+        assert size(marketing) == len(members(marketing)) == 5
+
+    def test_a_service_number_stays_aside(self, marketing: Marketing, a_file: Callable[..., Path]) -> None:
+        done = marketing.imported(a_file(*VALID, "400 820 8820"), marketing.a_group("vip"))
+        assert (done.set_aside, done.keepable) == (1, 0)
+        with pytest.raises(NotAllowed, match="nothing_to_keep"):
+            marketing.imports.keep(WORKSPACE, done.id)
+
+    def test_they_are_kept_once(self, marketing: Marketing, a_file: Callable[..., Path]) -> None:
+        done = marketing.imported(a_file(*VALID, *ASIDE), marketing.a_group("vip"))
+        kept = marketing.imports.keep(WORKSPACE, done.id)
+        with pytest.raises(NotAllowed, match="nothing_to_keep"):
+            marketing.imports.keep(WORKSPACE, done.id)
+        assert marketing.imports.get(WORKSPACE, done.id) == kept
+
+    def test_the_closed_post_is_shown_again(self, marketing: Marketing, a_file: Callable[..., Path]) -> None:
+        done = marketing.imported(a_file(*VALID, *ASIDE), marketing.a_group("vip"))
+        for post in marketing.posts.due():
+            marketing.posts.shown(post.id, "1.1", post.version, closed=True)
+        assert marketing.posts.due() == []
+        marketing.imports.keep(WORKSPACE, done.id)
+        assert [post.kind for post in marketing.posts.due()] == [PostKind.IMPORT]
+
+    def test_not_into_a_group_that_is_gone(self, marketing: Marketing, a_file: Callable[..., Path]) -> None:
+        done = marketing.imported(a_file(*VALID, *ASIDE), marketing.a_group("vip"))
+        without_group(marketing, done)
+        with pytest.raises(NotAllowed, match="import_group_gone"):
+            marketing.imports.keep(WORKSPACE, done.id)
+        with pytest.raises(NotAllowed, match="import_group_gone"):
+            undo(marketing, done)
+
+
+class TestUndoing:
+    """What it alone brought goes, unless somebody was sent to."""
+
+    def test_it_takes_out_what_it_alone_brought(self, marketing: Marketing, a_file: Callable[..., Path]) -> None:
+        group = marketing.a_group("vip")
+        first = marketing.imported(a_file(*VALID[:2], name="1.csv"), group)
+        second = marketing.imported(a_file(*VALID, *ASIDE, name="2.csv"), group)
+        marketing.imports.keep(WORKSPACE, second.id)
+        undone = undo(marketing, second)
+        assert (undone.state, undone.ended_by) == (ImportState.UNDONE, BEN)
+        assert members(marketing) == {8613800000001, 8613800000002}
+        assert size(marketing) == 2
+        undo(marketing, first)
+        assert size(marketing) == 0
+
+    def test_once(self, marketing: Marketing, a_file: Callable[..., Path]) -> None:
+        done = marketing.imported(a_file(*VALID), marketing.a_group("vip"))
+        undo(marketing, done)
+        with pytest.raises(NotAllowed, match="not_undoable"):
+            undo(marketing, done)
+        with pytest.raises(NotAllowed, match="nothing_to_keep"):
+            marketing.imports.keep(WORKSPACE, done.id)
+
+    @pytest.mark.parametrize("state", [state for state in TaskState if state is not TaskState.DRAFT])
+    def test_not_once_a_task_holds_its_numbers(
+        self, marketing: Marketing, a_file: Callable[..., Path], state: TaskState
+    ) -> None:
+        done = marketing.imported(a_file(*VALID), marketing.a_group("vip"))
+        marketing.clock.move(SECOND)
+        task = marketing.confirmed(marketing.a_draft())
+        in_state(marketing, task.id, state)
+        if state in (TaskState.CANCELLED, TaskState.EXPIRED):
+            assert undo(marketing, done).state is ImportState.UNDONE
+            return
+        with pytest.raises(NotAllowed) as refused:
+            undo(marketing, done)
+        assert (refused.value.rule, refused.value.facts) == ("import_sent", {"number": task.number})
+        assert size(marketing) == 3
+
+    def test_a_draft_does_not_stand_in_the_way(self, marketing: Marketing, a_file: Callable[..., Path]) -> None:
+        done = marketing.imported(a_file(*VALID), marketing.a_group("vip"))
+        marketing.a_draft()
+        assert undo(marketing, done).state is ImportState.UNDONE
+
+    def test_a_task_to_others_does_not_stand_in_the_way(
+        self, marketing: Marketing, a_file: Callable[..., Path]
+    ) -> None:
+        group = marketing.a_group("vip", [8613900000001])
+        marketing.confirmed(marketing.a_draft())
+        marketing.clock.move(SECOND)
+        done = marketing.imported(a_file(*VALID), group)
+        marketing.a_group("gold", [8613800000001])
+        marketing.clock.move(SECOND)
+        marketing.confirmed(marketing.a_draft(["gold"]))
+        assert undo(marketing, done).state is ImportState.UNDONE
+        assert members(marketing) == {8613900000001}
+
+    def test_another_workspace_cannot(self, marketing: Marketing, a_file: Callable[..., Path]) -> None:
+        done = marketing.imported(a_file(*VALID), marketing.a_group("vip"))
+        with pytest.raises(UnknownThing):
+            marketing.imports.undo("T0OTHER", done.id, BEN)
+
+
+class TestTheSameFileTwice:
+    def test_the_second_time_imports_nothing(self, marketing: Marketing, a_file: Callable[..., Path]) -> None:
+        group = marketing.a_group("vip")
+        cells = [*VALID, VALID[0], *ASIDE, "12"]
+        first = marketing.imported(a_file(*cells, name="1.csv"), group)
+        second = marketing.imported(a_file(*cells, name="2.csv"), group)
+        assert (first.imported, second.imported, second.already_in_group) == (3, 0, 3)
+        assert (first.duplicates, second.duplicates) == (1, 1)
+        assert adds_up(second)
+        undo(marketing, second)
+        assert size(marketing) == 3
+
+
+class TestCancelling:
+    """It leaves nothing behind, whenever it comes."""
+
+    def test_while_it_is_read(
+        self, marketing: Marketing, a_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("services.import_run._LOOK_SECONDS", 0)
+        monkeypatch.setattr("services.import_run._REJECTS_AT_ONCE", 1)
+        path = a_file(*VALID, *ASIDE)
+        running = marketing.an_import(path, marketing.a_group("vip"))
+        calls = []
+
+        def cancel(_progress: Progress) -> None:
+            calls.append(noted_rejects(marketing))
+            if len(calls) == 2:
+                marketing.imports.cancel(WORKSPACE, running.id, BEN)
+
+        ended = marketing.imports.run(running, path, cancel)
+        assert (ended.state, ended.ended_by) == (ImportState.CANCELLED, BEN)
+        assert calls == [0, 4]
+        assert (members(marketing), size(marketing), noted_rejects(marketing)) == (set(), 0, 0)
+        assert marketing.imports.running() == []
+        assert [post.kind for post in marketing.posts.due()] == [PostKind.IMPORT]
+
+    def test_before_it_is_read(self, marketing: Marketing, a_file: Callable[..., Path]) -> None:
+        path = a_file(*VALID)
+        running = marketing.an_import(path, marketing.a_group("vip"))
+        marketing.imports.cancel(WORKSPACE, running.id, BEN)
+        assert marketing.imports.run(running, path, ignore).state is ImportState.CANCELLED
+        assert marketing.imports.fail(running, "not_downloadable").state is ImportState.CANCELLED
+        assert size(marketing) == 0
+
+    def test_not_when_it_is_over(self, marketing: Marketing, a_file: Callable[..., Path]) -> None:
+        done = marketing.imported(a_file(*VALID), marketing.a_group("vip"))
+        with pytest.raises(NotAllowed, match="import_over"):
+            marketing.imports.cancel(WORKSPACE, done.id, BEN)
+        assert size(marketing) == 3
+
+
+class TestChoosingTheColumn:
+    """A file with two columns of numbers is not guessed at."""
+
+    @pytest.fixture
+    def two_columns(self, tmp_path: Path) -> Path:
+        path = tmp_path / "two.csv"
+        rows = [f"Guest {no},1380000000{no},1390000000{no}" for no in range(5)]
+        path.write_text("\n".join(["Name,Mobile,Phone", *rows]) + "\n", "utf-8")
+        return path
+
+    def test_nothing_is_imported_before_a_person_has_chosen(self, marketing: Marketing, two_columns: Path) -> None:
+        waiting = marketing.imported(two_columns, marketing.a_group("vip"))
+        assert (waiting.state, waiting.finished_at, size(marketing)) == (ImportState.WAITING, None, 0)
+        assert [(column.header, column.samples) for column in waiting.columns] == [
+            ("Mobile", ("13800000000", "13800000001", "13800000002")),
+            ("Phone", ("13900000000", "13900000001", "13900000002")),
+        ]
+        assert marketing.imports.running() == []
+
+    def test_the_chosen_one_is_imported(self, marketing: Marketing, two_columns: Path) -> None:
+        waiting = marketing.imported(two_columns, marketing.a_group("vip"))
+        running = marketing.imports.choose_column(WORKSPACE, waiting.id, waiting.columns[1].choice)
+        assert marketing.imports.running() == [running]
+        done = marketing.imports.run(running, two_columns, ignore)
+        assert (done.state, done.imported) == (ImportState.DONE, 5)
+        assert members(marketing) == set(numbers(5, 8613900000000))
+        with pytest.raises(NotAllowed, match="column_chosen"):
+            marketing.imports.choose_column(WORKSPACE, waiting.id, waiting.columns[0].choice)
+
+    def test_only_a_column_that_was_offered(self, marketing: Marketing, two_columns: Path) -> None:
+        waiting = marketing.imported(two_columns, marketing.a_group("vip"))
+        with pytest.raises(UnknownThing):
+            marketing.imports.choose_column(WORKSPACE, waiting.id, "Name")
+        with pytest.raises(UnknownThing):
+            marketing.imports.choose_column("T0OTHER", waiting.id, waiting.columns[0].choice)
+
+    def test_it_may_be_cancelled_instead(self, marketing: Marketing, two_columns: Path) -> None:
+        waiting = marketing.imported(two_columns, marketing.a_group("vip"))
+        assert marketing.imports.cancel(WORKSPACE, waiting.id, BEN).state is ImportState.CANCELLED
+        with pytest.raises(NotAllowed, match="column_chosen"):
+            marketing.imports.choose_column(WORKSPACE, waiting.id, waiting.columns[0].choice)
+
+    def test_where_the_group_is_gone_meanwhile_it_fails(self, marketing: Marketing, two_columns: Path) -> None:
+        waiting = marketing.imported(two_columns, marketing.a_group("vip"))
+        without_group(marketing, waiting)
+        running = marketing.imports.choose_column(WORKSPACE, waiting.id, waiting.columns[0].choice)
+        failed = marketing.imports.run(running, two_columns, ignore)
+        assert (failed.state, failed.failure) == (ImportState.FAILED, GROUP_GONE)
+
+
+def undo(marketing: Marketing, done: Import) -> Import:
+    return marketing.imports.undo(marketing.workspace_id, done.id, BEN)
+
+
+def without_group(marketing: Marketing, done: Import) -> None:
+    """As deleting a group leaves its imports."""
+    with marketing.database.write() as tx:
+        tx.execute(number_import.update().where(number_import.c.id == done.id).values(group_id=None))
+        tx.execute(group_member.delete())
+        tx.execute(customer_group.delete())
+        tx.commit()
+
+
+def in_state(marketing: Marketing, task_id: int, state: TaskState) -> None:
+    with marketing.database.write() as tx:
+        tx.execute(send_task.update().where(send_task.c.id == task_id).values(state=state.value))
+        tx.commit()
