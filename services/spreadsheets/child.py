@@ -28,7 +28,7 @@ def send_text(file: BinaryIO, size: int, sender: Sender) -> None:
     def done(_row: int) -> float:
         return min(1.0, position() / size)
 
-    table = Table("", iter(()))
+    table = Table("")
     table.blocks = blocks_of(table, texts.rows_of(file, shape), 1, bytearray(), done)
     sender.send_table(table)
 

@@ -9,6 +9,7 @@ import posixpath
 import re
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import BinaryIO
 from xml.parsers import expat
 from zipfile import BadZipFile, ZipFile
@@ -23,6 +24,7 @@ _UNREADABLE = (BadZipFile, zlib.error, EOFError, NotImplementedError)
 _MAX_ROWS = 1 << 21  # twice what a sheet can have
 _MAX_COLUMNS = 1 << 14
 _ODS_CONTENT = "content.xml"
+_STATES = ("visible", "hidden", "veryHidden")
 _TRUE = ("1", "true")
 _HIDDEN_IN_ODS = ("collapse", "filter")
 # LibreOffice writes hidden="false" at every row.
@@ -31,18 +33,26 @@ _SAYS_HIDDEN_IN_ODS = re.compile(rb"""visibility\s*=\s*["'](?:collapse|filter)""
 _LONGEST = 40
 
 
+@dataclass(frozen=True, slots=True)
+class SheetPart:
+    """A sheet of an xlsx, as the workbook lists it. `known` is False where we may not have understood all of it."""
+
+    name: str
+    path: str
+    size: int
+    visible: bool
+    worksheet: bool
+    known: bool
+
+
 class Package:
-    """The zip file that an xlsx or ods is."""
+    """The zip file that an xlsx or ods is. `sheets` is empty for an ods."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.zip = ZipFile(file)
-        self.sheets = self._sheets() if "xl/workbook.xml" in self.zip.NameToInfo else {}
+        self.sheets = self._sheets() if "xl/workbook.xml" in self.zip.NameToInfo else []
+        self.size = sum(part.size for part in self.sheets) or 1
         self.ods: dict[str, Hidden] | None = None
-
-    def size_of(self, sheet: str) -> int:
-        """How large a sheet is, for a progress that moves evenly."""
-        part = self.sheets.get(sheet, "")
-        return self.zip.NameToInfo[part].file_size if part in self.zip.NameToInfo else 1
 
     def hidden_in(self, sheet: str) -> Hidden:
         """What is hidden in a sheet. Raises BadFile where its XML is broken."""
@@ -50,28 +60,36 @@ class Package:
             if self.ods is None:
                 self.ods = self._hidden_in_ods() if self._says(_ODS_CONTENT, _SAYS_HIDDEN_IN_ODS) else {}
             return self.ods.get(sheet, Hidden())
-        part = self.sheets.get(sheet, "")
-        if part in self.zip.NameToInfo and self._says(part, _SAYS_HIDDEN):
-            return self._hidden_in_xlsx(part)
+        path = next((part.path for part in self.sheets if part.name == sheet), "")
+        if path in self.zip.NameToInfo and self._says(path, _SAYS_HIDDEN):
+            return self._hidden_in_xlsx(path)
         return Hidden()
 
-    def _sheets(self) -> dict[str, str]:
-        """The part of each sheet of an xlsx by its name."""
-        ids: dict[str, str] = {}
-        parts: dict[str, str] = {}
+    def _sheets(self) -> list[SheetPart]:
+        listed: list[tuple[str, str, str]] = []
+        links: dict[str, tuple[str, str]] = {}
 
         def sheet(tag: str, attributes: dict[str, str]) -> None:
             if tag == "sheet":
-                ids[attributes.get("name", "")] = next((v for k, v in attributes.items() if k.endswith(" id")), "")
+                link = next((value for key, value in attributes.items() if key.endswith(" id")), "")
+                listed.append((attributes.get("name", ""), link, attributes.get("state", "visible")))
 
         def link(tag: str, attributes: dict[str, str]) -> None:
             if tag == "Relationship":
-                parts[attributes.get("Id", "")] = posixpath.join("xl", attributes.get("Target", "")).lstrip("/")
+                path = posixpath.normpath(posixpath.join("/xl", attributes.get("Target", ""))).lstrip("/")
+                links[attributes.get("Id", "")] = path, attributes.get("Type", "").rpartition("/")[2]
 
         self._parse("xl/workbook.xml", sheet)
         if "xl/_rels/workbook.xml.rels" in self.zip.NameToInfo:
             self._parse("xl/_rels/workbook.xml.rels", link)
-        return {name: parts.get(key, "") for name, key in ids.items()}
+        names = [name for name, _, _ in listed]
+        found = []
+        for name, key, state in listed:
+            path, kind = links.get(key, ("", ""))
+            known = path in self.zip.NameToInfo and names.count(name) == 1 and state in _STATES
+            size = self.zip.NameToInfo[path].file_size if path in self.zip.NameToInfo else 1
+            found.append(SheetPart(name, path, size, state == "visible", kind == "worksheet", known))
+        return found
 
     def _hidden_in_xlsx(self, part: str) -> Hidden:
         hidden, row = Hidden(), 0

@@ -47,12 +47,9 @@ class Sender:
         if not rows:
             return self.skip(table.name, "hidden" if table.hidden_rows else "empty", table.hidden_rows)
         hidden_columns = sum(
-            any(column >= row_block.offset and any(row_block.column(column)) for row_block in taken)
-            for column in table.hidden_columns
+            any(any(cell != "" for cell in block.column(column)) for block in taken) for column in table.hidden_columns
         )
-        place = {number: no for no, number in enumerate(numbers)}
-        merged = [(place[first], place[last]) for first, last in table.merged if first in place and last in place]
-        layout = columns.find(rows, self.wanted, table.offset, table.hidden_columns, merged)
+        layout = self._layout(table, numbers, rows)
         self.names.append(table.name)
         if layout.number is None:
             self.headers.extend(layout.headers)
@@ -69,9 +66,21 @@ class Sender:
         start = numbers[layout.data_from] if layout.data_from < len(numbers) else numbers[-1] + 1
         return self._send_rows(table, chain((block.from_row(start) for block in taken), table.blocks), layout)
 
+    def _layout(self, table: Table, numbers: list[int], rows: list[Row]) -> Layout:
+        layout = columns.find(rows, self.wanted, table.offset, table.hidden_columns)
+        if layout.number and 0 < layout.data_from < len(rows):
+            row = Rows([0], [rows[layout.data_from]], table.offset, 0)
+            if row.column(layout.number.index) == [""]:
+                # The row under the header has no number: perhaps the header is merged over it.
+                place = {number: no for no, number in enumerate(numbers)}
+                merged = [(place[a], place[b]) for a, b in table.merged() if a in place and b in place]
+                return columns.find(rows, self.wanted, table.offset, table.hidden_columns, merged)
+        return layout
+
     def _send_rows(self, table: Table, blocks: chain[Block], layout: Layout) -> None:
         assert layout.number
         kept = [index for index, _ in layout.attributes] if self.attributes else []
+        table.wanted = (layout.number.index, *kept)
         told, done = 0, 0.0
         for block in blocks:
             numbers, cells, others = _select(block, layout.number.index, kept)

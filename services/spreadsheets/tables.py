@@ -71,16 +71,18 @@ class Hidden:
 
 @dataclass(slots=True)
 class Table:
-    """One sheet. `blocks` gives `Rows` first; `merged` are first and last row of each cell that spans several.
+    """One sheet. `blocks` gives `Rows` until `wanted` is set: the columns that will be asked for, the numbers' first.
 
-    `hidden_rows` grows while blocks are taken: those left out that have any content.
+    `merged` gives first and last row of each cell that spans several. `hidden_rows` grows while blocks are taken:
+    those left out that have any content.
     """
 
     name: str
-    blocks: Iterator[Block]
+    blocks: Iterator[Block] = field(default_factory=lambda: iter(()))
     offset: int = 0
     hidden_columns: set[int] = field(default_factory=set)
-    merged: Sequence[tuple[int, int]] = ()
+    merged: Callable[[], Sequence[tuple[int, int]]] = tuple
+    wanted: Sequence[int] = ()
     hidden_rows: int = 0
 
 
