@@ -16,7 +16,7 @@ Message = dict[str, Any]
 View = dict[str, Any]
 
 MARKETING, GENERAL, BEN, BEN_IM, MEI = "C0MARKETING", "C0GENERAL", "U0BEN", "D0BEN", "U0MEI"
-WAIT_SECONDS = 30.0
+WAIT_SECONDS, LOOK_SECONDS = 60.0, 0.15
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Person:
                     return message
             if time.monotonic() > until:
                 raise AssertionError(f"not seen: {wanted!r}; the last are: {[words(each) for each in shown[-3:]]}")
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def press(self, message: Message, text: str) -> None:
         """Press the button that begins with this text."""
@@ -91,7 +91,7 @@ class Person:
             if opened := state["open_views"][self.user]:
                 found: View = next(view for view in state["views"] if view["id"] == opened[-1])
                 return found
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(LOOK_SECONDS)
         raise AssertionError("no form was opened")
 
     async def fill(self, form: View, **given: str) -> dict[str, str]:

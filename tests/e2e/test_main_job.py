@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.e2e.conftest import Ended
 from tests.e2e.expected import ENDINGS, TEXT, check_rejects, counts_line, refused
 from tests.e2e.lists import CustomerList, messy_list, read_xlsx
 from tests.e2e.page import NAMES, browsing, find_browser, the_main_job_on_the_page
 from tests.e2e.person import BEN, BEN_IM, Message, Person, fields, words
-from tests.e2e.world import SideBySide, World, running
+from tests.e2e.world import World, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = pytest.mark.e2e
 
 NEW_YORK = ZoneInfo("America/New_York")
 SOCKET, HTTP, BROWSER = "over socket mode", "over signed http requests", "in a browser"
@@ -26,7 +27,7 @@ async def run(name: str, folder: Path) -> None:
     browser = find_browser() if name == BROWSER else None
     if name == BROWSER and browser is None:
         return
-    customers = await asyncio.to_thread(messy_list, folder / "customers.xlsx", 10_000 if browser else 2000, ENDINGS)
+    customers = await asyncio.to_thread(messy_list, folder / "customers.xlsx", 10_000 if browser else 1000, ENDINGS)
     async with running(folder / "data", http=name == HTTP) as world:
         if browser:
             async with browsing(world.url, browser) as page:
@@ -37,12 +38,12 @@ async def run(name: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("scenario", [SOCKET, HTTP, pytest.param(BROWSER, marks=pytest.mark.browser)])
-async def test_a_dropped_file_becomes_a_group_and_is_sent_to(side_by_side: SideBySide, scenario: str) -> None:
+def test_a_dropped_file_becomes_a_group_and_is_sent_to(side_by_side: Ended, scenario: str) -> None:
     if scenario == BROWSER and find_browser() is None:
         reason = f"no browser here ({', '.join(NAMES)}), so the main job is tested over Slack's protocol alone"
         assert not os.environ.get("REQUIRE_BROWSER"), reason
         pytest.skip(reason)
-    await side_by_side.ended(scenario)
+    side_by_side.check(scenario)
 
 
 async def the_main_job_over_the_protocol(world: World, ben: Person, customers: CustomerList) -> None:
@@ -64,7 +65,7 @@ async def a_file_becomes_a_group(ben: Person, customers: CustomerList) -> None:
     imported = await ben.sees("imported · ")
     assert imported["text"] == counts_line(customers)
     assert len(await ben.all("customers.xlsx* →")) == 1
-    assert "now has 1,600 customers" in words(imported)
+    assert "now has 800 customers" in words(imported)
     dropped = await ben.sees("customers of this spring")
     rejects = await ben.sees(lambda message: message.get("thread_ts") == dropped["ts"] and "files" in message)
     assert rejects["files"][0]["name"] == "customers - not imported.xlsx"
@@ -76,22 +77,22 @@ async def the_group_is_sent_to(world: World, ben: Person, customers: CustomerLis
     preview = await ben.answer("/sms-send group:vip template:spring")
     assert verbatim(preview) == TEXT
     shown = words(preview)
-    assert "1,600 in *vip*" in shown
-    assert "1 each · 1,600 in total" in shown
+    assert "800 in *vip*" in shown
+    assert "1 each · 800 in total" in shown
     assert "Now, as soon as you press the button" in shown
     assert not world.carrier.log
-    await ben.press(preview, "Send to 1,600 customers")
+    await ben.press(preview, "Send to 800 customers")
     posted = await ben.sees("*spring* to *vip* (task 1)")
     assert posted["text"].startswith(f"<@{BEN}>")
     assert not posted.get("ephemeral")
-    finished = await ben.sees("1,600 customers handed over to the carrier")
+    finished = await ben.sees("800 customers handed over to the carrier")
     assert finished["ts"] == posted["ts"]
-    assert not await ben.all("Send to 1,600 customers")
+    assert not await ben.all("Send to 800 customers")
     result = await ben.sees("Result of task 1")
     failing = len(customers.failing())
     assert fields(result) == {
-        "Delivered": f"1,579 · {1579 / 16:.1f} %",
-        "Failed": f"{failing} · {failing / 16:.1f} %",
+        "Delivered": f"779 · {779 / 8:.1f} %",
+        "Failed": f"{failing} · {failing / 8:.1f} %",
         "Unknown": "0 · 0 %",
     } | {"Took": fields(result)["Took"]}
 
@@ -114,14 +115,14 @@ async def a_task_is_scheduled_listed_and_cancelled(ben: Person, customers: Custo
     at = f"{tomorrow:%a} {tomorrow.day} {tomorrow:%b} {tomorrow.year}, 10:00 (America/New_York, UTC"
     preview = await ben.answer('/sms-send group:vip template:spring at:"tomorrow 10:00"')
     assert at in fields(preview)["When"]
-    await ben.press(preview, "Schedule for 1,600 customers")
+    await ben.press(preview, "Schedule for 800 customers")
     assert at in words(await ben.sees("Task 2 is scheduled for"))
     await ben.sees("`/sms-cancel 2` takes it back")
     listed = await ben.answer("/sms-tasks")
     assert "*2* · *spring* to *vip* · *scheduled*" in words(listed)
-    assert "*1* · *spring* to *vip* · *finished*\n1,579 delivered, 21 failed, 0 unknown" in words(listed)
+    assert "*1* · *spring* to *vip* · *finished*\n779 delivered, 21 failed, 0 unknown" in words(listed)
     assert "*1*" not in words(await ben.answer("/sms-tasks status:scheduled"))
-    assert "None of its 1,600 messages was sent" in words(await ben.answer("/sms-cancel 2"))
+    assert "None of its 800 messages was sent" in words(await ben.answer("/sms-cancel 2"))
     await ben.sees("before it began. Nothing was sent")
     assert words(await ben.answer("/sms-cancel 2")).startswith("Task 2 is cancelled; only a scheduled task can be")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from tests.e2e.person import MARKETING, Person
 RECEIPT_DELAY = (0.05, 0.3)
 # Slack waits 3 s; several worlds on a small machine may need more.
 PATIENT = Timings(acknowledge=15.0, trigger=15.0)
-AT_ONCE = 4
 
 
 class World:
@@ -76,13 +75,13 @@ class World:
         await self._bot.wait()
         await self.until(lambda: not self._demo.slack.connected or self._demo.settings.http)
 
-    async def until(self, look: Callable[[], object], seconds: float = 30.0) -> None:
+    async def until(self, look: Callable[[], object], seconds: float = 60.0) -> None:
         """Wait until `look` returns something true."""
         end_at = time.monotonic() + seconds
         while not look():
             assert time.monotonic() < end_at, f"it did not happen in {seconds} s; the bot's log ends:\n{self._last()}"
             assert self._bot is None or self._bot.returncode in (None, -9), f"the bot ended:\n{self._last()}"
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
 
     def person(self, user: str, channel: str = MARKETING) -> Person:
         assert self._session is not None
@@ -98,40 +97,11 @@ class World:
 
 @asynccontextmanager
 async def running(data: Path, *, http: bool = False) -> AsyncIterator[World]:
-    """A world from start to stop. Its bot must not have logged a defect of its own."""
+    """A world from start to stop. By then its bot must not have logged a defect of its own."""
     world = World(data, http=http)
     try:
         await world.start()
         yield world
+        assert '"level": "error"' not in world.bot_log, world.bot_log
     finally:
         await world.stop()
-    assert '"level": "error"' not in world.bot_log, world.bot_log
-
-
-class SideBySide:
-    """Runs scenarios at once, a few at a time, because each spends most of its time waiting for the bot's ticks.
-
-    `ended` is awaited by the test that a scenario belongs to, and raises what went wrong in it.
-    """
-
-    def __init__(self) -> None:
-        self._room = asyncio.Semaphore(AT_ONCE)
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-
-    def begin(self, names: Iterable[str], run: Callable[[str], Awaitable[None]]) -> None:
-        """Needs a running event loop."""
-        for name in names:
-            self._tasks[name] = asyncio.create_task(self._run(run, name))
-
-    async def ended(self, name: str) -> None:
-        await self._tasks[name]
-
-    async def stop(self) -> None:
-        """End what nobody waited for."""
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-
-    async def _run(self, run: Callable[[str], Awaitable[None]], name: str) -> None:
-        async with self._room:
-            await run(name)
