@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -220,6 +221,8 @@ class Bot:
     def _make_app(self) -> AsyncApp:
         return AsyncApp(
             client=self._client,
+            # Bolt's loggers take their level from this one, else from the root: a request's whole body is a warning.
+            logger=logging.getLogger("slack_bolt"),
             signing_secret=self._config.slack_signing_secret,
             request_verification_enabled=not self._config.uses_socket_mode,
         )
