@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
+from services.carriers import huawei, kannel, tencent, twilio
 from services.states import Region, SmsType
 
 
@@ -20,18 +22,48 @@ class BadConfig(Exception):
     """A setting is missing or wrong; the text is the sentence people read."""
 
 
-class SignatureSettings(BaseModel):
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SignatureSettings(_Strict):
     """`[[application.signature]]`: the approved name, and the channel number the carrier gave it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     name: str = Field(min_length=1)
     channel: str = Field(min_length=1, max_length=21)
 
+    @property
+    def sender(self) -> str:
+        """What a request for it carries as its sender; empty for the application's own."""
+        return self.channel
 
-class TemplateSettings(BaseModel):
+
+class TencentSignatureSettings(_Strict):
+    """Tencent takes the approved name itself."""
+
+    name: str = Field(min_length=1)
+
+    @property
+    def sender(self) -> str:
+        """As above."""
+        return self.name
+
+
+class FreeSignatureSettings(_Strict):
+    """Nobody approves it; it may have a sender of its own."""
+
+    name: str = Field(min_length=1)
+    channel: str = Field(default="", max_length=21)
+
+    @property
+    def sender(self) -> str:
+        """As above."""
+        return self.channel
+
+
+class TemplateSettings(_Strict):
     """`[[application.template]]`: an approved text; `code` is the carrier's template id."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     name: str = Field(min_length=1)
     code: str = Field(min_length=1, max_length=32)
     sms_type: SmsType
@@ -39,28 +71,30 @@ class TemplateSettings(BaseModel):
     signature: str | None = None
 
 
-class ApplicationSettings(BaseModel):
-    """`[[application]]`: an account at a carrier."""
+class FreeTemplateSettings(TemplateSettings):
+    """A text of our own, for carriers that take any: `code` means nothing to them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    code: str = Field(default="", max_length=32)
+
+
+class CommonSettings(_Strict):
+    """`[[application]]`: an account at a carrier; what is the same for all of them."""
+
     name: str = Field(min_length=1)
     workspace: str | None = None
-    carrier: Literal["huawei"]
+    carrier: str
     region: Region
-    endpoint: str = "https://smsapi.cn-north-4.myhuaweicloud.com:443"
-    app_key: str = Field(min_length=1)
-    app_secret: str = Field(min_length=1)
     requests_per_second: float = Field(default=50, gt=0, le=1000)
-    signature: tuple[SignatureSettings, ...] = ()
+    signature: tuple[SignatureSettings | TencentSignatureSettings | FreeSignatureSettings, ...] = ()
     template: tuple[TemplateSettings, ...] = ()
 
-    @field_validator("endpoint")
+    @field_validator("endpoint", "url", check_fields=False)
     @classmethod
     def _is_address(cls, value: str) -> str:
         return _address(value)
 
     @model_validator(mode="after")
-    def _signatures_exist(self) -> ApplicationSettings:
+    def _signatures_exist(self) -> CommonSettings:
         known = {each.name for each in self.signature}
         for each in self.template:
             if each.signature is not None and each.signature not in known:
@@ -70,7 +104,7 @@ class ApplicationSettings(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _names_differ(self) -> ApplicationSettings:
+    def _names_differ(self) -> CommonSettings:
         for what, named in (("signature", self.signature), ("template", self.template)):
             # People type them in any case.
             names = [each.name.casefold() for each in named]
@@ -78,6 +112,80 @@ class ApplicationSettings(BaseModel):
                 if names.count(each.name.casefold()) > 1:
                     raise ValueError(f"it has two {what}s named {each.name}, and each needs its own name")
         return self
+
+
+class HuaweiSettings(CommonSettings):
+    """An application at Huawei Cloud Message & SMS."""
+
+    carrier: Literal["huawei"]
+    endpoint: str = huawei.ENDPOINT
+    app_key: str = Field(min_length=1)
+    app_secret: str = Field(min_length=1)
+    signature: tuple[SignatureSettings, ...] = ()
+
+
+class TencentSettings(CommonSettings):
+    """An application at Tencent Cloud SMS. `cloud_region` is X-TC-Region, which has nothing to do with recipients."""
+
+    carrier: Literal["tencent"]
+    endpoint: str = tencent.ENDPOINT
+    cloud_region: str = Field(default="ap-guangzhou", min_length=1)
+    secret_id: str = Field(min_length=1)
+    secret_key: str = Field(min_length=1)
+    sdk_app_id: str = Field(min_length=1)
+    sender_id: str | None = None
+    signature: tuple[TencentSignatureSettings, ...] = ()
+
+
+class TwilioSettings(CommonSettings):
+    """An account at Twilio."""
+
+    carrier: Literal["twilio"]
+    endpoint: str = twilio.ENDPOINT
+    account_sid: str
+    auth_token: str = Field(min_length=1)
+    from_: str | None = Field(default=None, alias="from", min_length=1)
+    messaging_service_sid: str | None = Field(default=None, min_length=1)
+    signature: tuple[FreeSignatureSettings, ...] = ()
+    template: tuple[FreeTemplateSettings, ...] = ()
+
+    @field_validator("account_sid")
+    @classmethod
+    def _is_sid(cls, value: str) -> str:
+        if re.fullmatch(r"AC[0-9a-fA-F]{32}", value) is None:
+            raise ValueError("must be AC and 32 hexadecimal digits, as Twilio's console shows it")
+        return value
+
+    @model_validator(mode="after")
+    def _one_sender(self) -> TwilioSettings:
+        if (self.from_ is None) == (self.messaging_service_sid is None):
+            raise ValueError("it needs one of from and messaging_service_sid")
+        return self
+
+
+class KannelSettings(CommonSettings):
+    """A sendsms-user of a Kannel; `max_messages` is what Kannel's configuration says."""
+
+    carrier: Literal["kannel"]
+    url: str = kannel.ENDPOINT
+    username: str = Field(min_length=1)
+    password: str = Field(min_length=1)
+    from_: str = Field(default="", alias="from", max_length=21)
+    smsc: str | None = Field(default=None, min_length=1)
+    max_messages: int = Field(default=kannel.MAX_MESSAGES, ge=1, le=255)
+    signature: tuple[FreeSignatureSettings, ...] = ()
+    template: tuple[FreeTemplateSettings, ...] = ()
+
+    @property
+    def endpoint(self) -> str:
+        """What answers where the address is right."""
+        return self.url
+
+
+ApplicationSettings = HuaweiSettings | TencentSettings | TwilioSettings | KannelSettings
+_APPLICATION: TypeAdapter[ApplicationSettings] = TypeAdapter(
+    Annotated[ApplicationSettings, Field(discriminator="carrier")]
+)
 
 
 class _Environment(BaseModel):
@@ -167,9 +275,9 @@ def read_applications(path: Path, environment: Mapping[str, str]) -> tuple[Appli
     for number, entry in enumerate(entries, start=1):
         where = f"{path}, application {entry.get('name') or number}"
         try:
-            applications.append(ApplicationSettings.model_validate(_with_secrets(entry, environment, where)))
+            applications.append(_APPLICATION.validate_python(_with_secrets(entry, environment, where)))
         except ValidationError as error:
-            raise BadConfig(_first(error, str, where)) from error
+            raise BadConfig(_first(error, str, where, union=True)) from error
     for one, other in combinations(applications, 2):
         # Without a workspace it belongs to whichever there is.
         if one.name == other.name and (one.workspace == other.workspace or None in (one.workspace, other.workspace)):
@@ -201,11 +309,15 @@ def _address(value: str) -> str:
     return value
 
 
-def _first(error: ValidationError, spell: Any, where: str) -> str:
-    """The first mistake as a sentence that names the setting."""
+def _first(error: ValidationError, spell: Any, where: str, *, union: bool = False) -> str:
+    """The first mistake as a sentence that names the setting. In a `union` a place begins with the carrier's name."""
     detail = error.errors()[0]
-    name = ".".join(spell(str(part)) for part in detail["loc"])
-    if detail["type"] == "missing":
+    name = ".".join(spell(str(part)) for part in detail["loc"][union:])
+    if detail["type"] == "union_tag_invalid":
+        return f"carrier in {where} is wrong: it is one of {detail['ctx']['expected_tags'].replace(chr(39), '')}."
+    if detail["type"] == "union_tag_not_found":
+        name = "carrier"
+    if detail["type"] in ("missing", "union_tag_not_found"):
         return f"{name} is missing in {where}: set it (docs/settings.md lists every setting)."
     if detail["type"] == "extra_forbidden":
         return f"{name} in {where} is no setting: remove it, or correct its spelling (docs/settings.md lists them)."

@@ -12,7 +12,7 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
 
 from bot.receipt_writer import ReceiptWriter
-from services.carriers.ports import Carrier, ReceiptsRequest, UnreadableReceipts
+from services.carriers.ports import Carrier, ForeignReceipts, ReceiptsRequest, UnreadableReceipts
 
 log = structlog.get_logger()
 
@@ -34,23 +34,41 @@ class ReceiptsAddress:
 
 
 def make_web_app(
-    addresses: Mapping[int, ReceiptsAddress], writer: ReceiptWriter, slack: AsyncApp | None
+    addresses: Mapping[int, ReceiptsAddress],
+    writer: ReceiptWriter,
+    slack: AsyncApp | None,
+    public_url: str | None = None,
 ) -> web.Application:
-    """`slack` is given in HTTP mode only; its requests come to /slack/events, and Bolt checks their signature."""
+    """`slack` is given in HTTP mode only; its requests come to /slack/events, and Bolt checks their signature.
+
+    Carriers may sign the address they call, which begins with `public_url`, whatever a proxy has made of it since.
+    """
     app = web.Application(client_max_size=BODY_LIMIT)
+    told: set[tuple[str, int | None]] = set()
+
+    def tell_once(event: str, application: int | None, **facts: str) -> None:
+        # Whoever knocks a thousand times is not to fill the log.
+        if (event, application) not in told:
+            told.add((event, application))
+            log.warning(event, application=application, **facts)
 
     async def receipts(request: web.Request) -> web.Response:
         address = addresses.get(int(request.match_info["application"]))
         # One answer for both, so that a stranger learns nothing.
         if address is None or not _is_same(address.token, request.match_info["token"]):
-            log.warning("receipts.stranger", application=request.match_info["application"])
+            tell_once("receipts.stranger", None if address is None else address.application_id)
             raise web.HTTPNotFound
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
+        query = request.raw_path.partition("?")[2]
+        url = f"{public_url or ''}{address.path}{'?' if query else ''}{query}"
         try:
             received = address.carrier.read_receipts(
-                ReceiptsRequest(request.method, headers, dict(request.query), body)
+                ReceiptsRequest(request.method, headers, dict(request.query), body, url)
             )
+        except ForeignReceipts as error:
+            tell_once("receipts.foreign", address.application_id, error=str(error))
+            raise web.HTTPUnauthorized from error
         except UnreadableReceipts as error:
             log.warning("receipts.unreadable", application=address.application_id, error=str(error), size=len(body))
         else:

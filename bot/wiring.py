@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.announcer import Announcer
+from bot.carriers import make_carrier
 from bot.config import ApplicationSettings, BadConfig, Config
 from bot.downloads import Downloads
 from bot.import_runner import ImportRunner
@@ -36,7 +36,6 @@ from handlers.routes import help_lines
 from handlers.send import Sending
 from handlers.tasks import Tasks
 from services.carriers.http import Http
-from services.carriers.huawei import Huawei
 from services.carriers.ports import Carrier
 from services.clock import Clock, SystemClock
 from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
@@ -57,17 +56,6 @@ from services.task_reports import TaskReports
 
 log = structlog.get_logger()
 
-_CARRIERS: Mapping[str, Callable[[ApplicationSettings, Http, Clock], Carrier]] = {
-    "huawei": lambda settings, http, clock: Huawei(
-        app_key=settings.app_key,
-        app_secret=settings.app_secret,
-        http=http,
-        clock=clock,
-        endpoint=settings.endpoint,
-        region=settings.region.value,
-    ),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -86,10 +74,11 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """An application with its carrier, its id in the database and where its receipts come in."""
+    """An application with its carrier, its rate, its id in the database and where its receipts come in."""
 
     settings: ApplicationSettings
     carrier: Carrier
+    rate: RateLimit
     address: ReceiptsAddress
 
 
@@ -174,9 +163,11 @@ class Bot:
         declared = Content(self._database).declare(workspace, [_declaration(each) for each in mine])
         connected = []
         for settings in mine:
-            carrier = _CARRIERS[settings.carrier](settings, self._http, self._clock)
+            rate = RateLimit(settings.requests_per_second)
+            carrier = make_carrier(settings, self._http, self._clock, rate.acquire)
             known = declared[settings.name]
-            connected.append(Connected(settings, carrier, ReceiptsAddress(known.id, known.receipts_token, carrier)))
+            address = ReceiptsAddress(known.id, known.receipts_token, carrier)
+            connected.append(Connected(settings, carrier, rate, address))
         return connected
 
     def _services(self, connected: list[Connected]) -> Services:
@@ -204,7 +195,7 @@ class Bot:
             Sender(
                 application_id=each.address.application_id,
                 carrier=each.carrier,
-                rate=RateLimit(each.settings.requests_per_second),
+                rate=each.rate,
                 receipts_url=f"{public_url}{each.address.path}" if public_url else None,
             )
             for each in connected
@@ -230,7 +221,7 @@ class Bot:
     async def _serve_http(self, connected: list[Connected], writer: ReceiptWriter, app: AsyncApp) -> None:
         addresses = {each.address.application_id: each.address for each in connected}
         slack = None if self._config.uses_socket_mode else app
-        runner = web.AppRunner(make_web_app(addresses, writer, slack), access_log=None)
+        runner = web.AppRunner(make_web_app(addresses, writer, slack, self._config.public_url), access_log=None)
         self._parts.push_async_callback(runner.cleanup)
         await runner.setup()
         host, port = self._config.http_host, self._config.http_port
@@ -269,7 +260,7 @@ class Bot:
         self._ticks.every(0.5, self._imports.tick, in_thread=False)
         self._ticks.every(0.5, announcer.tick, in_thread=False)
         self._ticks.start()
-        self._parts.callback(self._ticks.stop)
+        self._parts.push_async_callback(self._ticks.stop)
 
 
 def slack_client(config: Config) -> AsyncWebClient:
@@ -290,7 +281,7 @@ def _declaration(settings: ApplicationSettings) -> ApplicationDeclaration:
         name=settings.name,
         carrier=settings.carrier,
         region=settings.region,
-        signatures=[SignatureDeclaration(each.name, each.channel) for each in settings.signature],
+        signatures=[SignatureDeclaration(each.name, each.sender) for each in settings.signature],
         templates=[
             TemplateDeclaration(each.name, each.code, each.sms_type, each.text, each.signature)
             for each in settings.template

@@ -15,7 +15,7 @@ import yaml
 from slack_sdk.web.async_client import AsyncWebClient
 
 import bot
-from bot.wiring import _CARRIERS
+from bot.carriers import CARRIERS
 from handlers.routes import ROUTES, Kind, Route
 from tests.contract.stands import STANDS
 
@@ -112,4 +112,4 @@ def test_the_invitation_names_the_bot_as_the_manifest_does() -> None:
 
 
 def test_every_carrier_is_held_to_the_contract() -> None:
-    assert {stand.__name__.removesuffix("Stand").lower() for stand in STANDS} == set(_CARRIERS)
+    assert {stand.__name__.removesuffix("Stand").lower() for stand in STANDS} == set(CARRIERS)

@@ -160,6 +160,7 @@ class Huawei:
         self._host = base.host_port_subcomponent or base.host
         self._app_key, self._app_secret = app_key, app_secret
         self._http, self._clock = http, clock
+        self.longest_seconds = http.longest_seconds
         self._mainland = region == "mainland"
 
     async def submit(self, submission: Submission) -> Answer:

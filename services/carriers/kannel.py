@@ -41,7 +41,7 @@ from services.clock import Clock
 from services.errors import NotTaken, RequestRefused, Unanswered
 from services.states import Region
 
-URL_DEFAULT = "http://127.0.0.1:13013/cgi-bin/sendsms"
+ENDPOINT = "http://127.0.0.1:13013/cgi-bin/sendsms"
 MAX_MESSAGES = 1  # Kannel's own default of a sendsms-user's `max-messages`
 GSM, UCS2 = 0, 2
 

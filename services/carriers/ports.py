@@ -106,6 +106,10 @@ class Carrier(Protocol):
     def max_numbers(self) -> int:
         """The most numbers of a batch."""
 
+    @property
+    def longest_seconds(self) -> float:
+        """No `submit` takes longer, so that a lease can outlive it."""
+
     async def submit(self, submission: Submission) -> Answer:
         """Hand one batch over. Raises NotTaken, RequestRefused or Unanswered (`services/errors.py`), nothing else;
         each of them is true of every number of the batch."""

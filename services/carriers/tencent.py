@@ -247,6 +247,7 @@ class Tencent:
         self._cloud_region = cloud_region
         self._sender_id = sender_id if region == "international" else None
         self._http, self._clock = http, clock
+        self.longest_seconds = http.longest_seconds
 
     async def submit(self, submission: Submission) -> Answer:
         """POST SendSms once; the module says how its answer is read."""

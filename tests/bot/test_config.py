@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.config import BadConfig, read_config
+from bot.config import BadConfig, HuaweiSettings, KannelSettings, TencentSettings, TwilioSettings, read_config
 from services.states import Region, SmsType
 from tests.bot.settings import APPLICATION, SIGNATURE, TEMPLATE, WHOLE, a_config, environment, over_http
 
@@ -25,6 +25,7 @@ def test_everything_is_read(tmp_path: Path) -> None:
     assert config.slack_api_url == "http://127.0.0.1:8000/api/"
     assert config.public_url == "https://sms.example.com"
     (application,) = config.applications
+    assert isinstance(application, HuaweiSettings)
     assert (application.app_key, application.app_secret) == ("demo-key", "demo-secret")
     assert (application.region, application.requests_per_second) == (Region.MAINLAND, 50)
     assert application.template[0].sms_type is SmsType.NOTIFICATION
@@ -132,8 +133,13 @@ HERE = "applications.toml, application promo-cn"
         ),
         pytest.param(
             WHOLE.replace('carrier = "huawei"', 'carrier = "hauwei"'),
-            f"carrier in {HERE} is wrong: input should be 'huawei'.",
+            f"carrier in {HERE} is wrong: it is one of huawei, tencent, twilio, kannel.",
             id="unknown carrier",
+        ),
+        pytest.param(
+            WHOLE.replace('carrier = "huawei"\n', ""),
+            f"carrier is missing in {HERE}: set it (docs/settings.md lists every setting).",
+            id="no carrier",
         ),
         pytest.param(
             WHOLE.replace('region = "mainland"\n', ""),
@@ -208,6 +214,108 @@ def test_a_wrong_application_is_one_sentence_that_names_the_key(toml: str, said:
     assert found.startswith(said)
     assert "\n" not in found
     assert found.endswith(".")
+    assert "demo-secret" not in found
+
+
+TENCENT = """
+[[application]]
+name = "promo-cn"
+carrier = "tencent"
+region = "mainland"
+secret_id = "AKID1"
+secret_key = "demo-secret"
+sdk_app_id = "1400006666"
+[[application.signature]]
+name = "Spring"
+"""
+TWILIO = f"""
+[[application]]
+name = "promo-cn"
+carrier = "twilio"
+region = "international"
+account_sid = "AC{"0" * 32}"
+auth_token = "demo-secret"
+from = "+15005550006"
+"""
+KANNEL = """
+[[application]]
+name = "promo-cn"
+carrier = "kannel"
+region = "international"
+username = "user"
+password = "demo-secret"
+from = "10690000"
+"""
+FREE_TEMPLATE = TEMPLATE.replace('code = "8ff55eac1d0b478ab3c06c3c6a492300"\n', "").replace(
+    'signature = "Spring"\n', ""
+)
+
+
+def test_each_carrier_has_settings_of_its_own(tmp_path: Path) -> None:
+    tencent, twilio, kannel = (
+        a_config(tmp_path, toml).applications[0]
+        for toml in (TENCENT + TEMPLATE, TWILIO + FREE_TEMPLATE, KANNEL + FREE_TEMPLATE)
+    )
+    assert isinstance(tencent, TencentSettings)
+    assert (tencent.endpoint, tencent.cloud_region) == ("https://sms.tencentcloudapi.com", "ap-guangzhou")
+    assert tencent.signature[0].sender == "Spring"
+    assert isinstance(twilio, TwilioSettings)
+    assert (twilio.from_, twilio.messaging_service_sid) == ("+15005550006", None)
+    assert isinstance(kannel, KannelSettings)
+    assert (kannel.endpoint, kannel.from_) == ("http://127.0.0.1:13013/cgi-bin/sendsms", "10690000")
+    assert (kannel.max_messages, kannel.smsc) == (1, None)
+    assert [each.template[0].code for each in (twilio, kannel)] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        pytest.param(
+            TENCENT.replace('sdk_app_id = "1400006666"\n', ""),
+            f"sdk_app_id is missing in {HERE}: set it (docs/settings.md lists every setting).",
+            id="tencent, missing",
+        ),
+        pytest.param(
+            TENCENT + 'channel = "csms1"\n',
+            f"signature.0.channel in {HERE} is no setting: remove it, or correct its spelling "
+            "(docs/settings.md lists them).",
+            id="tencent knows no channels",
+        ),
+        pytest.param(
+            TWILIO.replace('from = "+15005550006"\n', ""),
+            f"{HERE} is wrong: it needs one of from and messaging_service_sid.",
+            id="twilio, no sender",
+        ),
+        pytest.param(
+            TWILIO + 'messaging_service_sid = "MG1"\n',
+            f"{HERE} is wrong: it needs one of from and messaging_service_sid.",
+            id="twilio, two senders",
+        ),
+        pytest.param(
+            TWILIO.replace("AC000", "SK000"),
+            f"account_sid in {HERE} is wrong: must be AC and 32 hexadecimal digits, as Twilio's console shows it.",
+            id="twilio, another SID",
+        ),
+        pytest.param(
+            KANNEL + 'url = "127.0.0.1:13013"\n',
+            f"url in {HERE} is wrong: must be an address such as https://sms.example.com.",
+            id="kannel, no address",
+        ),
+        pytest.param(
+            KANNEL + "max_messages = 0\n",
+            f"max_messages in {HERE} is wrong: input should be greater than or equal to 1.",
+            id="kannel, no message",
+        ),
+        pytest.param(
+            KANNEL + 'app_key = "env:HUAWEI_APP_KEY"\n',
+            f"app_key in {HERE} is no setting: remove it, or correct its spelling (docs/settings.md lists them).",
+            id="another carrier's key",
+        ),
+    ],
+)
+def test_a_wrong_setting_of_one_carrier_is_one_sentence_too(toml: str, said: str, tmp_path: Path) -> None:
+    found = sentence(tmp_path, toml)
+    assert found == said
     assert "demo-secret" not in found
 
 

@@ -73,6 +73,10 @@ class FakeCarrier:
         return self._max_numbers
 
     @property
+    def longest_seconds(self) -> float:
+        return 0.0
+
+    @property
     def numbers(self) -> list[int]:
         """Every number that reached it, in order, as often as it did."""
         return [number for request in self.requests for number in request.numbers]

@@ -1,0 +1,81 @@
+"""An application's settings → its carrier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bot.config import ApplicationSettings, HuaweiSettings, KannelSettings, TencentSettings, TwilioSettings
+from services.carriers.http import Http
+from services.carriers.huawei import Huawei
+from services.carriers.kannel import Kannel
+from services.carriers.one_by_one import Pace
+from services.carriers.ports import Carrier
+from services.carriers.tencent import Tencent
+from services.carriers.twilio import Twilio
+from services.clock import Clock
+
+
+def _huawei(settings: HuaweiSettings, http: Http, clock: Clock, _pace: Pace) -> Carrier:
+    return Huawei(
+        app_key=settings.app_key,
+        app_secret=settings.app_secret,
+        http=http,
+        clock=clock,
+        endpoint=settings.endpoint,
+        region=settings.region.value,
+    )
+
+
+def _tencent(settings: TencentSettings, http: Http, clock: Clock, _pace: Pace) -> Carrier:
+    return Tencent(
+        secret_id=settings.secret_id,
+        secret_key=settings.secret_key,
+        sdk_app_id=settings.sdk_app_id,
+        http=http,
+        clock=clock,
+        endpoint=settings.endpoint,
+        cloud_region=settings.cloud_region,
+        region=settings.region.value,
+        sender_id=settings.sender_id,
+    )
+
+
+def _twilio(settings: TwilioSettings, http: Http, clock: Clock, pace: Pace) -> Carrier:
+    return Twilio(
+        account_sid=settings.account_sid,
+        auth_token=settings.auth_token,
+        http=http,
+        clock=clock,
+        pace=pace,
+        sender=settings.from_,
+        messaging_service_sid=settings.messaging_service_sid,
+        endpoint=settings.endpoint,
+    )
+
+
+def _kannel(settings: KannelSettings, http: Http, clock: Clock, pace: Pace) -> Carrier:
+    return Kannel(
+        url=settings.url,
+        username=settings.username,
+        password=settings.password,
+        http=http,
+        clock=clock,
+        pace=pace,
+        sender=settings.from_,
+        smsc=settings.smsc,
+        max_messages=settings.max_messages,
+    )
+
+
+CARRIERS: Mapping[str, Callable[[Any, Http, Clock, Pace], Carrier]] = {
+    "huawei": _huawei,
+    "tencent": _tencent,
+    "twilio": _twilio,
+    "kannel": _kannel,
+}
+
+
+def make_carrier(settings: ApplicationSettings, http: Http, clock: Clock, pace: Pace) -> Carrier:
+    """`pace` waits for the application's next turn; carriers of one number a request take one for each."""
+    return CARRIERS[settings.carrier](settings, http, clock, pace)
