@@ -29,6 +29,7 @@ from services.database import Database
 from services.entries import is_typed
 from services.groups import Group, group_by_id
 from services.models import (
+    Moment,
     application,
     batch,
     customer_group,
@@ -89,7 +90,9 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """One message to a number. `code` is the carrier's own, empty where it has said nothing; `at` is the last news."""
+    """One message to a number. `code` is the carrier's own, empty where it has said nothing. `at` is the last
+    news, or when it is due.
+    """
 
     task: int
     template: str
@@ -290,7 +293,7 @@ def _messages(sent: Sequence[tuple[int, int]]) -> Select[Any]:
         select(
             recipient.c.seq,
             send_task.c.number.label("task"),
-            send_task.c.confirmed_at,
+            func.coalesce(send_task.c.scheduled_at, send_task.c.confirmed_at, type_=Moment).label("due_at"),
             template.c.name.label("template"),
             application.c.carrier,
             batch.c.state.label("batch_state"),
@@ -327,5 +330,5 @@ def _message(row: Row[Any]) -> SentMessage:
     elif row.outcome is not None:
         fate, code, at = Fate(row.outcome), row.submission_code, row.submitted_at
     else:
-        fate, code, at = _WITHOUT_OUTCOME[BatchState(row.batch_state)], "", row.confirmed_at
+        fate, code, at = _WITHOUT_OUTCOME[BatchState(row.batch_state)], "", row.due_at
     return SentMessage(row.task, row.template, fate, code, row.carrier, at)

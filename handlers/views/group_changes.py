@@ -20,7 +20,7 @@ SPLIT = "group_split"
 DELETE = "group_delete"
 LEAVE = "group_leave"
 
-_COUNTRIES_SHOWN = 20
+_COUNTRIES_SHOWN, _PARTS_SHOWN = 20, 8
 
 
 def rename_form(group: Group) -> View:
@@ -70,21 +70,20 @@ def ask_split(group: Group, countries: Sequence[tuple[str | None, int]]) -> Say:
         if not countries:
             text = f"{bold(group.name)} is empty; there is nothing to split."
         return Say(text)
-    text = f"Split {bold(group.name)} into {counted(len(countries), 'group')} by country? It stays as it is."
-    lines = [
-        f"• {bold(part_name(group.name, region))}: {counted(size, 'customer')}, {country(region)}"
-        for region, size in countries[:_COUNTRIES_SHOWN]
-    ]
+    parts = counted(len(countries), "group")
+    like = bold(part_name(group.name, countries[0][0]))
+    text = f"Split {bold(group.name)} by country into {parts}, named like {like}? It stays as it is."
+    lines = [f"• {country(region)}: {counted(size, 'customer')}" for region, size in countries[:_COUNTRIES_SHOWN]]
     more = len(countries) - _COUNTRIES_SHOWN
     lines += [f"• and {number(more)} more"] if more > 0 else []
-    make = blocks.button(SPLIT, f"Make {counted(len(countries), 'group')}", str(group.id), style="primary")
+    make = blocks.button(SPLIT, f"Make {parts}", str(group.id), style="primary")
     return Say(text, [blocks.section("\n".join([text, *lines])), blocks.actions(make, _leave("Don't split"))])
 
 
 def was_split(parts: Sequence[Group]) -> str:
     """The groups a split has made."""
-    made = [f"{bold(part.name)} ({number(part.size)})" for part in parts[:_COUNTRIES_SHOWN]]
-    more = len(parts) - _COUNTRIES_SHOWN
+    made = [f"{bold(part.name)} ({number(part.size)})" for part in parts[:_PARTS_SHOWN]]
+    more = len(parts) - _PARTS_SHOWN
     if more > 0:
         made.append(f"{number(more)} more")
     return f"There are {counted(len(parts), 'new group')}: {listed(made)}."
@@ -95,7 +94,7 @@ def ask_delete(group: Group, found: References) -> Say:
     text = f"Delete {bold(group.name)} with its {counted(group.size, 'number')}? This cannot be taken back."
     notes = []
     if found.tasks:
-        notes.append(f"{_tasks(found.tasks)} their own copy of the recipients and go on as confirmed.")
+        notes.append(_keeping(found.tasks))
     if found.drafts:
         notes.append(f"{counted(found.drafts, 'preview')} of it can no longer be sent.")
     if not notes:
@@ -106,11 +105,13 @@ def ask_delete(group: Group, found: References) -> Say:
     return Say(text, [blocks.section(text), *map(blocks.context, notes), buttons])
 
 
-def _tasks(tasks: Sequence[int], most: int = 10) -> str:
+def _keeping(tasks: Sequence[int], most: int = 10) -> str:
     numbers = [str(task) for task in tasks[:most]]
+    if len(tasks) == 1:
+        return f"Task {numbers[0]} keeps its own copy of the recipients and goes on as confirmed."
     more = len(tasks) - most
     what = listed([*numbers, f"{number(more)} more"] if more > 0 else numbers)
-    return f"Task {what} keeps" if len(tasks) == 1 else f"Tasks {what} keep"
+    return f"Tasks {what} keep their own copies of the recipients and go on as confirmed."
 
 
 def _leave(text: str) -> dict[str, object]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from handlers.replies import Block, Say
 from handlers.views import blocks
 from handlers.views.countries import country
-from handlers.views.words import bold, counted, escape, listed, moment, named, number, person
-from services.carriers import huawei
+from handlers.views.words import bold, counted, escape, moment, named, number, person
+from services.carriers import huawei, kannel, tencent, twilio
 from services.numbers import format_e164
 from services.pool import Fate, Found, Membership, Removed, SentMessage, Totals, Whereabouts
 
@@ -16,8 +16,14 @@ LOOK_UP = "pool_look_up"
 REMOVE = "pool_remove"
 
 _COUNTRIES_SHOWN = 15
-_GROUPS_SHOWN = 20
-_DESCRIBE: Mapping[str, Callable[[str], str]] = {"huawei": huawei.describe}
+_TASKS_SHOWN = 10
+_LINES_LIMIT = blocks.SECTION_LIMIT - 100
+_DESCRIBE: Mapping[str, Callable[[str], str]] = {
+    "huawei": huawei.describe,
+    "tencent": tencent.describe,
+    "twilio": twilio.describe,
+    "kannel": kannel.describe,
+}
 
 _FATES = {
     Fate.WAITING: "waiting to be sent",
@@ -39,16 +45,14 @@ def totals(found: Totals) -> Say:
     text = f"{counted(found.numbers, 'number')} in {counted(found.group_count, 'group')}"
     types = [f"{sms_type.value}: {number(size)}" for sms_type, size in found.types]
     groups = [f"{bold(group.name)} ({group.sms_type.value}): {number(group.size)}" for group in found.groups]
-    groups += _more(found.group_count - len(found.groups), "/sms-groups")
     countries = [f"{country(region)}: {number(size)}" for region, size in found.countries[:_COUNTRIES_SHOWN]]
-    countries += _more(len(found.countries) - _COUNTRIES_SHOWN)
     return Say(
         f"Customer pool: {text}",
         [
             blocks.section(f"*Customer pool*\n{text}"),
-            _lines("By SMS type", types),
-            _lines("By country", countries),
-            _lines("Largest groups", groups),
+            _lines("By SMS type", types, len(types)),
+            _lines("By country", countries, len(found.countries)),
+            _lines("Largest groups", groups, found.group_count),
             blocks.context(
                 "A number in several groups counts once in all but the last list. "
                 "`/sms-pool 13800138000` shows one number, `/sms-pool 8000` finds those that end so."
@@ -63,13 +67,12 @@ def whereabouts(found: Whereabouts) -> Say:
     head = f"{shown} · {country(found.region)}"
     body = [blocks.section(f"*{shown}* · {country(found.region)}")]
     if found.groups:
-        groups = [_membership(each) for each in found.groups[:_GROUPS_SHOWN]]
-        body.append(_lines("In groups", [*groups, *_more(len(found.groups) - _GROUPS_SHOWN)]))
+        body.append(_lines("In groups", [_membership(each) for each in found.groups], len(found.groups)))
     else:
         body.append(blocks.section("It is in no group."))
     if found.messages:
-        title = f"Sent to it, newest first · {number(len(found.messages))} of {number(found.message_count)}"
-        body.append(_lines(title, [_message(each) for each in found.messages]))
+        messages = [_message(each) for each in found.messages]
+        body.append(_lines("Sent to it, newest first", messages, found.message_count))
     else:
         body.append(blocks.section("Nothing was ever sent to it."))
     if found.groups:
@@ -98,7 +101,7 @@ def removed(found: Removed, number_: int) -> str:
     else:
         text = f"{shown} is removed from {named(found.groups)}."
     if found.tasks:
-        tasks = listed([str(task) for task in found.tasks])
+        tasks = named([str(task) for task in found.tasks], most=_TASKS_SHOWN)
         keep = f"Task {tasks} keeps its" if len(found.tasks) == 1 else f"Tasks {tasks} keep their"
         text += f" {keep} own copy, confirmed before; `/sms-cancel` and `/sms-stop` act on a whole task."
     return text
@@ -133,11 +136,14 @@ def _remove_button(found: Whereabouts) -> dict[str, object]:
     )
 
 
-def _lines(title: str, lines: Sequence[str]) -> Block:
-    return blocks.section("\n".join([f"*{title}*", *(f"• {line}" for line in lines)]))
-
-
-def _more(count: int, where: str = "") -> list[str]:
-    if count <= 0:
-        return []
-    return [f"{number(count)} more" + (f": `{where}` lists them" if where else "")]
+def _lines(title: str, lines: Sequence[str], total: int) -> Block:
+    """As many of the lines as a section takes, and how many of `total` are not shown."""
+    shown = [f"*{title}*"]
+    length = len(shown[0])
+    for line in lines:
+        length += len(line) + 3
+        if length > _LINES_LIMIT:
+            break
+        shown.append(f"• {line}")
+    more = total - len(shown) + 1
+    return blocks.section("\n".join([*shown, f"• {number(more)} more"] if more > 0 else shown))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -47,7 +48,7 @@ def share(part: int, whole: int) -> str:
 
 def bar(part: float, width: int = 20) -> str:
     """A progress bar for a share from 0 to 1."""
-    filled = int(min(max(part, 0.0), 1.0) * width)
+    filled = math.ceil(min(max(part, 0.0), 1.0) * width) if part < 1 else width
     return "▓" * filled + "░" * (width - filled)
 
 

@@ -1,0 +1,173 @@
+"""`/sms-enter`: the form, what it says of wrong lines, and what becomes of the right ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from handlers import enter
+from handlers.enter import Entering
+from handlers.replies import FieldErrors, OpenForm, Reply, Say
+from handlers.requests import Submission
+from handlers.views import enter as views
+from sandbox.slack.blocks import check_view
+from sandbox.slack.posting import UPDATE_TEXT, read_content
+from services.entries import Entered, Entries, check_lines
+from services.errors import UnknownThing
+from services.states import SmsType
+from tests.handlers.samples import ANA_HERE, LONGEST, MILLION, a_group, clicked, typed
+from tests.services.builders import WORKSPACE, Marketing, numbers
+
+RIGHT = "13800000001\n85261234567\n13800000001"
+WRONG = "13800000001\n1380013800\n\n00852 6123 4567 ext 5\nhello"
+
+
+@pytest.fixture
+def entering(marketing: Marketing) -> Entering:
+    return Entering(Entries(marketing.database, marketing.clock), marketing.groups)
+
+
+def filled(text: str, *ticked: str, **fields: object) -> Submission:
+    """Ana sends the form."""
+    values = {"group": "", "name": "", "sms_type": "", "wrong": "", **{k: str(v) for k, v in fields.items()}}
+    return Submission(**ANA_HERE, values={**values, "numbers": text}, lists={"wrong": ticked})
+
+
+def opened(reply: Reply) -> dict[str, Any]:
+    """The form's fields by block id."""
+    assert isinstance(reply, OpenForm), reply
+    assert check_view({**reply.view, "private_metadata": "x" * 3000}) == []
+    return {block["block_id"]: block for block in reply.view["blocks"] if block["type"] == "input"}
+
+
+def errors(reply: Reply) -> dict[str, str]:
+    assert isinstance(reply, FieldErrors), reply
+    return dict(reply.errors)
+
+
+def said(reply: Reply) -> str:
+    assert isinstance(reply, Say), reply
+    read_content({"text": reply.text, "blocks": reply.blocks}, longest_text=UPDATE_TEXT)
+    return f"{reply.text}\n{reply.blocks}"
+
+
+def test_the_form_has_the_consoles_fields(marketing: Marketing, entering: Entering) -> None:
+    marketing.a_group("vip")
+    fields = opened(enter.command(typed("", "/sms-enter"), entering))
+    assert list(fields) == ["numbers", "wrong", "group", "name", "sms_type"]
+    assert fields["numbers"]["element"]["multiline"] is True
+    assert [fields[name]["optional"] for name in fields] == [False, True, True, True, True]
+
+
+def test_without_a_group_a_new_one_must_be_named(entering: Entering) -> None:
+    fields = opened(enter.command(typed("", "/sms-enter"), entering))
+    assert list(fields) == ["numbers", "wrong", "name", "sms_type"]
+    assert not fields["name"]["optional"]
+
+
+def test_the_group_named_or_clicked_is_chosen(marketing: Marketing, entering: Entering) -> None:
+    vip = marketing.a_group("vip")
+    for n in range(110):
+        marketing.a_group(f"group {n}")
+    for reply in (
+        enter.command(typed('group:"VIP"', "/sms-enter"), entering),
+        enter.open_form(clicked(vip.id), entering),
+    ):
+        field = opened(reply)["group"]
+        assert field["element"]["initial_option"]["value"] == str(vip.id)
+        assert "the 100 groups last used. /sms-enter group:name takes any." in field["hint"]["text"]
+    with pytest.raises(UnknownThing):
+        enter.command(typed("group:zzz", "/sms-enter"), entering)
+
+
+def test_right_lines_go_into_an_existing_group(marketing: Marketing, entering: Entering) -> None:
+    group = marketing.a_group("vip", numbers(1), SmsType.PROMOTIONAL)
+    text = said(enter.submit(filled(RIGHT, group=group.id), entering))
+    assert "*1 imported* · 1 already in the group · 1 duplicate left out · you are not charged for those" in text
+    assert "*vip*, which now has 2 customers · 1 read as country code + number" in text
+
+
+def test_right_lines_go_into_a_new_group(marketing: Marketing, entering: Entering) -> None:
+    said(enter.submit(filled(RIGHT, name="gold", sms_type="promotional"), entering))
+    (group,) = marketing.groups.list(WORKSPACE)
+    assert (group.name, group.sms_type, group.size) == ("gold", SmsType.PROMOTIONAL, 2)
+
+
+def test_each_wrong_line_is_named_and_nothing_is_taken(marketing: Marketing, entering: Entering) -> None:
+    found = errors(enter.submit(filled(WRONG, name="gold", sms_type="promotional"), entering))
+    assert found == {
+        "numbers": "Line 2 (1380013800): too short. "
+        "Line 4 (00852 6123 4567 ext 5): a number with an extension; did you mean +85261234567? "
+        "Line 5 (hello): not a phone number. Correct them, or tick below to leave them out."
+    }
+    assert marketing.groups.list(WORKSPACE) == []
+
+
+def test_ticked_the_right_ones_are_taken_and_the_wrong_ones_left_out(marketing: Marketing, entering: Entering) -> None:
+    group = marketing.a_group("vip")
+    text = said(enter.submit(filled(WRONG, views.LEAVE_OUT, group=group.id), entering))
+    assert "*1 imported* · 3 wrong left out" in text
+    assert marketing.groups.by_id(WORKSPACE, group.id).size == 1
+
+
+def test_a_number_in_no_assigned_range_is_taken_where_ticked(marketing: Marketing, entering: Entering) -> None:
+    group = marketing.a_group("vip")
+    assert "in no assigned range" in errors(enter.submit(filled("12000000000", group=group.id), entering))["numbers"]
+    kept = enter.submit(filled("12000000000", views.KEEP_UNASSIGNED, group=group.id), entering)
+    assert "*1 imported*" in said(kept)
+
+
+def test_where_no_line_is_right_nothing_is_made(marketing: Marketing, entering: Entering) -> None:
+    found = errors(enter.submit(filled("hello", views.LEAVE_OUT, name="gold", sms_type="promotional"), entering))
+    assert "Line 1 (hello)" in found["numbers"]
+    assert marketing.groups.list(WORKSPACE) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("\n".join(map(str, numbers(101))), "101 lines", id="more than 100"),
+        pytest.param(" \n ", "no number", id="none"),
+    ],
+)
+def test_too_many_lines_or_none_are_told(marketing: Marketing, entering: Entering, text: str, says: str) -> None:
+    assert says in errors(enter.submit(filled(text, group=marketing.a_group("vip").id), entering))["numbers"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        pytest.param({}, "name", id="no group"),
+        pytest.param({"name": "  "}, "name", id="only spaces"),
+        pytest.param({"name": "gold"}, "sms_type", id="no type"),
+        pytest.param({"name": "vip", "sms_type": "promotional"}, "name", id="a name that is taken"),
+        pytest.param({"group": 1, "name": "gold"}, "name", id="both"),
+        pytest.param({"group": 999}, "group", id="a group that is gone"),
+    ],
+)
+def test_the_choice_of_the_group_is_told_where_it_is_wrong(
+    marketing: Marketing, entering: Entering, fields: dict[str, object], field: str
+) -> None:
+    marketing.a_group("vip")
+    found = errors(enter.submit(filled(RIGHT, **fields), entering))
+    assert list(found) == [field]
+    assert not set("*`") & set(found[field])
+
+
+def test_everything_wrong_is_told_at_once(entering: Entering) -> None:
+    assert set(errors(enter.submit(filled(WRONG), entering))) == {"numbers", "name"}
+
+
+def test_many_wrong_lines_are_cut_to_what_fits_under_a_field() -> None:
+    wrong = check_lines("\n".join("no number at all, and a long text besides" for _ in range(100))).wrong
+    text = views.wrong_lines(wrong)
+    assert "And 92 more lines." in text
+    assert len(text) < 1000
+
+
+@pytest.mark.parametrize("name", LONGEST)
+def test_the_form_and_its_answer_hold_the_longest_names(name: str) -> None:
+    group = a_group(name)
+    opened(OpenForm(views.enter_form([a_group(name, id=n) for n in range(200)], group)))
+    said(views.entered(Entered(1, group, MILLION, MILLION, MILLION, MILLION, MILLION)))
