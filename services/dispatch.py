@@ -7,6 +7,7 @@ by itself. A batch goes back to `planned` only when its request was provably not
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Row, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy.exc import DBAPIError
 
 from services.carriers.ports import Carrier, Outcome, Submission
 from services.clock import Clock
@@ -41,6 +43,8 @@ LEASE_MARGIN = timedelta(seconds=5)
 FIRST_RETRY = timedelta(seconds=1)
 LONGEST_RETRY = timedelta(seconds=60)
 IDLE_SECONDS = 0.5
+# A database that is away for a moment (restarted, failed over) must not cost an outcome.
+RECORD_AGAIN_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 _SUBMISSION_COLUMNS = ["task_id", "seq", "outcome", "sms_id", "code", "segments", "at"]
 
@@ -138,6 +142,9 @@ class Dispatch:
         except asyncio.CancelledError:
             await self._finish(self.record, claim, {})
             raise
+        except Exception:
+            log.exception("batch.broken", task=claim.task_id, batch=claim.no)
+            await self._finish(self.record, claim, {})
         else:
             await self._finish(self.record, claim, answer.outcomes)
 
@@ -259,25 +266,47 @@ class Dispatch:
 
     async def _send_for(self, sender: Sender) -> None:
         while not self._stopping:
-            await sender.rate.acquire()
-            # Before looking, not after: a wake that comes while looking must not be lost.
-            self._wake.clear()
-            claim = None if self._stopping else await self._in_thread(self.claim, sender)
-            if claim is not None:
-                await self.send_batch(claim, sender)
-                # Others may have been waiting for a task's first batch.
-                self._wake.set()
-                continue
-            sender.rate.give_back()
             try:
-                async with asyncio.timeout(IDLE_SECONDS):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+                await self._send_one(sender)
+            except Exception:
+                # One batch's trouble must not end the others' requests, nor the sending.
+                log.exception("dispatch.failed", application=sender.application_id)
+                await asyncio.sleep(IDLE_SECONDS)
+
+    async def _send_one(self, sender: Sender) -> None:
+        await sender.rate.acquire()
+        # Before looking, not after: a wake that comes while looking must not be lost.
+        self._wake.clear()
+        claim = None if self._stopping else await self._in_thread(self.claim, sender)
+        if claim is not None:
+            await self.send_batch(claim, sender)
+            # Others may have been waiting for a task's first batch.
+            self._wake.set()
+            return
+        sender.rate.give_back()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_SECONDS):
+                await self._wake.wait()
 
     async def _finish(self, write: Callable[..., None], *arguments: object) -> None:
         """An outcome must reach the database even while the program is being shut down."""
-        await asyncio.shield(asyncio.ensure_future(self._in_thread(write, *arguments)))
+        writing = asyncio.ensure_future(self._write(write, *arguments))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            # Who cancelled us may close the event loop next, and what has not begun by then never does.
+            await asyncio.wait({writing})
+            raise
+
+    async def _write(self, write: Callable[..., None], *arguments: object) -> None:
+        """Writing twice is right too: the second time finds nothing to do."""
+        for seconds in RECORD_AGAIN_SECONDS:
+            try:
+                return await self._in_thread(write, *arguments)
+            except DBAPIError:
+                log.exception("batch.not_recorded", again_in_seconds=seconds)
+                await asyncio.sleep(seconds)
+        return await self._in_thread(write, *arguments)
 
     async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
@@ -379,7 +408,7 @@ def _lock_task(tx: Connection, task_id: int) -> str:
 def _unsubmitted(tx: Connection, row: Row[Any]) -> dict[int, int]:
     """The batch's numbers that have no outcome yet, each with its sequence number."""
     found = tx.execute(_UNSUBMITTED, {"task_id": row.task_id, "first": row.first, "last": row.last})
-    return dict(found.tuples().all())
+    return {number: seq for number, seq in found}  # noqa: C416 - dict() of rows does not type-check
 
 
 def _leave_sending(
