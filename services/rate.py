@@ -17,10 +17,11 @@ class RateLimit:
         self._interval = 1 / per_second
         self._monotonic = monotonic
         self._next = monotonic()
+        self._paused_until = self._next
 
     async def acquire(self) -> None:
         """Wait for a turn and take it."""
-        while (wait := self._next - self._monotonic()) > 0:  # noqa: ASYNC110 - a pause may come while waiting
+        while (wait := max(self._next, self._paused_until) - self._monotonic()) > 0:  # noqa: ASYNC110 - a pause may come while waiting
             await asyncio.sleep(wait)
         self._next = max(self._next, self._monotonic() - self._interval) + self._interval
 
@@ -30,4 +31,4 @@ class RateLimit:
 
     def pause(self, seconds: float) -> None:
         """Let nothing through for so long: the carrier asked for it, or cannot be reached."""
-        self._next = max(self._next, self._monotonic() + seconds)
+        self._paused_until = max(self._paused_until, self._monotonic() + seconds)
