@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, select, tuple_, update
+from sqlalchemy import Connection, Row, exists, select, tuple_, update
 
 from services.carriers.ports import Receipt
 from services.clock import Clock
 from services.database import Database
 from services.models import batch, receipt, recipient, result, send_task, to_milliseconds
+from services.states import BatchState
 
 log = structlog.get_logger()
 
@@ -65,7 +66,7 @@ class Receipts:
 
     def apply(self) -> int:
         """Turn new receipts into results. Returns how many receipts were looked at; fewer than asked when done."""
-        new = select(receipt).where(~receipt.c.applied).order_by(receipt.c.id).limit(APPLIED_AT_ONCE)
+        new = select(receipt).where(~receipt.c.applied, ~_is_early()).order_by(receipt.c.id).limit(APPLIED_AT_ONCE)
         with self._database.read() as connection:
             if not connection.execute(new.limit(1)).first():
                 return 0
@@ -81,6 +82,9 @@ class Receipts:
 
     def _store_results(self, tx: Connection, final: dict[tuple[int, int], tuple[str, str, int]]) -> None:
         """`final` maps (task, seq) to (state, code, at)."""
+        # Before their results, as everybody does, so that no two transactions wait for each other.
+        locked = select(send_task.c.id).where(send_task.c.id.in_({task_id for task_id, _ in final}))
+        tx.execute(locked.order_by(send_task.c.id).with_for_update())
         by_task: dict[int, dict[str, list[tuple[int, int, str, str, int]]]] = defaultdict(lambda: defaultdict(list))
         for (task_id, seq), (state, code, at) in sorted(final.items()):
             by_task[task_id][state].append((task_id, seq, state, code, at))
@@ -99,6 +103,14 @@ class Receipts:
                         version=send_task.c.version + 1,
                     )
                 )
+
+
+def _is_early() -> Any:
+    """It overtook the record of its own request, so that its message is not counted as handed over yet."""
+    return exists().where(
+        batch.c.reference == receipt.c.reference,
+        batch.c.state.in_([BatchState.PLANNED.value, BatchState.SENDING.value]),
+    )
 
 
 def _messages(tx: Connection, rows: Sequence[Row[Any]]) -> dict[tuple[int, str, int], tuple[int, int]]:
@@ -124,7 +136,10 @@ def _messages(tx: Connection, rows: Sequence[Row[Any]]) -> dict[tuple[int, str, 
 def _batches(tx: Connection, wanted: Iterable[tuple[int, str]]) -> Iterable[Row[Any]]:
     references = sorted({reference for _, reference in wanted if reference})
     for start in range(0, len(references), 500):
-        query = select(batch).where(batch.c.reference.in_(references[start : start + 500]))
+        # To a cancelled batch nothing was handed over, whatever a stranger says.
+        query = select(batch).where(
+            batch.c.reference.in_(references[start : start + 500]), batch.c.state != BatchState.CANCELLED.value
+        )
         yield from tx.execute(query).all()
 
 
