@@ -8,7 +8,7 @@ from handlers.replies import Replace, Say, View
 from handlers.views import blocks
 from handlers.views.countries import country
 from handlers.views.groups import choice, menu_hint, name_input
-from handlers.views.words import bold, counted, listed, number
+from handlers.views.words import bold, counted, number, several
 from services.group_changes import Merged, References, part_name
 from services.groups import Group
 
@@ -82,11 +82,8 @@ def ask_split(group: Group, countries: Sequence[tuple[str | None, int]]) -> Say:
 
 def was_split(parts: Sequence[Group]) -> str:
     """The groups a split has made."""
-    made = [f"{bold(part.name)} ({number(part.size)})" for part in parts[:_PARTS_SHOWN]]
-    more = len(parts) - _PARTS_SHOWN
-    if more > 0:
-        made.append(f"{number(more)} more")
-    return f"There are {counted(len(parts), 'new group')}: {listed(made)}."
+    made = several([f"{bold(part.name)} ({number(part.size)})" for part in parts], most=_PARTS_SHOWN)
+    return f"There are {counted(len(parts), 'new group')}: {made}."
 
 
 def ask_delete(group: Group, found: References) -> Say:
@@ -106,12 +103,10 @@ def ask_delete(group: Group, found: References) -> Say:
 
 
 def _keeping(tasks: Sequence[int], most: int = 10) -> str:
-    numbers = [str(task) for task in tasks[:most]]
+    numbers = several([str(task) for task in tasks], most=most)
     if len(tasks) == 1:
-        return f"Task {numbers[0]} keeps its own copy of the recipients and goes on as confirmed."
-    more = len(tasks) - most
-    what = listed([*numbers, f"{number(more)} more"] if more > 0 else numbers)
-    return f"Tasks {what} keep their own copies of the recipients and go on as confirmed."
+        return f"Task {numbers} keeps its own copy of the recipients and goes on as confirmed."
+    return f"Tasks {numbers} keep their own copies of the recipients and go on as confirmed."
 
 
 def _leave(text: str) -> dict[str, object]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from handlers.replies import Block, Say
 from handlers.views import blocks
 from handlers.views.countries import country
-from handlers.views.words import bold, counted, escape, moment, named, number, person
+from handlers.views.words import bold, counted, escape, moment, named, number, person, several
 from services.carriers import huawei, kannel, tencent, twilio
 from services.numbers import format_e164
 from services.pool import Fate, Found, Membership, Removed, SentMessage, Totals, Whereabouts
@@ -101,7 +101,7 @@ def removed(found: Removed, number_: int) -> str:
     else:
         text = f"{shown} is removed from {named(found.groups)}."
     if found.tasks:
-        tasks = named([str(task) for task in found.tasks], most=_TASKS_SHOWN)
+        tasks = several([str(task) for task in found.tasks], most=_TASKS_SHOWN)
         keep = f"Task {tasks} keeps its" if len(found.tasks) == 1 else f"Tasks {tasks} keep their"
         text += f" {keep} own copy, confirmed before; `/sms-cancel` and `/sms-stop` act on a whole task."
     return text

@@ -77,7 +77,12 @@ def person(user_id: str) -> str:
 
 def named(names: Sequence[str], last: str = "and", most: int = 5) -> str:
     """*a*, *b* and *c* for names as people gave them; the first ones and a count where there are many."""
-    shown = [bold(name) for name in names[:most]]
+    return several([bold(name) for name in names], last, most)
+
+
+def several(names: Sequence[str], last: str = "and", most: int = 5) -> str:
+    """The same for names that are escaped already, or are none."""
+    shown = [*names[:most]]
     more = len(names) - most
     if more > 0:
         shown.append(f"one of {number(more)} more" if last == "or" else f"{number(more)} more")
