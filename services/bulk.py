@@ -6,7 +6,9 @@ moments as milliseconds (`models.to_milliseconds`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any, Protocol
 
@@ -18,6 +20,7 @@ Row = Sequence[Any]
 
 _ROWS_A_STATEMENT = 500
 _VARIABLES_A_STATEMENT = 32_000
+_ROWS_A_BLOCK = 5_000
 
 
 class BulkWriter(Protocol):
@@ -28,6 +31,17 @@ class BulkWriter(Protocol):
 
     def insert_new(self, connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Row]) -> int:
         """Insert those whose key does not exist yet, and leave the others as they are. Returns how many were new."""
+
+    def insert_integers(
+        self,
+        connection: Connection,
+        table: Table,
+        fixed: Mapping[str, int],
+        columns: Mapping[str, array[int]],
+        *,
+        new_only: bool,
+    ) -> int:
+        """The same for rows of nothing but integers, of which some columns are `fixed`: in half the time."""
 
 
 class SqliteBulkWriter:
@@ -56,6 +70,26 @@ class SqliteBulkWriter:
             written += connection.exec_driver_sql(statement, tuple(chain.from_iterable(part))).rowcount
         return written
 
+    def insert_integers(
+        self,
+        connection: Connection,
+        table: Table,
+        fixed: Mapping[str, int],
+        columns: Mapping[str, array[int]],
+        *,
+        new_only: bool,
+    ) -> int:
+        names = ", ".join(map(self._quote, [*fixed, *columns]))
+        head = f"INSERT INTO {self._quote(table.name)} ({names}) VALUES "  # noqa: S608 - names come from models.py
+        one = "(" + ", ".join([*(f"{value:d}" for value in fixed.values()), *("?" * len(columns))]) + ")"
+        tail = " ON CONFLICT DO NOTHING" if new_only else ""
+        full = head + ", ".join([one] * _ROWS_A_STATEMENT) + tail
+        written = 0
+        for size, values in _blocks(columns, _ROWS_A_STATEMENT):
+            statement = full if size == _ROWS_A_STATEMENT else head + ", ".join([one] * size) + tail
+            written += connection.exec_driver_sql(statement, values).rowcount
+        return written
+
 
 class PostgresqlBulkWriter:
     """COPY; for `insert_new` into a temporary table first, then one INSERT … SELECT."""
@@ -64,11 +98,39 @@ class PostgresqlBulkWriter:
         return self._copy(connection, _quoted(table.name), columns, rows)
 
     def insert_new(self, connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Row]) -> int:
+        return self._staged(connection, table, columns, lambda: self._copy(connection, "bulk_stage", columns, rows))
+
+    def insert_integers(
+        self,
+        connection: Connection,
+        table: Table,
+        fixed: Mapping[str, int],
+        columns: Mapping[str, array[int]],
+        *,
+        new_only: bool,
+    ) -> int:
+        names = [*fixed, *columns]
+        # Text made here takes the driver half the time of as many rows.
+        one = "\t".join([*(f"{value:d}" for value in fixed.values()), *(["%d"] * len(columns))]) + "\n"
+
+        def copy(target: str) -> int:
+            written = 0
+            with self._copying(connection, target, names) as copying:
+                for size, values in _blocks(columns, _ROWS_A_BLOCK):
+                    copying.write(one * size % values)
+                    written += size
+            return written
+
+        if not new_only:
+            return copy(_quoted(table.name))
+        return self._staged(connection, table, names, lambda: copy("bulk_stage"))
+
+    def _staged(self, connection: Connection, table: Table, columns: Sequence[str], fill: Callable[[], object]) -> int:
         names = ", ".join(map(_quoted, columns))
         target = _quoted(table.name)
         like_target = f"SELECT {names} FROM {target} LIMIT 0"  # noqa: S608 - names come from models.py
         connection.exec_driver_sql(f"CREATE TEMP TABLE bulk_stage ON COMMIT DROP AS {like_target}")
-        self._copy(connection, "bulk_stage", columns, rows)
+        fill()
         # Not a plain anti-join: another transaction may bring the same key meanwhile.
         written = connection.exec_driver_sql(
             f"INSERT INTO {target} ({names}) SELECT {names} FROM bulk_stage ON CONFLICT DO NOTHING"  # noqa: S608 - as above
@@ -77,21 +139,37 @@ class PostgresqlBulkWriter:
         return written
 
     def _copy(self, connection: Connection, target: str, columns: Sequence[str], rows: Iterable[Row]) -> int:
-        names = ", ".join(map(_quoted, columns))
         written = 0
+        with self._copying(connection, target, columns) as copying:
+            for row in rows:
+                copying.write_row(row)
+                written += 1
+        return written
+
+    @contextmanager
+    def _copying(self, connection: Connection, target: str, columns: Sequence[str]) -> Iterator[Any]:
+        names = ", ".join(map(_quoted, columns))
         if not connection.in_transaction():
             # The driver's cursor would begin one that SQLAlchemy's commit() knows nothing of.
             connection.begin()
         driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(f"COPY {target} ({names}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
-                written += 1
-        return written
+        with driver.cursor() as cursor, cursor.copy(f"COPY {target} ({names}) FROM STDIN") as copying:
+            yield copying
 
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def _blocks(columns: Mapping[str, array[int]], most: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """How many rows, and their values row after row."""
+    (count,) = {len(values) for values in columns.values()}
+    for start in range(0, count, most):
+        size = min(most, count - start)
+        flat = [0] * (size * len(columns))
+        for no, values in enumerate(columns.values()):
+            flat[no :: len(columns)] = values[start : start + size]
+        yield size, tuple(flat)
 
 
 def _parts(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:

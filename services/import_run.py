@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from itertools import chain, repeat
+from itertools import repeat
 from pathlib import Path
 
 from sqlalchemy import Connection, select, update
@@ -34,7 +35,7 @@ from services.states import ImportState
 
 # Noted as they come, so that a file of nothing but mistakes needs no more memory than another.
 _REJECTS_AT_ONCE = 10_000
-_STORED_AT_ONCE = 20_000
+_STORED_AT_ONCE = 50_000
 _LOOK_SECONDS = 0.5
 _REJECT_COLUMNS = ["import_id", "seq", "sheet", "row", "original", "reason", "suggestion", "candidate"]
 _MEMBER_COLUMNS = ["group_id", "number", "import_id", "row", "attributes"]
@@ -130,22 +131,27 @@ class ImportRun:
         return group_by_id(tx, self._import.workspace_id, self._import.group_id, lock=True)
 
     def _insert(self, tx: Connection, group: Group, members: Members, read: int) -> int:
-        # It is locked, so that nobody adds to an empty group meanwhile.
-        write = self._database.bulk.insert_new if group.size else self._database.bulk.insert
-        imported = write(tx, group_member, _MEMBER_COLUMNS, self._member_rows(group.id, members, read))
+        imported = stored = 0
+        for numbers, rows, texts in members.parts(_STORED_AT_ONCE):
+            imported += self._insert_part(tx, group, numbers, rows, texts)
+            stored += len(numbers)
+            self._report(Progress(read, 1.0, stored, len(members)))
         grown = update(customer_group).where(customer_group.c.id == group.id)
         tx.execute(grown.values(size=customer_group.c.size + imported))
         return imported
 
-    def _member_rows(self, group_id: int, members: Members, read: int) -> Iterable[tuple[object, ...]]:
-        def parts() -> Iterator[Iterator[tuple[object, ...]]]:
-            stored = 0
-            for numbers, rows, texts in members.parts(_STORED_AT_ONCE):
-                yield zip(repeat(group_id), numbers, repeat(self._import.id), rows, texts, strict=False)
-                stored += len(numbers)
-                self._report(Progress(read, 1.0, stored, len(members)))
-
-        return chain.from_iterable(parts())
+    def _insert_part(
+        self, tx: Connection, group: Group, numbers: array[int], rows: array[int], texts: Iterable[str | None] | None
+    ) -> int:
+        bulk = self._database.bulk
+        # It is locked, so that nobody adds to an empty group meanwhile.
+        new_only = group.size > 0
+        if texts is None:
+            fixed = {"group_id": group.id, "import_id": self._import.id}
+            return bulk.insert_integers(tx, group_member, fixed, {"number": numbers, "row": rows}, new_only=new_only)
+        write = bulk.insert_new if new_only else bulk.insert
+        members = zip(repeat(group.id), numbers, repeat(self._import.id), rows, texts, strict=False)
+        return write(tx, group_member, _MEMBER_COLUMNS, members)
 
     def _note_rejects(self, tally: Tally) -> None:
         with self._database.write() as tx:

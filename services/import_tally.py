@@ -7,7 +7,7 @@ import os
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, compress, repeat
+from itertools import accumulate, chain, compress, repeat
 from json.encoder import encode_basestring
 from typing import IO
 
@@ -18,7 +18,7 @@ from services.spreadsheets.reader import Chunk, Sheet
 KEEPABLE = (Reason.UNASSIGNED, Reason.LANDLINE)
 # A longer cell says no more in a reject file.
 ORIGINAL_LIMIT = 200
-SORTED_AT_ONCE = 700_000
+RUN = 250_000
 _POSITION_BITS = 32
 _POSITION = (1 << _POSITION_BITS) - 1
 
@@ -29,18 +29,20 @@ RejectedRow = tuple[str, int, str, Verdict]
 class Tally:
     """Takes chunks in; `members` gives what is to be stored. `rejects` is for the caller to empty now and then.
 
-    `read` rows are `taken`, duplicates included, invalid or set_aside. Some `sorted_at_once` numbers are Python
-    integers at the same time; a million of those take 56 MB.
+    `read` rows are `taken`, duplicates included, invalid or set_aside. Numbers are sorted by runs of so many, while the
+    file is still being read.
     """
 
-    def __init__(self, sorted_at_once: int = SORTED_AT_ONCE) -> None:
-        self._sorted_at_once = sorted_at_once
+    def __init__(self, run: int = RUN) -> None:
         self.rejects: list[RejectedRow] = []
         self.by_country_code: set[int] = set()
         self.read = self.taken = self.invalid = self.set_aside = self.keepable = 0
         self.hidden_rows = self.hidden_columns = self.hidden_sheets = 0
-        self._numbers: array[int] = array("q")
         self._rows: array[int] = array("i")
+        # Number and position in one integer each: sorted runs one after the other, and what is not sorted yet.
+        self._sorted: list[int] = []
+        self._unsorted: list[int] = []
+        self._run = run
         self._attributes = _Texts()
         self._sheet: Sheet | None = None
 
@@ -58,12 +60,14 @@ class Tally:
         taken: Iterable[int] = numbers
         if 0 in numbers:
             taken, rows = filter(None, numbers), compress(chunk.rows, numbers)
-        self._numbers.extend(taken)
+        self._unsorted += [number << _POSITION_BITS | at for at, number in enumerate(taken, self.taken)]
         self._rows.extend(rows)
-        self.taken = len(self._numbers)
+        self.taken = len(self._rows)
+        if len(self._unsorted) >= self._run:
+            self._sort_run()
         if chunk.attributes and chunk.sheet.attribute_names:
             lines = _as_json(chunk.sheet.attribute_names, compress(chunk.attributes, numbers))
-            self._attributes.extend(lines, before=len(self._numbers))
+            self._attributes.extend(lines, before=self.taken)
 
     def close(self) -> None:
         """Let go of what it keeps on disk; call when the members are stored."""
@@ -82,17 +86,23 @@ class Tally:
 
     def members(self) -> Members:
         """Each number once, sorted; the first row it stood in keeps it. Nothing can be taken in afterwards."""
-        numbers: array[int] = array("q")
-        positions: array[int] = array("i")
-        for part in _sorted_parts(self._numbers, self._sorted_at_once):
-            found = [packed >> _POSITION_BITS for packed in part]
-            is_first = [True, *map(operator.ne, found[1:], found)]
-            numbers.extend(compress(found, is_first))
-            positions.extend(compress([packed & _POSITION for packed in part], is_first))
+        self._sort_run()
+        packed, self._sorted = self._sorted, []
+        # Sorting finds the runs in it and only merges them.
+        packed.sort()
+        found = array("q", [each >> _POSITION_BITS for each in packed])
+        is_first = list(map(operator.ne, found, chain((0,), found)))
+        numbers = array("q", compress(found, is_first))
+        positions = array("i", [each & _POSITION for each in compress(packed, is_first)])
         rows = array("i", map(self._rows.__getitem__, positions))
-        self._numbers, self._rows = array("q"), array("i")
+        self._rows = array("i")
         self._attributes.flush()
         return Members(numbers, rows, positions, self._attributes)
+
+    def _sort_run(self) -> None:
+        self._unsorted.sort()
+        self._sorted += self._unsorted
+        self._unsorted = []
 
 
 class Members:
@@ -105,24 +115,12 @@ class Members:
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def parts(self, size: int) -> Iterator[tuple[array[int], array[int], Iterable[str | None]]]:
-        """Numbers, rows and attributes (as JSON, or None), so many at a time."""
+    def parts(self, size: int) -> Iterator[tuple[array[int], array[int], Iterable[str | None] | None]]:
+        """Numbers, rows and attributes (each as JSON or None; none at all where no row has any), so many at a time."""
         for start in range(0, len(self), size):
             part = slice(start, start + size)
-            texts = map(self._attributes.at, self._positions[part]) if self._attributes else repeat(None)
+            texts = map(self._attributes.at, self._positions[part]) if self._attributes else None
             yield self._numbers[part], self._rows[part], texts
-
-
-def _sorted_parts(numbers: array[int], at_once: int) -> Iterator[list[int]]:
-    """Number and position in one integer each, sorted; all of one number are in one part."""
-    count = -(-len(numbers) // at_once)
-    if count <= 1:
-        yield sorted([number << _POSITION_BITS | at for at, number in enumerate(numbers)])
-        return
-    sample = sorted(numbers[:: max(1, len(numbers) // 1000)])
-    inner = [sample[len(sample) * no // count] for no in range(1, count)]
-    for low, high in zip([0, *inner], [*inner, 1 << 62], strict=True):
-        yield sorted([n << _POSITION_BITS | at for at, n in enumerate(numbers) if low <= n < high])
 
 
 def _as_json(names: Sequence[str], rows: Iterable[Sequence[str]]) -> list[bytes]:
