@@ -77,6 +77,7 @@ def _unknown_task(name: str) -> str:
 
 
 _GONE = {
+    "chosen group": "This group is no longer there. `/sms-groups` lists them all.",
     "draft": "This preview is no longer there. Run `/sms-send` again.",
     "import": "This file is no longer waiting. Drop it again.",
     "column": "The file has no such column. Press *Choose the column* again.",

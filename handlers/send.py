@@ -97,13 +97,21 @@ def _wanted(given: Arguments, request: Request) -> SendRequest:
 
 
 def _chosen(request: Submission, service: Sending, at: datetime | None) -> SendRequest:
-    group = service.groups.by_id(request.workspace, int(request.values["group"]))
+    def names(field: str) -> list[str]:
+        return [service.groups.by_id(request.workspace, int(each)).name for each in request.lists.get(field, ())]
+
     template = next(
         (t for t in service.content.templates(request.workspace) if str(t.id) == request.values["template"]), None
     )
     if template is None:
         raise NotAllowed("template_gone")
-    return SendRequest(groups=[group.name], template=template.name, application=template.application, at=at)
+    return SendRequest(
+        groups=names("group"),
+        template=template.name,
+        exclude=names("exclude"),
+        application=template.application,
+        at=at,
+    )
 
 
 def _preview(request: Request, service: Sending, wanted: SendRequest) -> Say:
@@ -112,7 +120,7 @@ def _preview(request: Request, service: Sending, wanted: SendRequest) -> Say:
 
 
 def _form(request: Request, service: Sending, chosen_group: int | None = None) -> Reply:
-    groups = service.groups.list(request.workspace)
+    groups = service.groups.recent(request.workspace)
     templates = service.content.templates(request.workspace)
     if not groups:
         raise NotAllowed("no_groups")

@@ -143,7 +143,7 @@ def group_by_id(connection: Connection, workspace_id: str, group_id: int, *, loc
     query = select(customer_group).where(customer_group.c.workspace_id == workspace_id, customer_group.c.id == group_id)
     row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
-        raise UnknownThing("group", str(group_id))
+        raise UnknownThing("chosen group", str(group_id))
     return _group(row)
 
 

@@ -115,6 +115,13 @@ def choice(groups: Sequence[Group], chosen: Group | None = None) -> list[dict[st
     ]
 
 
+def many(placeholder: str, groups: Sequence[Group], chosen: Group | None = None) -> dict[str, Any]:
+    """A menu that takes several groups."""
+    options = choice(groups, chosen)
+    menu = {**blocks.menu("", placeholder, options), "type": "multi_static_select"}
+    return menu if chosen is None else {**menu, "initial_options": options[:1]}
+
+
 def menu_hint(groups: Sequence[Group], otherwise: str = "") -> str | None:
     """Says that a menu does not hold all, and what takes any."""
     if len(groups) <= blocks.MENU_LIMIT:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from handlers.replies import Block, Say, View
 from handlers.times import describe_time
 from handlers.views import blocks
+from handlers.views.groups import many, menu_hint
 from handlers.views.words import bold, counted, escape, listed, named, number
 from services.content import Template
 from services.groups import Group
@@ -89,16 +90,9 @@ def _warnings(shown: Preview, now: datetime) -> list[str]:
 
 
 def send_form(groups: Sequence[Group], templates: Sequence[Template], chosen_group: int | None = None) -> View:
-    """The form of `/sms-send` without arguments; its menus' values are ids."""
-    # A menu holds 100: the chosen one must be among them.
-    ordered = sorted(groups, key=lambda group: group.id != chosen_group)
-    group_options = [
-        blocks.option(f"{blocks.cut(group.name, 50)} · {counted(group.size, 'customer')}", str(group.id))
-        for group in ordered
-    ]
-    group_menu = blocks.menu("group", "Choose a group", group_options)
-    if ordered[0].id == chosen_group:
-        group_menu["initial_option"] = group_options[0]
+    """The form of `/sms-send` without arguments; its menus' values are ids, `groups` those to be offered first."""
+    chosen = next((group for group in groups if group.id == chosen_group), None)
+    group_menu = many("Choose one or more groups", groups, chosen)
     has_several = len({each.application_id for each in templates}) > 1
     template_options = [
         blocks.option(
@@ -116,8 +110,15 @@ def send_form(groups: Sequence[Group], templates: Sequence[Template], chosen_gro
         "Send SMS",
         "Preview",
         [
-            blocks.field("group", "Group", group_menu),
+            blocks.field("group", "To", group_menu, hint=menu_hint(groups, "/sms-send group:name")),
             blocks.field("template", "Template", blocks.menu("template", "Choose a template", template_options)),
+            blocks.field(
+                "exclude",
+                "Without",
+                many("Nobody is left out", groups),
+                optional=True,
+                hint="Numbers that are in these groups get nothing, also where they are in a group above.",
+            ),
             blocks.field(
                 "at",
                 "When",

@@ -95,7 +95,10 @@ class Person:
         raise AssertionError("no form was opened")
 
     async def fill(self, form: View, **given: str) -> dict[str, str]:
-        """Send the form with these fields; an option is named by how it begins. The errors shown under its fields."""
+        """Send the form with these fields and return the errors under them.
+
+        An option is named by how it begins, several with commas.
+        """
         fields = {block["block_id"]: block["element"] for block in form["blocks"] if block["type"] == "input"}
         values = {name: {fields[name]["action_id"]: _typed(fields[name], text)} for name, text in given.items()}
         body = {"user": self.user, "view_id": form["id"], "state": {"values": values}}
@@ -163,6 +166,8 @@ def _option(element: dict[str, Any], text: str) -> dict[str, Any]:
 
 
 def _typed(element: dict[str, Any], text: str) -> dict[str, Any]:
+    if element["type"] in ("multi_static_select", "checkboxes"):
+        return {"type": element["type"], "selected_options": [_option(element, each) for each in text.split(",")]}
     if "options" in element:
         return {"type": element["type"], "selected_option": _option(element, text)}
     return {"type": element["type"], "value": text}

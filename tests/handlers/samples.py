@@ -43,8 +43,10 @@ def clicked(value: object, **values: Any) -> Click:
 
 
 def sent(context: object = "", **fields: object) -> Submission:
-    """Ana sends a form."""
-    return Submission(**ANA_HERE, values={key: str(value) for key, value in fields.items()}, context=str(context))
+    """Ana sends a form; a tuple is what she chose where several can be."""
+    lists = {key: tuple(map(str, value)) for key, value in fields.items() if isinstance(value, tuple)}
+    values = {key: "" if key in lists else str(value) for key, value in fields.items()}
+    return Submission(**ANA_HERE, values=values, lists=lists, context=str(context))
 
 
 def dropped(name: str = "customers.xlsx", text: str = "", **values: Any) -> Upload:

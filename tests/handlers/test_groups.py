@@ -213,7 +213,7 @@ def test_a_group_is_merged_into_one_of_its_type(marketing: Marketing, grouping: 
     assert [option["value"] for option in options] == [str(gold.id)]
     merged = group_changes.submit_merge(sent(form.context, into=gold.id), grouping)
     assert merged == Say("Group *vip* is merged into *gold*, which has 1 more: 3 customers. 2 were there already.")
-    assert "no group" in refused(group_changes.submit_merge(sent(form.context, into=gold.id), grouping))["into"]
+    assert "no longer there" in refused(group_changes.submit_merge(sent(form.context, into=gold.id), grouping))["into"]
 
 
 def test_without_another_group_of_its_type_there_is_nothing_to_merge_into(

@@ -155,7 +155,7 @@ def test_without_a_template_there_is_no_form(sending: Sending, marketing: Market
 def test_the_button_on_an_import_opens_the_form_with_its_group(sending: Sending, vip: int) -> None:
     opened = send.open_form(clicked(vip), sending)
     assert isinstance(opened, OpenForm)
-    assert opened.view["blocks"][0]["element"]["initial_option"]["value"] == str(vip)
+    assert opened.view["blocks"][0]["element"]["initial_options"][0]["value"] == str(vip)
 
 
 def template_id(marketing: Marketing, name: str, application: str = "promo-cn") -> int:
@@ -163,7 +163,7 @@ def template_id(marketing: Marketing, name: str, application: str = "promo-cn") 
 
 
 def test_the_form_gives_the_same_preview(sending: Sending, marketing: Marketing, vip: int) -> None:
-    fields = {"group": vip, "template": template_id(marketing, "spring"), "at": ""}
+    fields = {"group": (vip,), "template": template_id(marketing, "spring"), "at": ""}
     assert "Send to 3 customers" in texts(send.submit_form(sent(**fields), sending))
     later = send.submit_form(sent(**{**fields, "at": "tomorrow 10:00"}), sending)
     assert "Schedule for 3 customers" in texts(later)
@@ -174,7 +174,7 @@ def test_the_form_can_choose_between_two_applications_of_one_template_name(
 ) -> None:
     marketing.declare(MAINLAND, OTHER)
     refused("several_applications", "group:vip template:spring", sending)
-    shown = send.submit_form(sent(group=vip, template=template_id(marketing, "spring", "other-cn"), at=""), sending)
+    shown = send.submit_form(sent(group=(vip,), template=template_id(marketing, "spring", "other-cn"), at=""), sending)
     assert "through other-cn" in texts(shown)
 
 
@@ -190,7 +190,7 @@ def test_the_form_can_choose_between_two_applications_of_one_template_name(
 def test_a_wrong_field_is_told_where_it_can_be_mended(
     template: str, at: str, field: str, sentence: str, sending: Sending, marketing: Marketing, vip: int
 ) -> None:
-    reply = send.submit_form(sent(group=vip, template=template_id(marketing, template), at=at), sending)
+    reply = send.submit_form(sent(group=(vip,), template=template_id(marketing, template), at=at), sending)
     assert isinstance(reply, FieldErrors)
     assert list(reply.errors) == [field]
     assert reply.errors[field].startswith(sentence)
@@ -201,7 +201,7 @@ def test_a_template_that_went_away_while_the_form_was_open_is_told(
 ) -> None:
     chosen = template_id(marketing, "spring")
     marketing.declare(ApplicationDeclaration("promo-cn", "huawei", Region.MAINLAND, (SIGNATURE,), ()))
-    reply = send.submit_form(sent(group=vip, template=chosen, at=""), sending)
+    reply = send.submit_form(sent(group=(vip,), template=chosen, at=""), sending)
     assert isinstance(reply, FieldErrors)
     assert "can no longer be used" in reply.errors["template"]
 
@@ -211,3 +211,28 @@ def test_a_group_named_like_a_mention_mentions_nobody(sending: Sending, marketin
     shown = texts(send.command(typed('group:"<!channel> & co" template:spring'), sending))
     assert "<!" not in shown
     assert "*&lt;!channel&gt; &amp; co*" in shown
+
+
+def test_the_form_takes_several_groups_and_leaves_others_out(sending: Sending, marketing: Marketing, vip: int) -> None:
+    gold, staff = marketing.a_group("gold", numbers(5)), marketing.a_group("staff", numbers(1))
+    fields = {"group": (vip, gold.id), "exclude": (staff.id,), "template": template_id(marketing, "spring"), "at": ""}
+    shown = send.submit_form(sent(**fields), sending)
+    assert "4 in *vip* and *gold* without *staff*" in texts(shown)
+
+
+def test_the_form_takes_promotional_templates_for_promotional_groups_only(
+    sending: Sending, marketing: Marketing, vip: int
+) -> None:
+    offers = marketing.a_group("offers", numbers(1), SmsType.PROMOTIONAL)
+    reply = send.submit_form(sent(group=(vip, offers.id), template=template_id(marketing, "spring"), at=""), sending)
+    assert isinstance(reply, FieldErrors)
+    assert "Choose a promotional template, or a notification group." in reply.errors["template"]
+
+
+@pytest.mark.parametrize("name", ["template", "exclude", "all", "group"])
+def test_a_group_named_like_a_keyword_can_be_sent_to_and_left_out(
+    sending: Sending, marketing: Marketing, name: str
+) -> None:
+    marketing.a_group(name, numbers(2))
+    assert "Send to 2 customers" in texts(send.command(typed(f'group:"{name}" template:spring'), sending))
+    assert "Send to 1 customer" in texts(send.command(typed(f'group:vip exclude:"{name}" template:spring'), sending))
