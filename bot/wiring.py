@@ -236,6 +236,9 @@ class Bot:
         handler = AsyncSocketModeHandler(app, self._config.slack_app_token, web_client=self._client)
         self._parts.push_async_callback(handler.close_async)
         try:
+            # Asked for here, because connecting tries a wrong token again for ever.
+            opened = await self._client.apps_connections_open(app_token=self._config.slack_app_token or "")
+            handler.client.wss_uri = opened["url"]
             await handler.connect_async()  # type: ignore[no-untyped-call] # Bolt has no types here
         except SlackApiError as error:
             code = error.response.get("error")

@@ -118,7 +118,7 @@ class Stream:
     def _rows(self, xml: bytes, table: Table) -> Rows:
         """A block of rows of any shape."""
         (found,) = RowParser().parse([xml])
-        self._check_order([row.number for row in found], found[-1].number if found else self.last)
+        self._check_order([row.number for row in found])
         visible = [row for row in found if not row.hidden]
         for row in visible:
             for index, cell in row.cells.items():
@@ -149,12 +149,15 @@ class Stream:
             columns[index] = self.values.column(parts[2 + 2 * no :: stride], parts[3 + 2 * no :: stride], inline=inline)
         if any(gaps := parts[::stride]):
             numbers = self._weave(gaps, numbers, columns)
-        self._check_order(numbers, numbers[-1] if numbers else self.last)
         if self._may_be_empty(table.wanted[0], columns[table.wanted[0]]):
             return None
-        self._commit(numbers[-1] if numbers else self.last, 0, table)
-        whole = range(numbers[0], numbers[-1] + 1) if numbers else range(0)
-        return Columns(whole if len(whole) == len(numbers) else numbers, columns, self.done(self.read))
+        last = numbers[-1] if numbers else self.last
+        whole = range(numbers[0] if numbers else last + 1, last + 1)
+        gapless = whole.start > self.last and len(whole) == len(numbers) and list(whole) == numbers
+        if not gapless:
+            self._check_order(numbers)
+        self._commit(last, 0, table)
+        return Columns(whole if gapless else numbers, columns, self.done(self.read))
 
     def _may_be_empty(self, index: int, cells: list[Cell]) -> bool:
         """Whether a row may have nothing but spaces where its number should be, and so perhaps nothing at all."""
@@ -197,10 +200,8 @@ class Stream:
             columns[index] = _woven(column, places, inserts)
         return _woven(numbers, places, [[number for number, _ in run] for run in runs])
 
-    def _check_order(self, numbers: Sequence[int], last: int) -> None:
+    def _check_order(self, numbers: Sequence[int]) -> None:
         if numbers and (numbers[0] <= self.last or not all(map(lt, numbers, numbers[1:]))):
-            raise Unusual("rows in no order")
-        if last < self.last:
             raise Unusual("rows in no order")
 
     def _commit(self, last: int, hidden: int, table: Table) -> None:

@@ -34,8 +34,11 @@ def check_start(xml: bytes) -> None:
 
 def check_plain(xml: bytes) -> bytes:
     """Raise Unusual where the same bytes do not always mean the same: comments, CDATA, line ends, `_x000D_`."""
-    if b"<!" in xml or b"<?" in xml or b"\r" in xml or b"\0" in xml or (b"_x" in xml and _ESCAPE.search(xml)):
+    # One byte is searched for many times faster than two.
+    if b"\r" in xml or b"\0" in xml or (b"!" in xml and b"<!" in xml) or (b"?" in xml and b"<?" in xml):
         raise Unusual("no plain XML")
+    if b"_" in xml and _ESCAPE.search(xml):
+        raise Unusual("an escape")
     return xml
 
 

@@ -35,6 +35,8 @@ def send_workbook(file: BinaryIO, kind: kinds.Kind, sender: Sender) -> None:
             _send_calamine(_Calamine(file, kind, package), sender)
     except calamine.PasswordError as error:
         raise BadFile("encrypted") from error
+    except OverflowError as error:  # a duration of a million years
+        raise BadFile("truncated", error=str(error)[:200]) from error
     except calamine.CalamineError as error:
         raise kinds.why_unreadable(file, kind, str(error)) from error
 
