@@ -92,7 +92,7 @@ class KannelSandbox(CarrierSandbox):
     def _report(self, end: Fate, number: str, sender: str, template: str, mask: int) -> None:
         if end.receipt is None:
             return
-        own_id, delay = str(uuid4()), self.delay(end)
+        operators_id, delay = str(uuid4()), self.delay(end)
         at_operator = () if end.receipt == "REJECTD" else (("ACCEPTD", delay),)
         for status, after in (*at_operator, (end.receipt, delay)):
             if TYPES[status] & mask:
@@ -101,14 +101,15 @@ class KannelSandbox(CarrierSandbox):
                     "p": number,
                     "P": sender,
                     "T": str(int(self.now().timestamp() + after)),
-                    "I": own_id,
+                    "I": str(uuid4()),
+                    "F": "" if status == "ACCEPTD" else operators_id,
                     "A": "ACK/" if status == "ACCEPTD" else f"id:7 sub:001 dlvrd:001 stat:{status} err:000 text:",
                 }
                 self.receipts.schedule(after, Delivery(_filled(template, values), method="GET"))
 
 
 def _filled(template: str, values: Mapping[str, str]) -> str:
-    return re.sub(r"%([dpPTIA])", lambda found: quote(values[found[1]], safe=""), template)
+    return re.sub(r"%([dpPTIFA])", lambda found: quote(values[found[1]], safe=""), template)
 
 
 def _line(status: int, text: str) -> Reply:

@@ -8,7 +8,8 @@ What Kannel does without a word, and what is done about it:
 - without `coding=2` it turns what is not in the GSM alphabet into question marks
 - without `charset=UTF-8` it reads the text as something else
 - it reads a `+` in the query as a space: everything is percent-encoded
-- it gives no id: ours is in the address of the report, and reports come in any order, as GET, one for each recipient
+- it gives no id: ours is in the address of the report, and reports come in any order, as GET, one for each recipient;
+  its own id (`%I`) is another one in each report, the operator's (`%F`) often missing in the first
 
 The credentials are in the query, so an address never goes into a log or an error.
 """
@@ -212,8 +213,8 @@ class Kannel:
 
 
 def _report_url(receipts_url: str, reference: str) -> str:
-    # Kannel puts the values in for %…: type, recipient (not %P, the sender), unix time, its own id, the operator's text
-    return f"{receipts_url}?ref={quote(reference, safe='')}&type=%d&to=%p&at=%T&id=%I&answer=%A"
+    # Kannel puts the values in for %…: type, recipient (not %P, the sender), unix time, the operator's id, its text
+    return f"{receipts_url}?ref={quote(reference, safe='')}&type=%d&to=%p&at=%T&id=%F&answer=%A"
 
 
 def _status_line(body: bytes) -> str:

@@ -307,7 +307,7 @@ class KannelStand:
         assert {request.target for request in self.sandbox.requests} == {
             "/cgi-bin/sendsms?username=user&password=secret-1&from=10690000"
             f"&to=%2B{number}&text=%E6%82%A8%E5%A5%BD%20%2B%20100%25&charset=UTF-8&coding=2"
-            f"&dlr-mask=27&dlr-url={callback}%3Fref%3D42.7%26type%3D%25d%26to%3D%25p%26at%3D%25T%26id%3D%25I%26answer%3D%25A"
+            f"&dlr-mask=27&dlr-url={callback}%3Fref%3D42.7%26type%3D%25d%26to%3D%25p%26at%3D%25T%26id%3D%25F%26answer%3D%25A"
             for number in GOOD[:2]
         }
         for request in self.sandbox.requests:
