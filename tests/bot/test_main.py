@@ -1,0 +1,95 @@
+"""The command line as an operator sees it: a program of its own, its last words and its exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bot.__main__ import cli
+from sandbox.slack.server import SlackSandbox
+from tests.bot.settings import environment
+from tests.bot.workplace import MANIFEST, PATIENT
+from tests.sandbox.people import until
+
+OURS = ("SLACK_", "SMS_", "HTTP_HOST", "HTTP_PORT", "DATABASE_URL", "PUBLIC_URL", "HUAWEI_")
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackSandbox]:
+    sandbox = SlackSandbox(MANIFEST, timings=PATIENT)
+    await sandbox.start()
+    yield sandbox
+    await sandbox.stop()
+
+
+async def started(given: dict[str, str], *words: str) -> asyncio.subprocess.Process:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot",
+        *words,
+        env={**inherited, **given},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def run(given: dict[str, str], *words: str) -> tuple[int | None, list[str], list[str]]:
+    """Exit status, what it said, and what it said of trouble."""
+    process = await started(given, *words)
+    out, err = await process.communicate()
+    return process.returncode, out.decode().splitlines(), err.decode().splitlines()
+
+
+MISSING = "SLACK_BOT_TOKEN is missing in the environment: set it (docs/settings.md lists every setting)."
+
+
+async def test_what_keeps_it_from_starting_is_one_sentence_and_nothing_else(
+    slack: SlackSandbox, tmp_path: Path
+) -> None:
+    refused = environment(tmp_path, SLACK_API_URL=slack.api_url, SLACK_APP_TOKEN="xapp-wrong")
+    missing, wrong = await asyncio.gather(run(environment(tmp_path, SLACK_BOT_TOKEN=None), "run"), run(refused, "run"))
+    assert missing == (1, [], [MISSING])
+    assert wrong == (1, [], ["Slack refuses SLACK_APP_TOKEN: invalid_auth. It needs the scope connections:write."])
+
+
+def test_check_config_ends_with_a_status_too(tmp_path: Path) -> None:
+    found = invoke(environment(tmp_path, SLACK_BOT_TOKEN=None), "check-config")
+    assert (found.exit_code, found.output) == (1, f"✗ {MISSING}\n")
+
+
+def test_migrate_says_what_it_did_or_why_not(tmp_path: Path) -> None:
+    found = invoke(environment(tmp_path), "migrate")
+    assert (found.exit_code, found.output) == (0, "The schema is up to date.\n")
+    assert (tmp_path / "sms.db").exists()
+    found = invoke(environment(tmp_path, DATABASE_URL="sqlite:////nowhere/sms.db"), "migrate")
+    assert found.exit_code == 1
+    assert found.output.startswith("DATABASE_URL: the database cannot be opened: ")
+    assert found.output.count("\n") == 1
+
+
+def invoke(given: dict[str, str], word: str) -> Result:
+    """For commands that leave this process as it was."""
+    others: dict[str, str | None] = {name: None for name in os.environ if name.startswith(OURS)}
+    return CliRunner().invoke(cli, [word], env={**others, **given})
+
+
+async def test_it_runs_until_it_is_asked_to_stop(slack: SlackSandbox, tmp_path: Path) -> None:
+    process = await started(environment(tmp_path, SLACK_API_URL=slack.api_url), "run")
+    await until(lambda: slack.connected, 20)
+    process.send_signal(signal.SIGTERM)
+    _, err = await process.communicate()
+    assert process.returncode == 0
+    events = [json.loads(line) for line in err.decode().splitlines()]
+    assert [event["event"] for event in events] == ["bot.started", "bot.stopped"]
+    assert not slack.connected
