@@ -58,7 +58,8 @@ class Announcer:
         self._tasks = tasks
         self._progress = progress
         self._monotonic = monotonic
-        self._not_before: dict[int, float] = {}
+        self._retry_at: dict[int, float] = {}
+        self._edit_at: dict[int, float] = {}
         self._shown_progress: dict[int, Progress | None] = {}
 
     async def tick(self) -> None:
@@ -67,7 +68,7 @@ class Announcer:
         due_ids = {post.id for post in due}
         moving = [post for post in await asyncio.to_thread(self._posts.open_imports) if self._has_moved(post)]
         for post in [*due, *(post for post in moving if post.id not in due_ids)]:
-            if self._monotonic() >= self._not_before.get(post.id, 0):
+            if self._monotonic() >= self._retry_at.get(post.id, 0):
                 await self._bring_up_to_date(post)
 
     def _has_moved(self, post: Post) -> bool:
@@ -81,16 +82,19 @@ class Announcer:
             log.warning("post.failed", post=post.id, kind=post.kind.value, error=code)
             if code in _FOR_GOOD:
                 await asyncio.to_thread(self._posts.give_up, post.id)
-            self._not_before[post.id] = self._monotonic() + RETRY_AFTER_SECONDS
+            self._retry_at[post.id] = self._monotonic() + RETRY_AFTER_SECONDS
         except Exception:
             log.exception("post.failed", post=post.id, kind=post.kind.value)
-            self._not_before[post.id] = self._monotonic() + RETRY_AFTER_SECONDS
+            self._retry_at[post.id] = self._monotonic() + RETRY_AFTER_SECONDS
 
     async def _show(self, post: Post) -> None:
         progress = self._progress(post.subject_id) if post.kind is PostKind.IMPORT else None
         composed = await asyncio.to_thread(compose, post, self._importing, self._tasks, progress)
         if isinstance(composed, ThreadFile):
             await self._upload(post, composed)
+            return
+        # People wait for the last word; only what will change again is held to the pace.
+        if not composed.is_last and self._monotonic() < self._edit_at.get(post.id, 0):
             return
         ts = post.ts or await self._find(post)
         if ts is None:
@@ -99,9 +103,10 @@ class Announcer:
             await self._client.chat_update(channel=post.channel, ts=ts, text=composed.text, blocks=composed.blocks)
         await asyncio.to_thread(self._posts.shown, post.id, ts, composed.version, closed=composed.is_last)
         self._shown_progress[post.subject_id] = progress
-        self._not_before[post.id] = self._monotonic() + EDIT_EVERY_SECONDS
+        self._edit_at[post.id] = self._monotonic() + EDIT_EVERY_SECONDS
         if composed.is_last:
-            self._not_before.pop(post.id, None)
+            self._edit_at.pop(post.id, None)
+            self._retry_at.pop(post.id, None)
             self._shown_progress.pop(post.subject_id, None)
 
     async def _post(self, post: Post, message: Message) -> str:

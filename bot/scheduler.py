@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 from collections.abc import Awaitable, Callable
 
 from apscheduler.executors.asyncio import AsyncIOExecutor
@@ -19,15 +21,36 @@ class Ticks:
         executors = {"default": AsyncIOExecutor(), "threads": PoolExecutor(4)}
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._scheduler = AsyncIOScheduler(executors=executors, job_defaults=defaults, timezone="UTC")
+        self._under_way: set[asyncio.Task[object]] = set()
 
     def every(self, seconds: float, tick: Tick, *, in_thread: bool) -> None:
         """`in_thread` for plain functions, which may take a while; coroutines run on the event loop."""
-        self._scheduler.add_job(tick, IntervalTrigger(seconds=seconds), executor="threads" if in_thread else "default")
+        job, executor = (tick, "threads") if in_thread else (self._noted(tick), "default")
+        self._scheduler.add_job(job, IntervalTrigger(seconds=seconds), executor=executor)
 
     def start(self) -> None:
         """Call from the event loop."""
         self._scheduler.start()
 
-    def stop(self) -> None:
-        """Begin nothing more; functions under way end by themselves."""
-        self._scheduler.shutdown(wait=False)
+    async def stop(self) -> None:
+        """Begin nothing more; returns when what was under way has ended."""
+        self._scheduler.pause()
+        # APScheduler's own shutdown would cancel coroutines, and with them a post that Slack is just taking.
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+        self._scheduler.shutdown(wait=True)
+        # It puts its own end off to the loop's next turn.
+        await asyncio.sleep(0)
+
+    def _noted(self, tick: Tick) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            current = asyncio.current_task()
+            assert current is not None
+            self._under_way.add(current)
+            try:
+                called = tick()
+                assert inspect.isawaitable(called)
+                await called
+            finally:
+                self._under_way.discard(current)
+
+        return run

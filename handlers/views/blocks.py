@@ -62,9 +62,10 @@ def button(action_id: str, text: str, value: str, style: str | None = None, **mo
     return element
 
 
-def confirmation(title: str, text: str, yes: str, no: str) -> dict[str, Any]:
-    """A dialog before a button does its work."""
+def confirmation(title: str, text: str, yes: str, no: str, style: str = "primary") -> dict[str, Any]:
+    """A dialog before a button does its work; `style` is primary, or danger where something ends for good."""
     return {
+        "style": style,
         "title": plain(title, 100),
         "text": {"type": "plain_text", "text": cut(text, 300), "emoji": False},
         "confirm": plain(yes, 30),

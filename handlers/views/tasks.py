@@ -181,9 +181,10 @@ def _stop_button(task: Task) -> dict[str, object]:
         confirm=blocks.confirmation(
             f"Stop task {task.number}?",
             "What the carrier already has cannot be taken back; everything else is held back. "
-            "This cannot be taken back.",
+            "A stopped task cannot be taken up again.",
             "Stop sending",
             "Go on sending",
+            style="danger",
         ),
     )
 
