@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -30,6 +31,7 @@ class ImportRunner:
         self._downloads = downloads
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="import")
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._downloading: set[asyncio.Task[Any]] = set()
         self._stopping = False
         self._progress: dict[int, Progress] = {}
 
@@ -46,6 +48,8 @@ class ImportRunner:
     async def stop(self) -> None:
         """Interrupt what runs; nothing of it has been stored."""
         self._stopping = True
+        for task in self._downloading:
+            task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._threads.shutdown()
 
@@ -54,7 +58,7 @@ class ImportRunner:
         try:
             with tempfile.TemporaryDirectory(prefix="sms-import-") as folder:
                 path = Path(folder) / "upload"
-                await self._downloads.fetch(running.file.url, path)
+                await self._download(running, path)
                 ended = await asyncio.get_running_loop().run_in_executor(self._threads, self._run, running, path)
             log.info("import.ended", import_id=ended.id, state=ended.state.value, rows=ended.rows)
         except BadFile as bad:
@@ -70,6 +74,15 @@ class ImportRunner:
             # Kept while stopping, so that a last tick does not begin it again.
             if not self._stopping:
                 del self._tasks[running.id]
+
+    async def _download(self, running: Import, path: Path) -> None:
+        current = asyncio.current_task()
+        assert current is not None
+        self._downloading.add(current)
+        try:
+            await self._downloads.fetch(running.file.url, path)
+        finally:
+            self._downloading.discard(current)
 
     def _run(self, running: Import, path: Path) -> Import:
         def note(progress: Progress) -> None:
