@@ -79,6 +79,8 @@ def entered(done: Entered) -> Say:
     parts = [f"*{number(done.imported)} imported*"]
     if done.already_in_group:
         parts.append(f"{number(done.already_in_group)} already in the group")
+    if done.by_country_code:
+        parts.append(f"{number(done.by_country_code)} read as country code + number")
     removed = []
     if done.duplicates:
         removed.append(counted(done.duplicates, "duplicate"))
@@ -88,8 +90,6 @@ def entered(done: Entered) -> Say:
         parts.append(f"{listed(removed)} left out")
         parts.append("you are not charged for those")
     line = " · ".join(parts)
-    notes = [f"typed numbers → {bold(done.group.name)}, which now has {counted(done.group.size, 'customer')}"]
-    if done.by_country_code:
-        notes.append(f"{number(done.by_country_code)} read as country code + number")
+    note = f"typed numbers → {bold(done.group.name)}, which now has {counted(done.group.size, 'customer')}"
     send = blocks.button(SEND, "Send SMS", str(done.group.id))
-    return Say(line.replace("*", ""), [blocks.section(line), blocks.context(" · ".join(notes)), blocks.actions(send)])
+    return Say(line.replace("*", ""), [blocks.section(line), blocks.context(note), blocks.actions(send)])
