@@ -26,7 +26,7 @@ from services.import_records import (
     forget_rejects,
     lock_running,
 )
-from services.import_tally import Members, RejectedRow, Tally
+from services.import_tally import RejectedRow, Tally
 from services.models import customer_group, group_member, import_reject, number_import
 from services.numbers import NumberChecker
 from services.posts import PostKind, want_post
@@ -35,7 +35,6 @@ from services.states import ImportState
 
 # Noted as they come, so that a file of nothing but mistakes needs no more memory than another.
 _REJECTS_AT_ONCE = 10_000
-_STORED_AT_ONCE = 50_000
 _LOOK_SECONDS = 0.5
 _REJECT_COLUMNS = ["import_id", "seq", "sheet", "row", "original", "reason", "suggestion", "candidate"]
 _MEMBER_COLUMNS = ["group_id", "number", "import_id", "row", "attributes"]
@@ -95,23 +94,22 @@ class ImportRun:
         self._report(Progress(tally.read, 1.0, 0, tally.taken))
         country_codes = len(tally.by_country_code)
         tally.by_country_code.clear()
-        members = tally.members()
         with self._database.write() as tx:
             # Always in this order, so that a merge cannot wait for us while we wait for it.
             group = self._lock_group(tx)
             lock_running(tx, self._import)
-            imported = self._insert(tx, group, members, tally.read)
+            imported, distinct = self._insert(tx, group, tally)
             self._insert_rejects(tx, tally.rejects)
             _end(
                 tx,
                 self._import,
                 self._clock,
-                ImportState.DONE if len(members) else ImportState.FAILED,
-                failure=None if len(members) else NO_VALID_NUMBER,
+                ImportState.DONE if distinct else ImportState.FAILED,
+                failure=None if distinct else NO_VALID_NUMBER,
                 rows=tally.read,
                 imported=imported,
-                already_in_group=len(members) - imported,
-                duplicates=tally.taken - len(members),
+                already_in_group=distinct - imported,
+                duplicates=tally.taken - distinct,
                 invalid=tally.invalid,
                 set_aside=tally.set_aside,
                 keepable=tally.keepable,
@@ -130,15 +128,16 @@ class ImportRun:
             raise UnknownThing("group", "")
         return group_by_id(tx, self._import.workspace_id, self._import.group_id, lock=True)
 
-    def _insert(self, tx: Connection, group: Group, members: Members, read: int) -> int:
-        imported = stored = 0
-        for numbers, rows, texts in members.parts(_STORED_AT_ONCE):
+    def _insert(self, tx: Connection, group: Group, tally: Tally) -> tuple[int, int]:
+        """How many numbers were new to the group, and how many there are."""
+        imported = distinct = 0
+        for numbers, rows, texts in tally.members():
             imported += self._insert_part(tx, group, numbers, rows, texts)
-            stored += len(numbers)
-            self._report(Progress(read, 1.0, stored, len(members)))
+            distinct += len(numbers)
+            self._report(Progress(tally.read, 1.0, distinct, tally.taken))
         grown = update(customer_group).where(customer_group.c.id == group.id)
         tx.execute(grown.values(size=customer_group.c.size + imported))
-        return imported
+        return imported, distinct
 
     def _insert_part(
         self, tx: Connection, group: Group, numbers: array[int], rows: array[int], texts: Iterable[str | None] | None

@@ -54,18 +54,28 @@ def test_what_is_hidden_is_left_out_and_counted(marketing: Marketing, tmp_path: 
     assert set(attributes(marketing).values()) == {None}
 
 
-def test_progress_tells_what_is_read_and_then_what_is_stored(
-    marketing: Marketing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("services.import_run._STORED_AT_ONCE", 100)
+def test_progress_tells_what_is_read_and_then_what_is_stored(marketing: Marketing, tmp_path: Path) -> None:
     path = a_csv(tmp_path / "a.csv", [str(13800000000 + no) for no in range(250)])
     told: list[Progress] = []
     running = marketing.an_import(path, marketing.a_group("vip"))
     done = marketing.imports.run(running, path, told.append)
     assert done.state is ImportState.DONE
-    assert told[-1] == Progress(250, 1.0, 250, 250)
-    assert [each.stored for each in told if each.to_store] == [0, 100, 200, 250]
+    assert told[0] == Progress(0, 0.0)
+    assert [each for each in told if each.to_store] == [Progress(250, 1.0, 0, 250), Progress(250, 1.0, 250, 250)]
     assert [each.rows for each in told] == sorted(each.rows for each in told)
+
+
+def test_a_large_file_is_stored_in_parts(marketing: Marketing, tmp_path: Path) -> None:
+    numbers = [13800000000 + no * 7919 % 300_000 for no in range(300_000)]
+    path = tmp_path / "large.csv"
+    path.write_text("mobile\n" + "\n".join(map(str, [*numbers, *numbers[:500]])), "utf-8")
+    told: list[Progress] = []
+    running = marketing.an_import(path, marketing.a_group("vip", [8613800000000]))
+    done = marketing.imports.run(running, path, told.append)
+    assert (done.imported, done.already_in_group, done.duplicates) == (299_999, 1, 500)
+    stored = [each.stored for each in told if each.to_store]
+    assert stored == sorted(stored)
+    assert len(stored) > 3
 
 
 def test_a_file_of_nothing_but_mistakes_is_noted_in_pieces(

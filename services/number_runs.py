@@ -1,0 +1,183 @@
+"""Sorts a million numbers and drops the repeated ones, in little memory; large lists in a process of its own.
+
+Each number comes with a mark that says where it stood. Marks grow as numbers come, so the smallest is the first.
+`python -m services.number_runs` reads frames from standard input and writes the sorted ones to standard output.
+"""
+
+from __future__ import annotations
+
+import operator
+import subprocess
+import sys
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import chain, compress
+from pathlib import Path
+from struct import Struct
+from typing import IO
+
+MARK_BITS = 40
+_MARK = (1 << MARK_BITS) - 1
+# Sorted at a time. Fewer than these are not worth a process; a million Python integers take 56 MB, in arrays 16 MB.
+RUN = 200_000
+PART = 50_000
+_ROOT = Path(__file__).parents[1]
+_COUNT = Struct("<i")
+_END = -1
+
+Part = tuple["array[int]", "array[int]"]
+
+
+class NumberRuns:
+    """Sorted runs in arrays, merged in the end a range of values at a time."""
+
+    def __init__(self, run: int = RUN, part: int = PART) -> None:
+        self._run, self._part = run, part
+        self._unsorted: list[int] = []
+        self._runs: list[Part] = []
+
+    def add(self, numbers: array[int], marks: array[int]) -> None:
+        """Take in numbers of up to 2^62 with their marks, of up to 40 bits."""
+        self._unsorted += _packed(numbers, marks)
+        if len(self._unsorted) >= self._run:
+            self._close_run()
+
+    def parts(self) -> Iterator[Part]:
+        """Every number once with its smallest mark, in order, some at a time."""
+        self._close_run()
+        starts = [0] * len(self._runs)
+        for bound in self._bounds():
+            packed: list[int] = []
+            for no, (numbers, marks) in enumerate(self._runs):
+                end = bisect_left(numbers, bound, starts[no])
+                packed += _packed(numbers[starts[no] : end], marks[starts[no] : end])
+                starts[no] = end
+            if packed:
+                yield _unpacked(packed)
+
+    def _close_run(self) -> None:
+        unsorted, self._unsorted = self._unsorted, []
+        if unsorted:
+            self._runs.append(_unpacked(unsorted))
+
+    def _bounds(self) -> list[int]:
+        """Numbers between which about a part of all lies; the last is above every number."""
+        step = max(1, self._part // 10)
+        sample = sorted(chain.from_iterable(numbers[step::step] for numbers, _ in self._runs))
+        return [*dict.fromkeys(sample[9::10]), 1 << 63]
+
+
+def _packed(numbers: array[int], marks: array[int]) -> list[int]:
+    return [number << MARK_BITS | mark for number, mark in zip(numbers, marks, strict=True)]
+
+
+def _unpacked(packed: list[int]) -> Part:
+    """Sorts it, which only merges where it holds sorted runs."""
+    packed.sort()
+    numbers = array("q", [each >> MARK_BITS for each in packed])
+    marks = array("q", [each & _MARK for each in packed])
+    is_first = bytearray(map(operator.ne, numbers, chain((-1,), numbers)))
+    if all(is_first):
+        return numbers, marks
+    return array("q", compress(numbers, is_first)), array("q", compress(marks, is_first))
+
+
+class Sorter:
+    """Sorts what it is given: here if it is little, else in a process that works while more is coming."""
+
+    def __init__(self, run: int = RUN) -> None:
+        self._run = run
+        self._waiting: list[Part] = []
+        self._count = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def add(self, numbers: array[int], marks: array[int]) -> None:
+        """As `NumberRuns.add`."""
+        self._count += len(numbers)
+        self._waiting.append((numbers, marks))
+        if self._process is None and self._count > self._run:
+            self._process = _start()
+        if self._process is not None:
+            self._hand_over(self._process)
+
+    def parts(self) -> Iterator[Part]:
+        """As `NumberRuns.parts`. The first may take a second, the others follow while the caller works."""
+        if self._process is None:
+            runs = NumberRuns(self._run)
+            for numbers, marks in self._waiting:
+                runs.add(numbers, marks)
+            yield from runs.parts()
+            return
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        while (part := _read(self._process.stdout)) is not None:
+            yield part
+
+    def close(self) -> None:
+        """Call in any case."""
+        if self._process is not None:
+            self._process.kill()
+            with self._process:  # closes the pipes and waits
+                pass
+
+    def _hand_over(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin
+        for numbers, marks in self._waiting:
+            _write(process.stdin, numbers, marks)
+        self._waiting.clear()
+
+
+def _start() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-E", "-s", "-m", "services.number_runs"],
+        cwd=_ROOT,
+        env={},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        pipesize=1 << 20,
+        start_new_session=True,
+    )
+
+
+def _write(out: IO[bytes], numbers: array[int], marks: array[int]) -> None:
+    out.write(_COUNT.pack(len(numbers)))
+    out.write(memoryview(numbers))
+    out.write(memoryview(marks))
+
+
+def _read(source: IO[bytes]) -> Part | None:
+    """The next frame, None at a proper end. Raises EOFError where the other process has died."""
+    head = source.read(_COUNT.size)
+    if len(head) < _COUNT.size:
+        raise EOFError("the sorting process ended early")
+    (count,) = _COUNT.unpack(head)
+    if count == _END:
+        return None
+    numbers, marks = array("q"), array("q")
+    for values in (numbers, marks):
+        values.frombytes(source.read(count * values.itemsize))
+        if len(values) != count:
+            raise EOFError("the sorting process ended early")
+    return numbers, marks
+
+
+def main(source: IO[bytes], out: IO[bytes]) -> None:
+    """Sort until the input ends."""
+    runs = NumberRuns()
+    while head := source.read(_COUNT.size):
+        (count,) = _COUNT.unpack(head)
+        numbers, marks = array("q"), array("q")
+        numbers.frombytes(source.read(count * numbers.itemsize))
+        marks.frombytes(source.read(count * marks.itemsize))
+        runs.add(numbers, marks)
+    for numbers, marks in runs.parts():
+        _write(out, numbers, marks)
+        out.flush()
+    out.write(_COUNT.pack(_END))
+    out.flush()
+
+
+if __name__ == "__main__":
+    main(sys.stdin.buffer, sys.stdout.buffer)
