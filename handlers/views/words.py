@@ -47,8 +47,8 @@ def share(part: int, whole: int) -> str:
 
 
 def bar(part: float, width: int = 20) -> str:
-    """A progress bar for a share from 0 to 1."""
-    filled = math.ceil(min(max(part, 0.0), 1.0) * width) if part < 1 else width
+    """A progress bar for a share from 0 to 1: begun with the first bit, full only at the end."""
+    filled = min(math.ceil(max(part, 0.0) * width), width - 1) if part < 1 else width
     return "▓" * filled + "░" * (width - filled)
 
 

@@ -199,7 +199,7 @@ async def test_a_deleted_post_is_not_posted_again(desk: Desk) -> None:
 
 async def test_slack_says_slow_down_and_it_goes_on_afterwards(desk: Desk) -> None:
     desk.a_task()
-    desk.slack.core.throttles["chat.postMessage"] = Throttle(times=1, retry_after=1)
+    desk.slack.core.throttles["chat.postMessage"] = Throttle(times=1, retry_after=0)
     await desk.tick()
     assert len(desk.shown()) == 1
 

@@ -96,7 +96,7 @@ async def test_it_starts_and_stops_and_starts_again(
         await bot.start()
         assert slack.connected
         await bot.stop()
-        await until(lambda: not slack.connected)
+        await until(lambda: not slack.connected, 20)
         assert threads() == set()
 
 

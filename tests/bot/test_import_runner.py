@@ -87,7 +87,7 @@ async def test_what_is_running_in_the_database_is_taken_up_once(
         done = await ended(marketing, each)
         assert (done.state, done.imported, done.invalid) == (ImportState.DONE, 2, 1)
     assert len(shelf.fetched) == 3
-    assert all(runner.progress(each.id) is None for each in running)
+    await until(lambda: all(runner.progress(each.id) is None for each in running), 20)
 
 
 @pytest.mark.parametrize("why", ["login_page", "too_large"])
@@ -125,7 +125,7 @@ async def test_a_download_under_way_does_not_hold_up_the_stop(marketing: Marketi
     running = begun(marketing)
     first = a_runner(marketing.imports, shelf)
     await first.tick()
-    await until(lambda: shelf.fetched)
+    await until(lambda: shelf.fetched, 20)
     await asyncio.wait_for(first.stop(), 1)
     await first.tick()
     assert marketing.imports.get(WORKSPACE, running.id).state is ImportState.RUNNING
@@ -159,7 +159,7 @@ async def test_an_import_cut_off_by_a_stop_begins_again_with_the_next_start(
     running = begun(marketing)
     first = a_runner(slow, shelf)
     await first.tick()
-    await until(slow.reading.is_set)
+    await until(slow.reading.is_set, 20)
     assert first.progress(running.id) == Progress(1, 0.3)
     stopping = asyncio.create_task(first.stop())
     await asyncio.sleep(0.01)

@@ -32,7 +32,7 @@ async def test_functions_run_in_threads_and_coroutines_on_the_loop(ticks: Ticks)
     ticks.every(0.02, on_the_loop, in_thread=False)
     ticks.every(0.02, in_a_thread, in_thread=True)
     ticks.start()
-    await until(lambda: {"loop True", "thread False"} <= set(threads))
+    await until(lambda: {"loop True", "thread False"} <= set(threads), 20)
 
 
 async def test_a_slow_tick_is_not_begun_again_and_holds_up_no_other(ticks: Ticks) -> None:
@@ -50,7 +50,7 @@ async def test_a_slow_tick_is_not_begun_again_and_holds_up_no_other(ticks: Ticks
     ticks.every(0.02, slow, in_thread=True)
     ticks.every(0.02, fast, in_thread=True)
     ticks.start()
-    await until(lambda: quick[0] >= 10)
+    await until(lambda: quick[0] >= 10, 20)
     assert most == [1]
 
 
@@ -63,7 +63,7 @@ async def test_a_tick_that_fails_is_tried_again(ticks: Ticks, caplog: pytest.Log
 
     ticks.every(0.02, fails, in_thread=True)
     ticks.start()
-    await until(lambda: tries[0] >= 3)
+    await until(lambda: tries[0] >= 3, 20)
     assert any(record.exc_info for record in caplog.records if record.levelname == "ERROR"), "it is in the log"
 
 
@@ -84,7 +84,7 @@ async def test_a_stop_waits_for_what_is_under_way_and_begins_nothing_more() -> N
     ticks.every(0.02, tick, in_thread=False)
     ticks.every(0.02, in_a_thread, in_thread=True)
     ticks.start()
-    await until(lambda: begun[0] >= 2)
+    await until(lambda: begun[0] >= 2, 20)
     await ticks.stop()
     assert begun == ended
     before = begun[0]

@@ -260,7 +260,7 @@ async def test_stopping_lets_handlers_answer(socket_place: Workplace) -> None:
     slow: Any = Slow()
     socket_place.services["tasks"] = Tasks(socket_place.marketing.tasks, slow)
     await socket_place.person().command("/sms-tasks")
-    await until(lambda: socket_place.edge._under_way)
+    await until(lambda: socket_place.edge._under_way, 20)
     await socket_place.edge.stop()
     assert await socket_place.person().all("No send tasks yet")
 

@@ -19,6 +19,7 @@ from services.carriers.http import Http
 from services.carriers.huawei import Huawei
 from services.carriers.ports import Receipt
 from services.clock import SystemClock
+from tests.sandbox.people import until
 
 TOKEN = "tok_en-1"
 FORM = "application/x-www-form-urlencoded"
@@ -32,8 +33,10 @@ class Shelf:
         self.open = threading.Event()
         self.open.set()
         self.broken = False
+        self.asked = False
 
     def store(self, rows: Sequence[tuple[int, Receipt]]) -> None:
+        self.asked = True
         self.open.wait(5)
         if self.broken:
             raise OSError("disk full")
@@ -151,12 +154,14 @@ async def test_nothing_is_answered_before_it_is_on_the_disk(url: str, shelf: She
     assert (await asked)[0] == 200
 
 
-async def test_what_comes_meanwhile_gathers_for_the_next_transaction(url: str, shelf: Shelf) -> None:
+async def test_what_comes_meanwhile_gathers_for_the_next_transaction(
+    url: str, shelf: Shelf, writer: ReceiptWriter
+) -> None:
     shelf.open.clear()
     first = asyncio.create_task(post(f"{url}/receipts/7/{TOKEN}", report("id-0")))
-    await asyncio.sleep(0.1)
+    await until(lambda: shelf.asked, 10)
     others = [asyncio.create_task(post(f"{url}/receipts/7/{TOKEN}", report(f"id-{n}"))) for n in range(1, 30)]
-    await asyncio.sleep(0.2)
+    await until(lambda: len(writer._waiting) == 29, 10)
     shelf.open.set()
     assert {status for status, _ in await asyncio.gather(first, *others)} == {200}
     assert [len(each) for each in shelf.transactions] == [1, 29]

@@ -75,7 +75,7 @@ class Workplace:
 
     async def settled(self) -> None:
         """Until nothing that was begun is under way."""
-        await until(lambda: not self.edge._under_way)
+        await until(lambda: not self.edge._under_way, 20)
 
 
 def services_of(marketing: Marketing) -> dict[str, object]:
@@ -119,7 +119,7 @@ async def opened(database: Database, *, http: bool) -> AsyncIterator[Workplace]:
             handler = AsyncSocketModeHandler(app, APP_TOKEN, web_client=client)
             await handler.connect_async()  # type: ignore[no-untyped-call]
             parts.push_async_callback(handler.close_async)
-        await until(lambda: slack.connected)
+        await until(lambda: slack.connected, 20)
         yield place
         await place.settled()
 

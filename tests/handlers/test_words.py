@@ -124,8 +124,8 @@ def test_a_duration_is_short(seconds: float, shown: str) -> None:
     assert duration(timedelta(seconds=seconds)) == shown
 
 
-@pytest.mark.parametrize(("part", "filled"), [(-1, 0), (0, 0), (0.5, 10), (0.999, 19), (1, 20), (7, 20)])
-def test_a_bar_is_full_only_at_the_end(part: float, filled: int) -> None:
+@pytest.mark.parametrize(("part", "filled"), [(-1, 0), (0, 0), (0.001, 1), (0.5, 10), (0.999, 19), (1, 20), (7, 20)])
+def test_a_bar_begins_at_once_and_is_full_only_at_the_end(part: float, filled: int) -> None:
     assert bar(part) == "▓" * filled + "░" * (20 - filled)
 
 
