@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy import Connection, Row, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.exc import DBAPIError
 
-from services.carriers.ports import Carrier, Outcome, Submission
+from services.carriers.ports import Answer, Carrier, Outcome, Submission
 from services.clock import Clock
 from services.database import Database
 from services.errors import NotTaken, RequestRefused, Unanswered
@@ -46,6 +46,9 @@ IDLE_SECONDS = 0.5
 # A database that is away for a moment (restarted, failed over) must not cost an outcome.
 RECORD_AGAIN_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 
+# The code of a message that nobody knows of, where others of its batch go back.
+UNANSWERED = "unanswered"
+
 _SUBMISSION_COLUMNS = ["task_id", "seq", "outcome", "sms_id", "code", "segments", "at"]
 
 
@@ -68,16 +71,30 @@ class Claim:
     no: int
     attempt: int
     lease_until: datetime
-    size: int
     seqs: Mapping[int, int]
     submission: Submission
+
+    @property
+    def size(self) -> int:
+        """How many messages it hands over: its range, but for those that were before it was planned again."""
+        return len(self.seqs)
+
+
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """The numbers of a batch that were not taken while others were, and how long they wait."""
+
+    numbers: frozenset[int]
+    delay: timedelta
+    trouble: str | None
 
 
 class Dispatch:
     """Sends what is planned.
 
-    `owner` names this worker; the one process on SQLite always has the same name. No request lives longer than
-    `request_timeout`, so that a lease (5 s more) outlives it. `executor` runs what touches the database.
+    `owner` names this worker; the one process on SQLite always has the same name. No batch takes longer than
+    `request_timeout`, or what its carrier says where that is more, so that a lease (5 s more) outlives it. `executor`
+    runs what touches the database.
     """
 
     def __init__(
@@ -119,7 +136,7 @@ class Dispatch:
 
     async def send_batch(self, claim: Claim, sender: Sender) -> None:
         """Hand one claimed batch over and record what came of it. The outcome is written even while being cancelled."""
-        if self._clock.now() + self._request_timeout > claim.lease_until:
+        if self._clock.now() + self._takes(sender) > claim.lease_until:
             await self._finish(self.give_back, claim, "lease_too_short", timedelta(0))
             return
         if not claim.seqs:
@@ -146,12 +163,12 @@ class Dispatch:
             log.exception("batch.broken", task=claim.task_id, batch=claim.no)
             await self._finish(self.record, claim, {})
         else:
-            await self._finish(self.record, claim, answer.outcomes)
+            await self._finish(self.record, claim, answer.outcomes, self._put_off(claim, sender, answer))
 
     def claim(self, sender: Sender) -> Claim | None:
         """Make the next batch of this application ours, durably. None where there is nothing to do now."""
         now = self._clock.now()
-        lease_until = now + self._request_timeout + LEASE_MARGIN
+        lease_until = now + self._takes(sender) + LEASE_MARGIN
         mine = {"application_id": sender.application_id, "now": now}
         with self._database.read() as connection:
             # Looking costs no writer's lock; an idle worker looks twice a second.
@@ -170,7 +187,6 @@ class Dispatch:
             no=row.no,
             attempt=row.attempt,
             lease_until=lease_until,
-            size=row.last - row.first + 1,
             seqs=numbers,
             submission=Submission(
                 reference=row.reference,
@@ -196,10 +212,11 @@ class Dispatch:
                 return row
         return None
 
-    def record(self, claim: Claim, outcomes: Mapping[int, Outcome]) -> None:
-        """Write down what the carrier answered; messages without an outcome are unknown from here on.
+    def record(self, claim: Claim, outcomes: Mapping[int, Outcome], rest: PutOff | None = None) -> None:
+        """Write down what the carrier answered; messages without an outcome are unknown from here on, but for the
+        `rest`, which is given back.
 
-        Also right when late: a batch given up as unknown meanwhile still takes the answer.
+        Also right when late: a batch given up as unknown meanwhile still takes the answer, and keeps its rest.
         """
         now = to_milliseconds(self._clock.now())
         answered = [(seq, outcomes[number]) for number, seq in claim.seqs.items() if number in outcomes]
@@ -207,19 +224,25 @@ class Dispatch:
         refused = [_submission(claim.task_id, seq, o, now) for seq, o in answered if not o.accepted]
         refusals = [(claim.task_id, seq, "refused", o.code, now) for seq, o in answered if not o.accepted]
         with self._database.write() as tx:
-            _lock_task(tx, claim.task_id)
+            task_state = _lock_task(tx, claim.task_id)
             bulk = self._database.bulk
             newly_accepted = bulk.insert_new(tx, submission, _SUBMISSION_COLUMNS, accepted)
             bulk.insert_new(tx, submission, _SUBMISSION_COLUMNS, refused)
             newly_refused = bulk.insert_new(tx, result, ["task_id", "seq", "state", "code", "at"], refusals)
-            state = BatchState.DONE if len(answered) == len(claim.seqs) else BatchState.UNKNOWN
-            was_sending = _leave_sending(tx, claim, self._owner, state)
             counts: dict[str, Any] = {
                 "accepted": send_task.c.accepted + newly_accepted,
                 "refused": send_task.c.refused + newly_refused,
-                "trouble": None,
+                "trouble": rest.trouble if rest else None,
             }
-            if was_sending:
+            if rest is not None and self._leave_for_later(tx, claim, task_state, rest.delay, counts, len(rest.numbers)):
+                counts["handed_over"] = send_task.c.handed_over + claim.size - len(rest.numbers)
+                # What nobody knows must be told from what waits: the next claim takes the numbers without a row.
+                left = claim.seqs.keys() - outcomes.keys() - rest.numbers
+                unknown = [
+                    (claim.task_id, claim.seqs[number], "unknown", None, UNANSWERED, None, now) for number in left
+                ]
+                bulk.insert_new(tx, submission, _SUBMISSION_COLUMNS, sorted(unknown))
+            elif _leave_sending(tx, claim, self._owner, _end_state(claim, len(answered))):
                 counts["handed_over"] = send_task.c.handed_over + claim.size
                 counts["first_batch_done"] = True
             _count(tx, claim.task_id, counts)
@@ -230,16 +253,24 @@ class Dispatch:
         """The request was provably not taken: plan the batch again for later, or hold it back if stopped meanwhile."""
         with self._database.write() as tx:
             state = _lock_task(tx, claim.task_id)
-            goes_on = state in (TaskState.SENDING, TaskState.PAUSED)
-            next_state = BatchState.PLANNED if goes_on else BatchState.CANCELLED
-            not_before = self._clock.now() + delay if goes_on else None
-            if _leave_sending(tx, claim, self._owner, next_state, not_before=not_before):
-                counts: dict[str, Any] = {"trouble": code}
-                if not goes_on:
-                    counts["held_back"] = send_task.c.held_back + claim.size
+            counts: dict[str, Any] = {"trouble": code}
+            if self._leave_for_later(tx, claim, state, delay, counts, claim.size):
                 _count(tx, claim.task_id, counts)
                 finish_if_over(tx, claim.task_id, self._clock.now())
             tx.commit()
+
+    def _leave_for_later(
+        self, tx: Connection, claim: Claim, task_state: str, delay: timedelta, counts: dict[str, Any], size: int
+    ) -> bool:
+        """Plan the batch again, or hold `size` messages of it back where its task is stopped; whether it was ours."""
+        goes_on = task_state in (TaskState.SENDING, TaskState.PAUSED)
+        next_state = BatchState.PLANNED if goes_on else BatchState.CANCELLED
+        not_before = self._clock.now() + delay if goes_on else None
+        if not _leave_sending(tx, claim, self._owner, next_state, not_before=not_before):
+            return False
+        if not goes_on:
+            counts["held_back"] = send_task.c.held_back + size
+        return True
 
     def give_up_lost(self, *, own: bool = False) -> int:
         """Mark as unknown the batches whose worker is gone: their lease has run out, or (`own`) they are this
@@ -258,11 +289,28 @@ class Dispatch:
             rows = tx.execute(update(batch).where(*lost).values(state=BatchState.UNKNOWN.value).returning(batch)).all()
             for row in rows:
                 log.warning("batch.lost", task=row.task_id, batch=row.no)
-                handed_over = send_task.c.handed_over + (row.last - row.first + 1)
+                size = row.last - row.first + 1 - tx.execute(_SUBMITTED, _range(row)).scalar_one()
+                handed_over = send_task.c.handed_over + size
                 _count(tx, row.task_id, {"handed_over": handed_over, "first_batch_done": True})
                 finish_if_over(tx, row.task_id, now)
             tx.commit()
         return len(rows)
+
+    def _takes(self, sender: Sender) -> timedelta:
+        return max(self._request_timeout, timedelta(seconds=sender.carrier.longest_seconds))
+
+    def _put_off(self, claim: Claim, sender: Sender, answer: Answer) -> PutOff | None:
+        """What goes back of a batch of which the carrier took a part; the others wait as after any "slow down"."""
+        numbers = frozenset(claim.seqs.keys() & answer.not_taken.keys() - answer.outcomes.keys())
+        if not numbers:
+            return None
+        troubles = [answer.not_taken[number] for number in sorted(numbers)]
+        asked = [each.retry_after_seconds for each in troubles if each.retry_after_seconds is not None]
+        delay = self._retry_delay(claim.attempt, max(asked) if len(asked) == len(troubles) else None)
+        log.warning("batch.partly_taken", task=claim.task_id, batch=claim.no, left=len(numbers), code=troubles[0].code)
+        sender.rate.pause(delay.total_seconds())
+        # A batch whose time was over, and nothing worse, is in no trouble.
+        return PutOff(numbers, delay, troubles[0].code if delay else None)
 
     async def _send_for(self, sender: Sender) -> None:
         while not self._stopping:
@@ -394,6 +442,20 @@ _UNSUBMITTED = (
 )
 
 
+# Those of a batch's messages that are out of its hands already; it was taken in part, and planned again.
+_SUBMITTED = select(func.count()).where(
+    submission.c.task_id == bindparam("task_id"), submission.c.seq.between(bindparam("first"), bindparam("last"))
+)
+
+
+def _range(row: Row[Any]) -> dict[str, int]:
+    return {"task_id": row.task_id, "first": row.first, "last": row.last}
+
+
+def _end_state(claim: Claim, answered: int) -> BatchState:
+    return BatchState.DONE if answered == claim.size else BatchState.UNKNOWN
+
+
 def _submission(task_id: int, seq: int, outcome: Outcome, at: int) -> tuple[object, ...]:
     word = "accepted" if outcome.accepted else "refused"
     return (task_id, seq, word, outcome.sms_id, outcome.code, outcome.segments, at)
@@ -407,7 +469,7 @@ def _lock_task(tx: Connection, task_id: int) -> str:
 
 def _unsubmitted(tx: Connection, row: Row[Any]) -> dict[int, int]:
     """The batch's numbers that have no outcome yet, each with its sequence number."""
-    found = tx.execute(_UNSUBMITTED, {"task_id": row.task_id, "first": row.first, "last": row.last})
+    found = tx.execute(_UNSUBMITTED, _range(row))
     return {number: seq for number, seq in found}  # noqa: C416 - dict() of rows does not type-check
 
 

@@ -1,24 +1,34 @@
-"""Receipts: stored before they are answered, applied by a tick, in any order and however often they come."""
+"""Receipts: stored before they are answered, applied by a tick, in any order and however often they come.
+
+A receipt is its message's by the reference we gave and the number; where the carrier echoes no reference, by its SMS ID
+and the number.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, exists, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, or_, select, tuple_, update
 
 from services.carriers.ports import Receipt
 from services.clock import Clock
 from services.database import Database
-from services.models import batch, receipt, recipient, result, send_task, to_milliseconds
+from services.models import batch, receipt, recipient, result, send_task, submission, to_milliseconds
 from services.states import BatchState
 
 log = structlog.get_logger()
 
 # One tick's share, so that a storm of receipts never holds SQLite's one writer for long.
 APPLIED_AT_ONCE = 5_000
+# A receipt without a reference that finds no message is looked at again for so long: longer than any request takes.
+WAITS_FOR_ITS_SEND = timedelta(minutes=2)
+
+# (application, reference, number, SMS ID); the last is empty where there is a reference.
+_Key = tuple[int, str, int, str]
 
 _COLUMNS = [
     "application_id",
@@ -66,7 +76,8 @@ class Receipts:
 
     def apply(self) -> int:
         """Turn new receipts into results. Returns how many receipts were looked at; fewer than asked when done."""
-        new = select(receipt).where(~receipt.c.applied, ~_is_early()).order_by(receipt.c.id).limit(APPLIED_AT_ONCE)
+        early = _is_early(self._clock.now())
+        new = select(receipt).where(~receipt.c.applied, ~early).order_by(receipt.c.id).limit(APPLIED_AT_ONCE)
         with self._database.read() as connection:
             if not connection.execute(new.limit(1)).first():
                 return 0
@@ -105,52 +116,102 @@ class Receipts:
                 )
 
 
-def _is_early() -> Any:
+def _is_early(now: datetime) -> ColumnElement[bool]:
     """It overtook the record of its own request, so that its message is not counted as handed over yet."""
-    return exists().where(
+    in_batch = (
+        recipient.c.number == receipt.c.number,
+        recipient.c.task_id == batch.c.task_id,
+        recipient.c.seq.between(batch.c.first, batch.c.last),
+    )
+    # A batch that was taken in part, and is planned again for the rest, has handed some over.
+    handed_over = exists().where(*in_batch, _IS_SUBMITTED).correlate(receipt, batch)
+    not_recorded = exists().where(
         batch.c.reference == receipt.c.reference,
         batch.c.state.in_([BatchState.PLANNED.value, BatchState.SENDING.value]),
+        ~handed_over,
     )
+    found = exists().where(
+        recipient.c.number == receipt.c.number,
+        submission.c.task_id == recipient.c.task_id,
+        submission.c.seq == recipient.c.seq,
+        submission.c.sms_id == receipt.c.sms_id,
+    )
+    young = receipt.c.received_at > now - WAITS_FOR_ITS_SEND
+    return or_(not_recorded, and_(receipt.c.reference == "", young, ~found.correlate(receipt)))
 
 
-def _messages(tx: Connection, rows: Sequence[Row[Any]]) -> dict[tuple[int, str, int], tuple[int, int]]:
-    """Which message each (application, reference, number) is, as (task, seq). A stranger's is left out."""
+_IS_SUBMITTED = exists().where(submission.c.task_id == recipient.c.task_id, submission.c.seq == recipient.c.seq)
+
+
+def _key(row: Row[Any]) -> _Key:
+    return (row.application_id, row.reference, row.number, "" if row.reference else row.sms_id)
+
+
+def _messages(tx: Connection, rows: Sequence[Row[Any]]) -> dict[_Key, tuple[int, int]]:
+    """Which message each receipt is of, as (task, seq). A stranger's is left out."""
+    keys = {_key(row) for row in rows}
+    found = dict(_by_reference(tx, keys)) | dict(_by_sms_id(tx, keys))
+    if strangers := len(keys) - len(found):
+        log.info("receipts.unmatched", count=strangers)
+    return found
+
+
+def _by_reference(tx: Connection, keys: set[_Key]) -> Iterator[tuple[_Key, tuple[int, int]]]:
     wanted: dict[tuple[int, str], set[int]] = defaultdict(set)
-    for row in rows:
-        wanted[row.application_id, row.reference].add(row.number)
-    found = {}
+    for application_id, reference, number, _ in keys:
+        if reference:
+            wanted[application_id, reference].add(number)
     for batch_row in _batches(tx, wanted):
         key = (batch_row.application_id, batch_row.reference)
         members = select(recipient.c.number, recipient.c.seq).where(
             recipient.c.task_id == batch_row.task_id, recipient.c.seq.between(batch_row.first, batch_row.last)
         )
+        if batch_row.state == BatchState.CANCELLED.value:
+            # Only what was taken before it was planned again has been handed over, whatever a stranger says.
+            members = members.where(_IS_SUBMITTED)
         for number, seq in tx.execute(members):
             if number in wanted[key]:
-                found[(*key, number)] = (batch_row.task_id, seq)
-    strangers = sum(len(numbers) for numbers in wanted.values()) - len(found)
-    if strangers:
-        log.info("receipts.unmatched", count=strangers)
-    return found
+                yield (*key, number, ""), (batch_row.task_id, seq)
 
 
-def _batches(tx: Connection, wanted: Iterable[tuple[int, str]]) -> Iterable[Row[Any]]:
-    references = sorted({reference for _, reference in wanted if reference})
+def _batches(tx: Connection, wanted: Iterable[tuple[int, str]]) -> Iterator[Row[Any]]:
+    references = sorted({reference for _, reference in wanted})
     for start in range(0, len(references), 500):
-        # To a cancelled batch nothing was handed over, whatever a stranger says.
-        query = select(batch).where(
-            batch.c.reference.in_(references[start : start + 500]), batch.c.state != BatchState.CANCELLED.value
-        )
+        query = select(batch).where(batch.c.reference.in_(references[start : start + 500]))
         yield from tx.execute(query).all()
 
 
+def _by_sms_id(tx: Connection, keys: set[_Key]) -> Iterator[tuple[_Key, tuple[int, int]]]:
+    nameless = sorted(key for key in keys if not key[1])
+    for start in range(0, len(nameless), 500):
+        part = nameless[start : start + 500]
+        # By the number first, which has an index; a number has few messages.
+        query = (
+            select(
+                send_task.c.application_id,
+                recipient.c.number,
+                submission.c.sms_id,
+                recipient.c.task_id,
+                recipient.c.seq,
+            )
+            .join(submission, and_(submission.c.task_id == recipient.c.task_id, submission.c.seq == recipient.c.seq))
+            .join(send_task, send_task.c.id == recipient.c.task_id)
+            .where(recipient.c.number.in_({key[2] for key in part}), submission.c.sms_id.in_({key[3] for key in part}))
+        )
+        for row in tx.execute(query):
+            key = (row.application_id, "", row.number, row.sms_id)
+            if key in keys:
+                yield key, (row.task_id, row.seq)
+
+
 def _final_states(
-    tx: Connection, rows: Sequence[Row[Any]], messages: dict[tuple[int, str, int], tuple[int, int]]
+    tx: Connection, rows: Sequence[Row[Any]], messages: dict[_Key, tuple[int, int]]
 ) -> dict[tuple[int, int], tuple[str, str, int]]:
     """What the receipts settle: failed by any failed segment, delivered when every segment is (carriers.md 2.6)."""
     final: dict[tuple[int, int], tuple[str, str, int]] = {}
-    long_ones: set[tuple[int, str, int]] = set()
+    long_ones: set[_Key] = set()
     for row in rows:
-        key = (row.application_id, row.reference, row.number)
+        key = _key(row)
         if key not in messages or row.status == "pending":
             continue
         at = to_milliseconds(row.at or row.received_at)
@@ -165,19 +226,20 @@ def _final_states(
     return final
 
 
-def _delivered_whole(tx: Connection, keys: set[tuple[int, str, int]]) -> dict[tuple[int, str, int], tuple[str, int]]:
+def _delivered_whole(tx: Connection, keys: set[_Key]) -> dict[_Key, tuple[str, int]]:
     """Those long messages of which every segment has been reported delivered, with the last one's code and time."""
-    segments: dict[tuple[int, str, int], dict[int, Row[Any]]] = defaultdict(dict)
-    ordered = sorted(keys)
+    segments: dict[_Key, dict[int, Row[Any]]] = defaultdict(dict)
+    ordered = sorted({key[:3] for key in keys})
     for start in range(0, len(ordered), 300):
         query = select(receipt).where(
             tuple_(receipt.c.application_id, receipt.c.reference, receipt.c.number).in_(ordered[start : start + 300]),
             receipt.c.status == "delivered",
         )
         for row in tx.execute(query):
-            segments[row.application_id, row.reference, row.number][row.sequence] = row
+            segments[_key(row)][row.sequence] = row
     whole = {}
-    for key, by_sequence in segments.items():
+    for key in keys:
+        by_sequence = segments[key]
         last = max(by_sequence.values(), key=lambda row: row.received_at)
         if len(by_sequence) >= last.total:
             whole[key] = (last.code, to_milliseconds(last.at or last.received_at))

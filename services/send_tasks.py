@@ -13,7 +13,7 @@ from services.clock import Clock
 from services.content import Signature, Template, signatures_of, template_by_id
 from services.database import Database
 from services.errors import NotAllowed
-from services.models import application, batch, customer_group, recipient, send_task, task_group, workspace
+from services.models import application, batch, customer_group, recipient, send_task, submission, task_group, workspace
 from services.posts import PostKind, want_post
 from services.previews import Preview, Previews, in_region, members
 from services.states import BatchState, Region, TaskState, due_state, may_cancel
@@ -94,7 +94,7 @@ class SendTasks:
                 raise NotAllowed("not_stoppable", number=number, state=task.state.value)
             _move(tx, task, TaskState.STOPPED, now, ended_by=by)
             held_back = _hold_back(tx, task.id)
-            in_flight = _in_flight(tx, task.id)
+            in_flight = _not_handed_over(tx, task.id, BatchState.SENDING)
             if in_flight == 0:
                 tx.execute(update(send_task).where(send_task.c.id == task.id).values(finished_at=now))
             tx.commit()
@@ -275,23 +275,24 @@ def _move(tx: Connection, task: Task, state: TaskState, now: datetime, **values:
 
 
 def _hold_back(tx: Connection, task_id: int) -> int:
-    """Cancel every batch that has not been claimed. Returns how many messages that holds back."""
-    size = (batch.c.last - batch.c.first + 1).label("size")
-    cancelled = tx.execute(
+    """Cancel every batch that is planned. Returns how many messages that holds back."""
+    tx.execute(
         update(batch)
         .where(batch.c.task_id == task_id, batch.c.state == BatchState.PLANNED.value)
         .values(state=BatchState.CANCELLED.value)
-        .returning(size)
-    ).all()
-    held_back: int = sum(row.size for row in cancelled)
+    )
+    held_back = _not_handed_over(tx, task_id, BatchState.CANCELLED)
     tx.execute(update(send_task).where(send_task.c.id == task_id).values(held_back=send_task.c.held_back + held_back))
     return held_back
 
 
-def _in_flight(tx: Connection, task_id: int) -> int:
-    size = func.coalesce(func.sum(batch.c.last - batch.c.first + 1), 0)
-    in_flight = select(size).where(batch.c.task_id == task_id, batch.c.state == BatchState.SENDING.value)
-    found: int = tx.execute(in_flight).scalar_one()
+def _not_handed_over(tx: Connection, task_id: int, state: BatchState) -> int:
+    """How many messages the task's batches in this state hold, without those a batch planned again has behind it."""
+    of_state = (batch.c.task_id == task_id, batch.c.state == state.value)
+    size = select(func.coalesce(func.sum(batch.c.last - batch.c.first + 1), 0)).where(*of_state)
+    within = submission.c.seq.between(batch.c.first, batch.c.last)
+    behind = select(func.count()).where(*of_state, submission.c.task_id == batch.c.task_id, within)
+    found: int = tx.execute(size).scalar_one() - tx.execute(behind).scalar_one()
     return found
 
 
