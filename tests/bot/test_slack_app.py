@@ -8,12 +8,15 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from structlog.testing import capture_logs
 
 from bot.slack_app import _place_of_click, _plain, _values
 from handlers.tasks import Tasks
+from sandbox.slack.core import SIGNING_SECRET
+from sandbox.slack.http_delivery import signature
 from services.database import Database
 from tests.bot.workplace import MARKETING, Person, Workplace, opened, words
 from tests.sandbox.people import until
@@ -333,3 +336,21 @@ def test_what_is_left_empty_in_a_form_is_empty_text() -> None:
 )
 def test_what_slack_escaped_is_read_as_it_was_typed(escaped: str, typed: str) -> None:
     assert _plain(escaped) == typed
+
+
+@pytest.mark.parametrize(
+    ("secret", "age"), [("wrong", 0), (SIGNING_SECRET, 600)], ids=["another secret", "ten minutes old"]
+)
+async def test_over_http_only_slack_is_heard(sqlite: Database, secret: str, age: int) -> None:
+    async with opened(sqlite, http=True) as place:
+        delivery: Any = place.slack.core.delivery
+        body = urlencode({"command": "/sms-tasks", "team_id": "T0SANDBOX", "user_id": "U0ANA"}).encode()
+        stamp = str(int(time.time()) - age)
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "X-Slack-Request-Timestamp": stamp,
+            "X-Slack-Signature": signature(secret, stamp, body),
+        }
+        async with place.session.post(delivery.request_url, data=body, headers=headers) as response:
+            assert response.status == 401
+        assert place.worked == 0
