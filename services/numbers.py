@@ -61,6 +61,8 @@ _MIN_DIGITS = 6
 _MAX_EXPLAINED = 300
 # Some 10 MB: what is not remembered is worked out again, the answer is the same.
 _MAX_KNOWN = 50_000
+# What people write again and again where they have no number: "n/a", "无".
+_MAX_ODD = 2_000
 
 
 def check(raw: str | int | float | None, region: str = "CN") -> Verdict:
@@ -81,6 +83,7 @@ class NumberChecker:
         self._but_8: dict[str, int | _Alike] = {}
         self._but_6: dict[str, int | _Alike] = {}
         self._but_4: dict[str, int | _Alike] = {}
+        self._odd: dict[str, Verdict] = {}
 
     def check_many(self, cells: Sequence[str]) -> tuple[list[int], list[tuple[int, Verdict]]]:
         """Returns (numbers, rest). `numbers` is aligned with `cells`: the number, or 0 where a cell is not taken.
@@ -105,6 +108,8 @@ class NumberChecker:
         return numbers, rest
 
     def _check(self, cell: str) -> Verdict:
+        if (odd := self._odd.get(cell)) is not None:
+            return odd
         plain = number_cells.fold(cell)
         if len(plain) <= _MAX_DIGITS and number_cells.is_plain(plain):
             alike = self._but_8.get(plain[:-8])
@@ -115,7 +120,10 @@ class NumberChecker:
             verdict = self._learn(plain) if alike is None else _unlike(alike, int(plain))
             if verdict.number is not None or verdict.set_aside or plain == cell:
                 return verdict
-        return _check(cell, self._code, self._reader.read)
+        verdict = _check(cell, self._code, self._reader.read)
+        if len(self._odd) < _MAX_ODD and len(cell) <= _MAX_DIGITS:
+            self._odd[cell] = verdict
+        return verdict
 
     def _learn(self, plain: str) -> Verdict:
         self._reader.free = len(plain)
