@@ -15,9 +15,16 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = (ROOT / "docs/settings.md").read_text("utf-8")
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
+COMMON = set(config.CommonSettings.model_fields)
+
+# Each table of the page: the settings it is about, and those of them that stand elsewhere.
 SECTIONS: dict[str, tuple[type[BaseModel], set[str]]] = {
     "## Environment": (config._Environment, set()),
-    "### `[[application]]`": (config.ApplicationSettings, {"signature", "template"}),
+    "### `[[application]]`": (config.CommonSettings, {"signature", "template"}),
+    "### Huawei Cloud Message & SMS": (config.HuaweiSettings, COMMON),
+    "### Tencent Cloud SMS": (config.TencentSettings, COMMON),
+    "### Twilio": (config.TwilioSettings, COMMON),
+    "### Kannel": (config.KannelSettings, COMMON),
     "### `[[application.signature]]`": (config.SignatureSettings, set()),
     "### `[[application.template]]`": (config.TemplateSettings, set()),
 }
@@ -37,7 +44,7 @@ def test_the_settings_page_names_every_setting_and_no_other(section: str) -> Non
     model, elsewhere = SECTIONS[section]
     spell = str.upper if section == "## Environment" else str
     assert [row[0] for row in rows(section)] == [
-        f"`{spell(name)}`" for name in model.model_fields if name not in elsewhere
+        f"`{spell(field.alias or name)}`" for name, field in model.model_fields.items() if name not in elsewhere
     ]
 
 
@@ -45,9 +52,10 @@ def test_the_settings_page_names_every_setting_and_no_other(section: str) -> Non
 def test_the_settings_page_tells_which_settings_are_required_and_each_default(section: str) -> None:
     model, _ = SECTIONS[section]
     for name, kind, default, *_ in rows(section):
-        field = model.model_fields[name.strip("`").lower()]
+        key = name.strip("`").lower()
+        field = next(field for known, field in model.model_fields.items() if key in (known, field.alias))
         assert kind.endswith("required") == field.is_required(), name
-        told = "" if field.is_required() or field.default is None else f"`{field.default}`"
+        told = "" if field.is_required() or field.default in (None, "") else f"`{field.default}`"
         assert default == told, name
 
 
@@ -57,8 +65,9 @@ def test_the_example_of_the_settings_can_be_read() -> None:
     given = example.model_fields_set | {
         key for each in (*example.signature, *example.template) for key in each.model_fields_set
     }
-    models = (config.ApplicationSettings, config.SignatureSettings, config.TemplateSettings)
+    models = (config.HuaweiSettings, config.SignatureSettings, config.TemplateSettings)
     assert given == {key for model in models for key in model.model_fields}
+    assert isinstance(example, config.HuaweiSettings)
     assert example.app_secret == "secret"
 
 
