@@ -53,7 +53,8 @@ class Database:
             parsed = parsed.set(drivername="postgresql+psycopg")
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         options: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True}
-        self.engine = create_engine(parsed, pool_size=20, max_overflow=20, **options)
+        # A statement in a log must not show the numbers it was about.
+        self.engine = create_engine(parsed, hide_parameters=True, pool_size=20, max_overflow=20, **options)
         self.bulk: BulkWriter = SqliteBulkWriter() if self.is_sqlite else PostgresqlBulkWriter()
         self._readers = self.engine
         if self.is_sqlite:
