@@ -119,8 +119,10 @@ class NumberChecker:
                 alike = self._but_4.get(plain[:-4])
             verdict = self._learn(plain) if alike is None else _unlike(alike, int(plain))
             if verdict.number is not None or verdict.set_aside or plain == cell:
-                return verdict
-        verdict = _check(cell, self._code, self._reader.read)
+                return verdict if alike is not None else self._remember(cell, verdict)
+        return self._remember(cell, _check(cell, self._code, self._reader.read))
+
+    def _remember(self, cell: str, verdict: Verdict) -> Verdict:
         if len(self._odd) < _MAX_ODD and len(cell) <= _MAX_DIGITS:
             self._odd[cell] = verdict
         return verdict
