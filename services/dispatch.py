@@ -30,6 +30,7 @@ from services.models import (
     recipient,
     result,
     send_task,
+    sent_sms,
     submission,
     to_milliseconds,
 )
@@ -50,6 +51,7 @@ RECORD_AGAIN_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 UNANSWERED = "unanswered"
 
 _SUBMISSION_COLUMNS = ["task_id", "seq", "outcome", "sms_id", "code", "segments", "at"]
+_SENT_SMS_COLUMNS = ["application_id", "sms_id", "number", "task_id", "seq"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,14 @@ class Sender:
 class Claim:
     """A batch that is this worker's until `lease_until`; its messages are in no other request, now or ever."""
 
+    application_id: int
     task_id: int
     no: int
     attempt: int
     lease_until: datetime
     seqs: Mapping[int, int]
     submission: Submission
+    echoes_reference: bool
 
     @property
     def size(self) -> int:
@@ -183,6 +187,7 @@ class Dispatch:
             task = tx.execute(_TEXT, {"task_id": row.task_id}).one()
             tx.commit()
         return Claim(
+            application_id=sender.application_id,
             task_id=row.task_id,
             no=row.no,
             attempt=row.attempt,
@@ -197,6 +202,7 @@ class Dispatch:
                 signature=task.request_signature,
                 receipts_url=sender.receipts_url,
             ),
+            echoes_reference=sender.carrier.echoes_reference,
         )
 
     def _take_first(
@@ -228,6 +234,8 @@ class Dispatch:
             bulk = self._database.bulk
             newly_accepted = bulk.insert_new(tx, submission, _SUBMISSION_COLUMNS, accepted)
             bulk.insert_new(tx, submission, _SUBMISSION_COLUMNS, refused)
+            if not claim.echoes_reference:
+                bulk.insert_new(tx, sent_sms, _SENT_SMS_COLUMNS, _by_sms_id(claim, outcomes))
             newly_refused = bulk.insert_new(tx, result, ["task_id", "seq", "state", "code", "at"], refusals)
             counts: dict[str, Any] = {
                 "accepted": send_task.c.accepted + newly_accepted,
@@ -459,6 +467,14 @@ def _end_state(claim: Claim, answered: int) -> BatchState:
 def _submission(task_id: int, seq: int, outcome: Outcome, at: int) -> tuple[object, ...]:
     word = "accepted" if outcome.accepted else "refused"
     return (task_id, seq, word, outcome.sms_id, outcome.code, outcome.segments, at)
+
+
+def _by_sms_id(claim: Claim, outcomes: Mapping[int, Outcome]) -> list[tuple[object, ...]]:
+    return sorted(
+        (claim.application_id, outcome.sms_id, number, claim.task_id, claim.seqs[number])
+        for number, outcome in outcomes.items()
+        if outcome.accepted and outcome.sms_id is not None and number in claim.seqs
+    )
 
 
 def _lock_task(tx: Connection, task_id: int) -> str:

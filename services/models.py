@@ -326,6 +326,18 @@ submission = Table(
     sqlite_with_rowid=False,
 )
 
+# Where the receipts of a carrier that echoes no reference find their message; other carriers' ids are not kept here.
+sent_sms = Table(
+    "sent_sms",
+    metadata,
+    _owner("application_id"),
+    Column("sms_id", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("task_id", _Id, nullable=False),
+    Column("seq", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 receipt = Table(
     "receipt",
     metadata,

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, exists, or_, select
 from services.carriers.ports import Receipt
 from services.clock import Clock
 from services.database import Database
-from services.models import batch, receipt, recipient, result, send_task, submission, to_milliseconds
+from services.models import batch, receipt, recipient, result, send_task, sent_sms, submission, to_milliseconds
 from services.states import BatchState
 
 log = structlog.get_logger()
@@ -118,29 +118,30 @@ class Receipts:
 
 def _is_early(now: datetime) -> ColumnElement[bool]:
     """It overtook the record of its own request, so that its message is not counted as handed over yet."""
-    in_batch = (
-        recipient.c.number == receipt.c.number,
-        recipient.c.task_id == batch.c.task_id,
-        recipient.c.seq.between(batch.c.first, batch.c.last),
-    )
-    # A batch that was taken in part, and is planned again for the rest, has handed some over.
-    handed_over = exists().where(*in_batch, _IS_SUBMITTED).correlate(receipt, batch)
-    not_recorded = exists().where(
-        batch.c.reference == receipt.c.reference,
-        batch.c.state.in_([BatchState.PLANNED.value, BatchState.SENDING.value]),
-        ~handed_over,
-    )
-    found = exists().where(
-        recipient.c.number == receipt.c.number,
-        submission.c.task_id == recipient.c.task_id,
-        submission.c.seq == recipient.c.seq,
-        submission.c.sms_id == receipt.c.sms_id,
+    not_found = ~exists().where(
+        sent_sms.c.application_id == receipt.c.application_id, sent_sms.c.sms_id == receipt.c.sms_id
     )
     young = receipt.c.received_at > now - WAITS_FOR_ITS_SEND
-    return or_(not_recorded, and_(receipt.c.reference == "", young, ~found.correlate(receipt)))
+    return or_(_NOT_RECORDED, and_(receipt.c.reference == "", young, not_found))
 
 
 _IS_SUBMITTED = exists().where(submission.c.task_id == recipient.c.task_id, submission.c.seq == recipient.c.seq)
+# A batch that was taken in part, and is planned again for the rest, has handed some messages over. Any other has none,
+# which is seen without looking for the number among them.
+_SOME_SUBMITTED = exists().where(
+    submission.c.task_id == batch.c.task_id, submission.c.seq.between(batch.c.first, batch.c.last)
+)
+_THIS_SUBMITTED = exists().where(
+    recipient.c.number == receipt.c.number,
+    recipient.c.task_id == batch.c.task_id,
+    recipient.c.seq.between(batch.c.first, batch.c.last),
+    _IS_SUBMITTED,
+)
+_NOT_RECORDED = exists().where(
+    batch.c.reference == receipt.c.reference,
+    batch.c.state.in_([BatchState.PLANNED.value, BatchState.SENDING.value]),
+    ~and_(_SOME_SUBMITTED, _THIS_SUBMITTED.correlate(receipt, batch)),
+)
 
 
 def _key(row: Row[Any]) -> _Key:
@@ -182,22 +183,10 @@ def _batches(tx: Connection, wanted: Iterable[tuple[int, str]]) -> Iterator[Row[
 
 
 def _by_sms_id(tx: Connection, keys: set[_Key]) -> Iterator[tuple[_Key, tuple[int, int]]]:
-    nameless = sorted(key for key in keys if not key[1])
-    for start in range(0, len(nameless), 500):
-        part = nameless[start : start + 500]
-        # By the number first, which has an index; a number has few messages.
-        query = (
-            select(
-                send_task.c.application_id,
-                recipient.c.number,
-                submission.c.sms_id,
-                recipient.c.task_id,
-                recipient.c.seq,
-            )
-            .join(submission, and_(submission.c.task_id == recipient.c.task_id, submission.c.seq == recipient.c.seq))
-            .join(send_task, send_task.c.id == recipient.c.task_id)
-            .where(recipient.c.number.in_({key[2] for key in part}), submission.c.sms_id.in_({key[3] for key in part}))
-        )
+    wanted = sorted((application_id, sms_id) for application_id, reference, _, sms_id in keys if not reference)
+    for start in range(0, len(wanted), 300):
+        part = wanted[start : start + 300]
+        query = select(sent_sms).where(tuple_(sent_sms.c.application_id, sent_sms.c.sms_id).in_(part))
         for row in tx.execute(query):
             key = (row.application_id, "", row.number, row.sms_id)
             if key in keys:

@@ -141,6 +141,7 @@ class Huawei:
     """One application at Huawei. `http` is shared with other carriers and closed by whoever made it."""
 
     max_numbers = MAX_NUMBERS
+    echoes_reference = True
 
     def __init__(
         self,

@@ -107,6 +107,7 @@ class Kannel:
     """
 
     max_numbers = MAX_NUMBERS
+    echoes_reference = True
 
     def __init__(
         self,

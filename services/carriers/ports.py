@@ -107,6 +107,10 @@ class Carrier(Protocol):
         """The most numbers of a batch."""
 
     @property
+    def echoes_reference(self) -> bool:
+        """Whether every receipt holds the reference; else they are matched by SMS ID and number."""
+
+    @property
     def longest_seconds(self) -> float:
         """No `submit` takes longer, so that a lease can outlive it."""
 

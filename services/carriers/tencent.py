@@ -223,6 +223,7 @@ class Tencent:
     """One application (`sdk_app_id`) at Tencent. `http` is shared with other carriers and closed by whoever made it."""
 
     max_numbers = MAX_NUMBERS
+    echoes_reference = False
 
     def __init__(
         self,

@@ -128,6 +128,7 @@ class Twilio:
     """
 
     max_numbers = MAX_NUMBERS
+    echoes_reference = True
 
     def __init__(
         self,

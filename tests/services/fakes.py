@@ -62,8 +62,9 @@ class FakeCarrier:
     A request that the script says was not taken is not in `requests`: it never got there.
     """
 
-    def __init__(self, max_numbers: int = 500) -> None:
+    def __init__(self, max_numbers: int = 500, *, echoes_reference: bool = True) -> None:
         self._max_numbers = max_numbers
+        self.echoes_reference = echoes_reference
         self._script: deque[Answering] = deque()
         self.requests: list[Submission] = []
         self.before_each: Callable[[Submission], None] = lambda submission: None

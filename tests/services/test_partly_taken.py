@@ -20,7 +20,7 @@ from services.task_reports import Task
 from tests.services.audit import check_every_task, check_nobody_got_two
 from tests.services.builders import FIRST_NUMBER, WORKSPACE, Marketing
 from tests.services.conftest import empty
-from tests.services.fakes import Answering, accepted, leave_out, not_taken
+from tests.services.fakes import Answering, FakeCarrier, accepted, leave_out, not_taken
 
 FIRST, SECOND, THIRD = FIRST_NUMBER, FIRST_NUMBER + 1, FIRST_NUMBER + 2
 SLOW = "E200015"
@@ -276,25 +276,31 @@ async def test_other_answers_are_as_they_were(marketing: Marketing, database: Da
     check_every_task(database)
 
 
-async def test_without_a_reference_a_receipt_finds_its_message_by_id_and_number(marketing: Marketing) -> None:
-    task = marketing.a_confirmed_task(3)
-    await marketing.send_all()
-    marketing.report(
+@pytest.fixture
+def silent(database: Database) -> Marketing:
+    """At a carrier that echoes no reference."""
+    return Marketing(database, carrier=FakeCarrier(echoes_reference=False))
+
+
+async def test_without_a_reference_a_receipt_finds_its_message_by_id_and_number(silent: Marketing) -> None:
+    task = silent.a_confirmed_task(3)
+    await silent.send_all()
+    silent.report(
         a_receipt(FIRST, None),
         a_receipt(SECOND, None, "id-of-another"),
         a_receipt(FIRST_NUMBER + 77, None, f"id-{THIRD}"),
     )
-    assert marketing.task(task).delivered == 1
+    assert silent.task(task).delivered == 1
 
 
-async def test_a_number_with_several_messages_gets_the_receipt_of_each(marketing: Marketing) -> None:
+async def test_a_number_with_several_messages_gets_the_receipt_of_each(silent: Marketing) -> None:
     tasks = []
     for name in ("one", "two"):
-        tasks.append(marketing.a_confirmed_task(1, group=name))
-        marketing.carrier.will(take_as(f"sid-{name}"))
-        await marketing.send_all()
-    marketing.report(a_receipt(FIRST, None, "sid-two"))
-    assert [marketing.task(task).delivered for task in tasks] == [0, 1]
+        tasks.append(silent.a_confirmed_task(1, group=name))
+        silent.carrier.will(take_as(f"sid-{name}"))
+        await silent.send_all()
+    silent.report(a_receipt(FIRST, None, "sid-two"))
+    assert [silent.task(task).delivered for task in tasks] == [0, 1]
 
 
 def take_as(sms_id: str) -> Answering:
@@ -304,27 +310,27 @@ def take_as(sms_id: str) -> Answering:
     return answer
 
 
-async def test_a_receipt_without_a_reference_may_overtake_its_own_send(marketing: Marketing) -> None:
-    task = marketing.a_confirmed_task(1)
-    marketing.report(a_receipt(FIRST, None))
-    assert marketing.task(task).delivered == 0
-    await marketing.send_all()
-    assert marketing.receipts.apply() == 1
-    assert marketing.task(task).delivered == 1
+async def test_a_receipt_without_a_reference_may_overtake_its_own_send(silent: Marketing) -> None:
+    task = silent.a_confirmed_task(1)
+    silent.report(a_receipt(FIRST, None))
+    assert silent.task(task).delivered == 0
+    await silent.send_all()
+    assert silent.receipts.apply() == 1
+    assert silent.task(task).delivered == 1
 
 
-async def test_a_strangers_receipt_is_looked_at_for_two_minutes_and_then_put_away(marketing: Marketing) -> None:
-    marketing.a_confirmed_task(1)
-    marketing.report(a_receipt(FIRST, None, "a stranger's"))
-    assert marketing.receipts.apply() == 0
-    later(marketing, 121)
-    assert marketing.receipts.apply() == 1
-    assert marketing.receipts.apply() == 0
+async def test_a_strangers_receipt_is_looked_at_for_two_minutes_and_then_put_away(silent: Marketing) -> None:
+    silent.a_confirmed_task(1)
+    silent.report(a_receipt(FIRST, None, "a stranger's"))
+    assert silent.receipts.apply() == 0
+    later(silent, 121)
+    assert silent.receipts.apply() == 1
+    assert silent.receipts.apply() == 0
 
 
-async def test_another_applications_id_is_not_ours(marketing: Marketing, database: Database) -> None:
-    other = Marketing(database, workspace_id="T0OTHER", clock=marketing.clock)
-    task = marketing.a_confirmed_task(1)
-    await marketing.send_all()
+async def test_another_applications_id_is_not_ours(silent: Marketing, database: Database) -> None:
+    other = Marketing(database, workspace_id="T0OTHER", clock=silent.clock, carrier=silent.carrier)
+    task = silent.a_confirmed_task(1)
+    await silent.send_all()
     other.report(a_receipt(FIRST, None))
-    assert marketing.task(task).delivered == 0
+    assert silent.task(task).delivered == 0

@@ -57,6 +57,18 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "sent_sms",
+        sa.Column(
+            "application_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("sms_id", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("application_id", "sms_id", name=op.f("pk_sent_sms")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "submission",
         sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
@@ -363,6 +375,7 @@ def downgrade() -> None:
     op.drop_table("application")
     op.drop_table("workspace")
     op.drop_table("submission")
+    op.drop_table("sent_sms")
     op.drop_table("result")
     op.drop_table("recipient")
     op.drop_table("import_reject")
