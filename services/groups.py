@@ -106,9 +106,8 @@ class Groups:
 
     def list(self, workspace_id: str) -> list[Group]:
         """All of a workspace, by name."""
-        query = select(customer_group).where(customer_group.c.workspace_id == workspace_id)
         with self._database.read() as connection:
-            return [_group(row) for row in connection.execute(query.order_by(customer_group.c.name_key))]
+            return groups_of(connection, workspace_id)
 
 
 def find_all(groups: Groups, workspace_id: str, names: Sequence[str]) -> list[Group]:
@@ -145,6 +144,12 @@ def group_by_id(connection: Connection, workspace_id: str, group_id: int, *, loc
     if row is None:
         raise UnknownThing("chosen group", str(group_id))
     return _group(row)
+
+
+def groups_of(connection: Connection, workspace_id: str) -> list[Group]:
+    """All of a workspace, by name."""
+    query = select(customer_group).where(customer_group.c.workspace_id == workspace_id)
+    return [_group(row) for row in connection.execute(query.order_by(customer_group.c.name_key))]
 
 
 def clean_name(name: str) -> str:

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    Integer,
-    Row,
-    Select,
-    and_,
-    column,
-    delete,
-    func,
-    select,
-    tuple_,
-    update,
-    values,
-)
+from sqlalchemy import Connection, Row, Select, and_, case, delete, func, literal, select, tuple_, update
 
 from services.database import Database
 from services.entries import is_typed
-from services.groups import Group, group_by_id
+from services.groups import Group, group_by_id, groups_of
 from services.models import (
     Moment,
     application,
@@ -46,7 +32,6 @@ from services.states import BatchState, SmsType, TaskState
 
 _NOT_OVER = [state.value for state in TaskState if not state.is_over]
 MESSAGES_SHOWN = 10
-_TASKS_A_QUERY = 5000
 
 
 class Fate(StrEnum):
@@ -137,35 +122,22 @@ class Pool:
 
     def totals(self, workspace_id: str, groups_shown: int = 10) -> Totals:
         """Counts every number; about a second for a million."""
-        mine = select(customer_group.c.id).where(customer_group.c.workspace_id == workspace_id)
-        numbers = select(group_member.c.number).where(group_member.c.group_id.in_(mine)).distinct()
-        of_type = (
-            select(customer_group.c.sms_type, group_member.c.number)
-            .join(group_member, group_member.c.group_id == customer_group.c.id)
-            .where(customer_group.c.workspace_id == workspace_id)
-            .distinct()
-            .subquery()
-        )
-        types = select(of_type.c.sms_type, func.count().label("size")).group_by(of_type.c.sms_type)
-        largest = select(customer_group.c.id).where(customer_group.c.workspace_id == workspace_id)
-        largest = largest.order_by(customer_group.c.size.desc(), customer_group.c.name_key).limit(groups_shown)
-        countries: Counter[str | None] = Counter()
         with self._database.read() as connection:
-            ordered = connection.execute(
-                numbers.order_by(group_member.c.number), execution_options={"yield_per": 20_000}
-            ).scalars()
-            for run in runs(ordered):
+            groups = groups_of(connection, workspace_id)
+            ordered = _numbers_in(groups).order_by(group_member.c.number)
+            countries: Counter[str | None] = Counter()
+            for run in runs(connection.execute(ordered, execution_options={"yield_per": 20_000}).scalars()):
                 countries[run.region] += run.size
-            by_type = [(SmsType(row.sms_type), row.size) for row in connection.execute(types)]
-            ids = connection.execute(largest).scalars().all()
-            groups = [group_by_id(connection, workspace_id, each) for each in ids]
-            group_count = connection.execute(select(func.count()).select_from(mine.subquery())).scalar_one()
+            types: Counter[SmsType] = Counter()
+            for sms_type in {group.sms_type for group in groups}:
+                of_type = _numbers_in([group for group in groups if group.sms_type is sms_type]).subquery()
+                types[sms_type] = connection.execute(select(func.count()).select_from(of_type)).scalar_one()
         return Totals(
             numbers=countries.total(),
-            types=sorted(by_type, key=lambda each: -each[1]),
+            types=[(sms_type, size) for sms_type, size in types.most_common() if size],
             countries=countries.most_common(),
-            groups=groups,
-            group_count=group_count,
+            groups=sorted(groups, key=lambda group: -group.size)[:groups_shown],
+            group_count=len(groups),
         )
 
     def find(self, workspace_id: str, number: int) -> Whereabouts:
@@ -221,6 +193,12 @@ class Pool:
         return Removed(groups, tasks)
 
 
+def _numbers_in(groups: Sequence[Group]) -> Select[Any]:
+    """Each number of these groups once."""
+    numbers = select(group_member.c.number).where(group_member.c.group_id.in_([group.id for group in groups]))
+    return numbers.distinct() if len(groups) > 1 else numbers
+
+
 def _tasks_with_a_copy(tx: Connection, workspace_id: str, number: int) -> Sequence[int]:
     sent = _sent(tx, _confirmed(workspace_id).where(send_task.c.state.in_(_NOT_OVER)), number)
     query = select(send_task.c.number).where(send_task.c.id.in_([task_id for task_id, _ in sent]))
@@ -228,47 +206,39 @@ def _tasks_with_a_copy(tx: Connection, workspace_id: str, number: int) -> Sequen
 
 
 def _confirmed(workspace_id: str) -> Select[Any]:
-    """Tasks with recipients, the newest first."""
-    return (
-        select(send_task.c.id, send_task.c.recipients)
-        .where(send_task.c.workspace_id == workspace_id, send_task.c.number.is_not(None))
-        .order_by(send_task.c.number.desc())
-    )
+    """Each task with recipients, and where the search in them begins."""
+    return select(
+        send_task.c.id.label("task_id"), literal(1).label("low"), (send_task.c.recipients + 1).label("high")
+    ).where(send_task.c.workspace_id == workspace_id, send_task.c.number.is_not(None))
 
 
 def _sent(connection: Connection, tasks: Select[Any], number: int) -> list[tuple[int, int]]:
-    """(task, seq) of each message to a number.
+    """(task, seq) of each message to a number, the newest task first.
 
     Found without an index on the numbers, which would make confirming a large task take twice as long: a task's
-    recipients are in order of their numbers, so the place in it is found by halving, in all tasks at once.
+    recipients are in order of their numbers, so the place in it is found by halving.
     """
-    sizes = {row.id: row.recipients for row in connection.execute(tasks)}
-    found: list[tuple[int, int]] = []
-    ids = list(sizes)
-    for start in range(0, len(ids), _TASKS_A_QUERY):
-        some = {task_id: sizes[task_id] for task_id in ids[start : start + _TASKS_A_QUERY]}
-        first, beyond = _first_from(connection, some, number), _first_from(connection, some, number + 1)
-        found += [(task_id, seq) for task_id in some for seq in range(first[task_id], beyond[task_id])]
-    return found
+    first = {row.task_id: row.low for row in connection.execute(_first_from(tasks, number))}
+    beyond = {row.task_id: row.low for row in connection.execute(_first_from(tasks, number + 1))}
+    return [(task_id, seq) for task_id in sorted(first, reverse=True) for seq in range(first[task_id], beyond[task_id])]
 
 
-def _first_from(connection: Connection, sizes: Mapping[int, int], number: int) -> dict[int, int]:
+def _first_from(tasks: Select[Any], number: int) -> Select[Any]:
     """The place of each task's first recipient whose number is not below this one; one behind the last if none is."""
-    low = dict.fromkeys(sizes, 1)
-    high = {task_id: size + 1 for task_id, size in sizes.items()}
-    while halves := [
-        (task_id, (low[task_id] + high[task_id]) // 2) for task_id in sizes if low[task_id] < high[task_id]
-    ]:
-        asked = values(column("task_id", BigInteger), column("seq", Integer), name="asked").data(halves).cte()
-        query = select(recipient.c.task_id, recipient.c.seq, recipient.c.number).join(
-            asked, and_(recipient.c.task_id == asked.c.task_id, recipient.c.seq == asked.c.seq)
+    place = tasks.cte("place", recursive=True)
+    middle = (place.c.low + place.c.high) // 2
+    is_below = recipient.c.number < number
+    halved = (
+        select(
+            place.c.task_id,
+            case((is_below, middle + 1), else_=place.c.low),
+            case((is_below, place.c.high), else_=middle),
         )
-        for row in connection.execute(query):
-            if row.number < number:
-                low[row.task_id] = row.seq + 1
-            else:
-                high[row.task_id] = row.seq
-    return low
+        .join(recipient, and_(recipient.c.task_id == place.c.task_id, recipient.c.seq == middle))
+        .where(place.c.low < place.c.high)
+    )
+    place = place.union_all(halved)
+    return select(place.c.task_id, place.c.low).where(place.c.low == place.c.high)
 
 
 def _memberships(workspace_id: str, number: int) -> Select[Any]:
