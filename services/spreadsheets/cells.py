@@ -267,12 +267,10 @@ def _kind_of_format(number: int, code: str | None) -> Kind:
 
 @lru_cache(50_000)
 def _date(serial: float) -> dt.date | dt.datetime | dt.time:
-    day = int(serial)
-    milliseconds = int((serial - day) * 86_400_000 + 0.5)
+    milliseconds = int(serial * 86_400_000 + 0.5)
     if 0 <= serial < 1 and milliseconds < 86_400_000:
         return (_EPOCH + dt.timedelta(milliseconds=milliseconds)).time()
     if not _FIRST_DAY <= serial < _LAST_DAY:
         raise Unusual("date")
-    if day == serial:
-        return (_EPOCH + dt.timedelta(days=day)).date()
-    return _EPOCH + dt.timedelta(days=day, milliseconds=milliseconds)
+    value = _EPOCH + dt.timedelta(milliseconds=milliseconds)
+    return value.date() if serial.is_integer() else value

@@ -95,9 +95,18 @@ def text_of(value: Cell) -> str:
     if isinstance(value, dt.timedelta):
         minutes, seconds = divmod(round(value.total_seconds()), 60)
         return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}".removesuffix(":00")
-    if isinstance(value, dt.datetime | dt.time):
-        return str(value).removesuffix(":00")
+    if isinstance(value, dt.datetime):
+        return str(_to_second(value)).removesuffix(":00")
+    if isinstance(value, dt.time):
+        return str(_to_second(dt.datetime.combine(dt.date.min, value)).time()).removesuffix(":00")
     return str(value)
+
+
+def _to_second(value: dt.datetime) -> dt.datetime:
+    """Calculated times miss the second by a millisecond."""
+    if value.microsecond >= 500_000 and value.year < dt.MAXYEAR:
+        value += dt.timedelta(seconds=1)
+    return value.replace(microsecond=0)
 
 
 def texts_of(cells: Sequence[Cell]) -> list[str]:
@@ -154,7 +163,7 @@ def fold(name: str) -> str:
 
 def likeness(cell: str) -> float:
     """How much a cell looks like a phone number: 1 surely, 0.5 it has the digits, 0 not at all."""
-    if _DATE.match(cell):
+    if len(cell) < 7 or _DATE.match(cell):
         return 0
     plain = unicodedata.normalize("NFKC", _FLOAT_TAIL.sub("", cell))
     if _SURE.search(_CLEAN.sub("", plain)) or _SURE.search(plain):

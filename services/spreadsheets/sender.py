@@ -46,14 +46,13 @@ class Sender:
         taken, numbers, rows = _head(table)
         if not rows:
             return self.skip(table.name, "hidden" if table.hidden_rows else "empty", table.hidden_rows)
-        hidden_columns = sum(
-            any(any(cell != "" for cell in block.column(column)) for block in taken) for column in table.hidden_columns
-        )
+        head = Rows(numbers, rows, table.offset, 0)
+        hidden_columns = sum(any(cell != "" for cell in head.column(column)) for column in table.hidden_columns)
         layout = self._layout(table, numbers, rows)
         self.names.append(table.name)
         if layout.number is None:
             self.headers.extend(layout.headers)
-            return self.skip(table.name, "no_number_column", table.hidden_rows, hidden_columns)
+            return self.skip(table.name, "no_number_column", 0, hidden_columns)
         found = [(column.index, column.header, column.samples, column.choice) for column in layout.candidates]
         if self.ask and not self.wanted and len(found) > 1:
             self.send({"choose": table.name, "columns": found})
@@ -61,8 +60,9 @@ class Sender:
         self.with_numbers += 1
         self.chosen |= layout.chosen
         kept = layout.attributes if self.attributes else ()
-        head = {"sheet": table.name, "skipped": "", "columns": found, "attributes": [name for _, name in kept]}
-        self.send({**head, "hidden": [0, hidden_columns]})
+        names = [name for _, name in kept]
+        told = {"sheet": table.name, "skipped": "", "columns": found, "attributes": names}
+        self.send({**told, "hidden": [0, hidden_columns]})
         start = numbers[layout.data_from] if layout.data_from < len(numbers) else numbers[-1] + 1
         return self._send_rows(table, chain((block.from_row(start) for block in taken), table.blocks), layout)
 

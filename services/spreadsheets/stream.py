@@ -14,6 +14,7 @@ from operator import lt
 from typing import IO, TypeVar
 from zipfile import ZipFile
 
+from services.errors import BadFile
 from services.spreadsheets.cells import RawRow, RowParser, Values
 from services.spreadsheets.columns import Cell, letter_of
 from services.spreadsheets.strings import FAILURES, Unusual, check_plain, check_start
@@ -100,7 +101,7 @@ class Stream:
             if cut > 5:
                 yield check_plain(rest[:cut])
                 rest = rest[cut:]
-            more = b"" if b"</sheetData" in rest else file.read(_BLOCK)
+            more = b"" if b"</sheetData>" in rest else file.read(_BLOCK)
             if not more:
                 break
             self.read += len(more)
@@ -201,8 +202,12 @@ class Stream:
         return _woven(numbers, places, [[number for number, _ in run] for run in runs])
 
     def _check_order(self, numbers: Sequence[int]) -> None:
-        if numbers and (numbers[0] <= self.last or not all(map(lt, numbers, numbers[1:]))):
-            raise Unusual("rows in no order")
+        if not numbers or (numbers[0] > self.last and all(map(lt, numbers, numbers[1:]))):
+            return
+        if min(numbers) <= self.last:
+            # Its first reading was given already; Excel calls such a file damaged.
+            raise BadFile("truncated", error=f"row {min(numbers)} again")
+        raise Unusual("rows in no order")
 
     def _commit(self, last: int, hidden: int, table: Table) -> None:
         self.last = last

@@ -71,7 +71,7 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
         raise Unusual("no strings")
     check_start(rest[: start.start()])
     rest, more = rest[start.end() :], b" "
-    while more and b"</sst" not in rest:
+    while more and b"</sst>" not in rest:
         cut = rest.rfind(b"</si>") + 5
         if cut > 4:
             yield check_plain(rest[:cut])
