@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,9 +27,53 @@ def peak_mb() -> float:
 
     Not `getrusage`: its figure for a new process begins with the memory of the process that started it.
     """
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text("ascii"))
-    assert found is not None
-    return int(found[1]) / 1024
+    return _status_mb(os.getpid(), "VmHWM")
+
+
+class Family:
+    """Watches the memory of this process and its children, ten times a second (Linux)."""
+
+    def __init__(self) -> None:
+        self.peak_together_mb = 0.0
+        self._peaks: dict[str, float] = {}
+        self._ended = threading.Event()
+
+    def watch(self) -> None:
+        """For a thread of its own; returns after `stop`."""
+        while not self._ended.wait(0.1):
+            together = _status_mb(os.getpid(), "VmRSS")
+            for process in _children(os.getpid()):
+                together += _status_mb(process, "VmRSS")
+                peak = _status_mb(process, "VmHWM")
+                command = _read(f"/proc/{process}/cmdline")
+                self._peaks[command] = max(peak, self._peaks.get(command, 0))
+            self.peak_together_mb = max(together, self.peak_together_mb)
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._ended.set()
+
+    def peak_mb(self, name: str) -> float:
+        """The most that any child with this in its command has held."""
+        return max((peak for command, peak in self._peaks.items() if name in command), default=0.0)
+
+
+def _children(parent: int) -> list[int]:
+    found = [_read(str(path)) for path in Path(f"/proc/{parent}/task").glob("*/children")]
+    return [int(process) for process in " ".join(found).split()]
+
+
+def _status_mb(process: int, field: str) -> float:
+    """0 where the process has ended."""
+    found = re.search(rf"{field}:\s+(\d+) kB", _read(f"/proc/{process}/status"))
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 @contextmanager
