@@ -206,7 +206,7 @@ class Kannel:
             raise NotTaken(f"http_{status}", known.text if known else phrase(status), seconds)
         if 200 <= status < 300 and known is not None and known.kind == "accepted":
             return Outcome(True, line)
-        if not 400 <= status < 500 or (not line and status not in REFUSED_UNREAD):
+        if status not in REFUSED_UNREAD and (not line or not 400 <= status < 500):
             raise Unanswered(f"http_{status}", "the answer cannot be read")
         if not line or (known is not None and known.kind == "refused_account"):
             raise RequestRefused(line or f"http_{status}", known.text if known else phrase(status))

@@ -328,7 +328,7 @@ class Tencent:
             if status in REFUSED_UNREAD:
                 raise RequestRefused(f"http_{status}", phrase(status))
             raise Unanswered(f"http_{status}", "the answer cannot be read")
-        if "Error" in response:
+        if isinstance(response.get("Error"), dict):
             raise _failure(response["Error"], retry_after_seconds(answer, self._clock.now()))
         return settle(_said(response, numbers), len(numbers), CODES, "tencent")
 

@@ -217,7 +217,7 @@ class Twilio:
             return Outcome(
                 True, word(said.get("status")) or "accepted", sms_id, segment_count(said.get("num_segments"))
             )
-        if not 400 <= status < 500 or (code is None and status not in REFUSED_UNREAD):
+        if status not in REFUSED_UNREAD and (code is None or not 400 <= status < 500):
             raise Unanswered(f"http_{status}", "the answer cannot be read")
         known = CODES.get(code or "")
         if code is None or (known is not None and known.kind == "refused_account"):
