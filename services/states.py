@@ -63,7 +63,7 @@ class BatchState(StrEnum):
 
 
 class ImportState(StrEnum):
-    """Where an import stands. `asked` waits for a person to choose the group, `waiting` for the column of the numbers."""
+    """Where an import stands. `asked` waits for a person to choose the group, `waiting` for the column."""
 
     ASKED = "asked"
     RUNNING = "running"
