@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -14,6 +14,7 @@ INVALID_SHARE = 0.02
 DUPLICATE_SHARE = 0.03
 _PREFIXES = tuple(f"1{n}" for n in (*range(30, 40), *range(50, 54), *range(55, 60), *range(80, 90)))
 _SPACE = len(_PREFIXES) * 10**8
+_CITIES = ("北京", "上海", "广州", "武汉")
 _BROKEN = ("1381234", "n/a", "138123456789", "0755-1", "无", "1" * 11)
 
 
@@ -56,27 +57,34 @@ def make_csv(path: Path, rows: int, seed: int = 1) -> Made:
     return Made(rows, kinds["invalid"], kinds["duplicate"])
 
 
-def make_xlsx(path: Path, rows: int, seed: int = 1, sheet_rows: int = SHEET_ROWS) -> Made:
-    """Write a workbook as Excel does, text cells through shared strings, on as many sheets as `sheet_rows` asks for."""
+def make_xlsx(path: Path, rows: int, seed: int = 1, sheet_rows: int = SHEET_ROWS, *, others: bool = False) -> Made:
+    """Write a workbook as Excel does, text cells through shared strings, on as many sheets as `sheet_rows` asks for.
+
+    With `others` each number has a name and a city beside it.
+    """
     kinds = {"valid": 0, "invalid": 0, "duplicate": 0}
-    strings: dict[str, int] = {HEADER: 0}
+    names = (HEADER, "name", "city") if others else (HEADER,)
+    strings = {name: no for no, name in enumerate(names)}
     source = cells(rows, seed)
     sheets = max(1, -(-rows // sheet_rows))
     with ZipFile(path, "w", ZIP_DEFLATED) as book:
         for no in range(1, sheets + 1):
             with book.open(f"xl/worksheets/sheet{no}.xml", "w") as sheet:
-                sheet.write(f'{_XML}<worksheet xmlns="{_MAIN}"><sheetData>{_row(1, 0)}'.encode())
+                header = _row(1, range(len(names)))
+                sheet.write(f'{_XML}<worksheet xmlns="{_MAIN}"><sheetData>{header}'.encode())
                 part: list[str] = []
                 for row in range(2, 2 + min(sheet_rows, rows - (no - 1) * sheet_rows)):
                     cell, kind = next(source)
                     kinds[kind] += 1
-                    part.append(_row(row, strings.setdefault(cell, len(strings))))
+                    texts = (cell, f"客户{row}", _CITIES[row % len(_CITIES)]) if others else (cell,)
+                    part.append(_row(row, [strings.setdefault(text, len(strings)) for text in texts]))
                     if len(part) == 10_000:
                         sheet.write("".join(part).encode())
                         part.clear()
                 sheet.write(("".join(part) + "</sheetData></worksheet>").encode())
         with book.open("xl/sharedStrings.xml", "w") as table:
-            table.write(f'{_XML}<sst xmlns="{_MAIN}" count="{rows + sheets}" uniqueCount="{len(strings)}">'.encode())
+            count = (rows + sheets) * len(names)
+            table.write(f'{_XML}<sst xmlns="{_MAIN}" count="{count}" uniqueCount="{len(strings)}">'.encode())
             table.write("".join(f"<si><t>{text}</t></si>" for text in strings).encode())
             table.write(b"</sst>")
         for name, text in _parts(sheets).items():
@@ -90,8 +98,11 @@ def _mobile(no: int, shift: int) -> str:
     return f"{_PREFIXES[prefix]}{rest:08d}"
 
 
-def _row(no: int, string: int) -> str:
-    return f'<row r="{no}" spans="1:1"><c r="A{no}" t="s"><v>{string}</v></c></row>'
+def _row(no: int, strings: Sequence[int]) -> str:
+    cells = "".join(
+        f'<c r="{letter}{no}" t="s"><v>{string}</v></c>' for letter, string in zip("ABC", strings, strict=False)
+    )
+    return f'<row r="{no}" spans="1:{len(strings)}">{cells}</row>'
 
 
 _XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'

@@ -12,6 +12,7 @@ from zipfile import BadZipFile, ZipFile
 _PART = "xl/sharedStrings.xml"
 _BLOCK = 1 << 18
 _LONGEST = 16 << 20
+_ODD_BYTES, _ODD_SHARE = 1 << 20, 0.3  # LibreOffice writes mixed scripts as mixed fonts; calamine parses faster
 # calamine trims what is not marked; LibreOffice marks every string.
 _PLAIN = re.compile(rb"<si><t>((?![ \t\n])[^<&]++(?<![ \t\n]))</t></si>")
 _MARKED = re.compile(rb'<si><t xml:space="preserve">([^<&]++)</t></si>')
@@ -47,6 +48,7 @@ def shared_strings(book: ZipFile) -> list[str]:
     if _PART not in book.NameToInfo:
         return []
     found: list[str] = []
+    read = odd = 0
     try:
         with book.open(_PART) as file:
             for block in _blocks(file):
@@ -55,6 +57,9 @@ def shared_strings(book: ZipFile) -> list[str]:
                 gaps = parts[::2]
                 texts = b"\0".join(parts[1::2]).decode().split("\0") if len(parts) > 1 else []
                 if any(gaps):
+                    read, odd = read + len(block), odd + sum(map(len, gaps))
+                    if odd > max(_ODD_BYTES, _ODD_SHARE * read):
+                        raise Unusual("too many odd strings")
                     _add_odd(found, gaps, texts)
                 else:
                     found += texts
