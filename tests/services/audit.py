@@ -47,23 +47,24 @@ def check_nobody_got_two(requests: Iterable[Submission]) -> None:
 def count(connection: Connection, task: Task) -> Counted:
     """Count every row of the task."""
     batches = dict.fromkeys(BatchState, 0)
-    taken_before = dict.fromkeys(BatchState, 0)  # of batches that were taken in part, and planned again for the rest
     of_task = select(batch).where(batch.c.task_id == task.id).order_by(batch.c.no)
+    taken = connection.execute(select(submission.c.seq).where(submission.c.task_id == task.id)).scalars().all()
     following = 1
     for row in connection.execute(of_task):
         assert row.first == following, "batches leave no gap and do not overlap"
         following = row.last + 1
-        batches[BatchState(row.state)] += row.last - row.first + 1
-        within = (submission.c.task_id == task.id, submission.c.seq.between(row.first, row.last))
-        taken_before[BatchState(row.state)] += connection.execute(select(func.count()).where(*within)).scalar_one()
+        size = row.last - row.first + 1
+        if row.state not in (BatchState.DONE, BatchState.UNKNOWN):
+            # Taken in part, and planned again for the rest.
+            taken_before = sum(row.first <= seq <= row.last for seq in taken)
+            batches[BatchState.DONE] += taken_before
+            size -= taken_before
+        batches[BatchState(row.state)] += size
     results = _by(connection, result, "state", task.id)
     recipients = connection.execute(
         select(func.count()).select_from(recipient).where(recipient.c.task_id == task.id)
     ).scalar_one()
     assert following == recipients + 1
-    for state in (BatchState.PLANNED, BatchState.SENDING, BatchState.CANCELLED):
-        batches[state] -= taken_before[state]
-        batches[BatchState.DONE] += taken_before[state]
     return Counted(
         recipients=recipients,
         handed_over=batches[BatchState.DONE] + batches[BatchState.UNKNOWN],

@@ -3,6 +3,7 @@
 import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -58,7 +59,7 @@ def test_turns_come_evenly(workers: int) -> None:
         start = now()
         taken = await take(RateLimit(50, now), now, 200, workers)
         assert taken[0] == start
-        gaps = [later - earlier for earlier, later in zip(taken, taken[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in pairwise(taken)]
         assert all(gap == pytest.approx(0.02) for gap in gaps)
 
     play(scene)

@@ -1,0 +1,319 @@
+"""Whatever happens in whatever order: the counts add up, and nobody gets two."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from sqlalchemy import select
+
+from services.carriers.ports import Answer, Outcome, Receipt, Submission
+from services.database import Database
+from services.dispatch import Claim
+from services.errors import NotAllowed, NotTaken
+from services.models import batch, recipient, result
+from services.previews import Preview
+from services.states import TaskState
+from services.task_reports import Task
+from tests.services.audit import check_every_task
+from tests.services.builders import ANA, FIRST_NUMBER, Marketing, numbers
+from tests.services.conftest import empty
+from tests.services.fakes import (
+    Answering,
+    FakeCarrier,
+    InlineExecutor,
+    accept,
+    crash,
+    not_taken,
+    refuse_whole,
+    unanswered,
+)
+
+SIZES = {"one": 1, "few": 4, "more": 8}
+MOVES = [timedelta(seconds=1), timedelta(seconds=6), timedelta(seconds=40), timedelta(minutes=4), timedelta(minutes=16)]
+MOVES += [timedelta(minutes=56), timedelta(hours=25)]
+
+
+class Request:
+    """A request that waits for the machine to say what the carrier answers."""
+
+    def __init__(self, submission: Submission) -> None:
+        self.submission = submission
+        self.answer: asyncio.Future[Answering] = asyncio.get_running_loop().create_future()
+
+    async def __call__(self, submission: Submission) -> Answer:
+        return await (await self.answer)(submission)
+
+
+class Watching(FakeCarrier):
+    """Keeps requests open, and counts how often each number of each task may have been taken."""
+
+    def __init__(self) -> None:
+        super().__init__(max_numbers=3)
+        self.open: list[Request] = []
+        self.taken: Counter[tuple[str, int]] = Counter()
+        self.twice: list[tuple[str, int]] = []
+
+    async def submit(self, submission: Submission) -> Answer:
+        request = Request(submission)
+        self.open.append(request)
+        keys = [(submission.reference.rsplit("-", 1)[0], number) for number in submission.numbers]
+        self.taken.update(keys)
+        self.twice += [key for key in keys if self.taken[key] > 1]
+        try:
+            answer = await request(submission)
+        except NotTaken:
+            self.taken.subtract(keys)
+            raise
+        self.taken.subtract(key for key in keys if key[1] in answer.not_taken)
+        return answer
+
+
+def sort_out(fates: Sequence[str]) -> Answering:
+    """Each number has its own fate, in turn."""
+
+    async def answer(submission: Submission) -> Answer:
+        outcomes: dict[int, Outcome] = {}
+        left: dict[int, NotTaken] = {}
+        for index, number in enumerate(submission.numbers):
+            match fates[index % len(fates)]:
+                case "accepted":
+                    outcomes[number] = Outcome(True, "000000", f"id-{number}")
+                case "refused":
+                    outcomes[number] = Outcome(False, "E200028")
+                case "not taken":
+                    left[number] = NotTaken("E200015", "slow down", 3.0)
+        if len(left) == len(submission.numbers):
+            raise next(iter(left.values()))
+        return Answer(outcomes, left)
+
+    return answer
+
+
+ANSWERS = st.one_of(
+    st.sampled_from([accept, accept, refuse_whole(), unanswered, crash, not_taken(), not_taken(retry_after_seconds=0)]),
+    st.lists(st.sampled_from(["accepted", "refused", "not taken", "unknown"]), min_size=1, max_size=3).map(sort_out),
+)
+
+
+class Life(RuleBasedStateMachine):
+    """A workspace's tasks between people, a carrier, the clock and crashes."""
+
+    database: Database
+
+    def __init__(self) -> None:
+        super().__init__()
+        empty(self.database)
+        self.carrier = Watching()
+        self.marketing = Marketing(self.database, carrier=self.carrier)
+        first = FIRST_NUMBER
+        for name, size in SIZES.items():
+            self.marketing.a_group(name, numbers(size, first))
+            first += size
+        self.next_number = first
+        self.drafts: list[Preview] = []
+        self.tasks: list[Task] = []
+        self.claims: list[Claim] = []
+        self.references: list[tuple[str, int]] = []
+        self.final: dict[tuple[int, int], str] = {}
+        self.loop = asyncio.new_event_loop()
+        self.running: list[asyncio.Task[None]] = []
+        self._start()
+
+    def _start(self) -> None:
+        self.executor = InlineExecutor()
+        self.dispatch = self.marketing.a_dispatch(executor=self.executor)
+
+    async def _end(self) -> None:
+        for each in self.running:
+            each.cancel()
+        await asyncio.gather(*self.running, return_exceptions=True)
+
+    def _spin(self) -> None:
+        async def turns() -> None:
+            for _ in range(8):
+                await asyncio.sleep(0)
+
+        self.loop.run_until_complete(turns())
+        over = [each for each in self.running if each.done()]
+        self.running = [each for each in self.running if not each.done()]
+        for each in over:
+            each.result()
+
+    @rule(groups=st.lists(st.sampled_from(list(SIZES)), min_size=1, max_size=2), later=st.booleans())
+    @precondition(lambda self: len(self.tasks) + len(self.drafts) < 5)
+    def draft(self, groups: list[str], later: bool) -> None:
+        at = self.marketing.in_(timedelta(hours=1)) if later else None
+        self.drafts.append(self.marketing.a_draft(groups, at=at))
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.drafts)
+    def confirm(self, data: st.DataObject) -> None:
+        draft = data.draw(st.sampled_from(self.drafts))
+        try:
+            made = self.marketing.tasks.confirm(self.marketing.workspace_id, draft.draft_id, ANA)
+        except NotAllowed as refused:
+            if refused.rule not in {"already_confirmed", "time_passed"}:
+                raise
+            return
+        if isinstance(made, Preview):
+            self.drafts.append(made)
+            return
+        assert draft.recipients == made.recipients
+        self.tasks.append(made)
+        with self.database.read() as connection:
+            rows = connection.execute(select(batch).where(batch.c.task_id == made.id)).all()
+            members = (
+                connection.execute(select(recipient.c.number).where(recipient.c.task_id == made.id)).scalars().all()
+            )
+        self.references += [(row.reference, number) for row in rows for number in members]
+
+    @rule(group=st.sampled_from(list(SIZES)))
+    def somebody_joins(self, group: str) -> None:
+        self.next_number += 1
+        self.marketing.join(self.marketing.groups.find(self.marketing.workspace_id, group), [self.next_number])
+
+    @rule(by=st.sampled_from(MOVES))
+    def time_passes(self, by: timedelta) -> None:
+        self.marketing.clock.move(by)
+
+    @rule()
+    def start_due(self) -> None:
+        self.marketing.tasks.start_due()
+
+    @rule()
+    def give_up_lost(self) -> None:
+        self.dispatch.give_up_lost()
+
+    @rule()
+    def apply_receipts(self) -> None:
+        self.marketing.receipts.apply()
+
+    @rule()
+    def want_results(self) -> None:
+        self.marketing.posts.want_results()
+
+    @rule()
+    def claim(self) -> None:
+        claim = self.dispatch.claim(self.marketing.sender)
+        if claim is not None:
+            self.claims.append(claim)
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.claims)
+    def begin(self, data: st.DataObject) -> None:
+        claim = data.draw(st.sampled_from(self.claims))
+        self.claims.remove(claim)
+        self.running.append(self.loop.create_task(self.dispatch.send_batch(claim, self.marketing.sender)))
+        self._spin()
+
+    @rule()
+    def claim_and_begin(self) -> None:
+        claim = self.dispatch.claim(self.marketing.sender)
+        if claim is not None:
+            self.running.append(self.loop.create_task(self.dispatch.send_batch(claim, self.marketing.sender)))
+            self._spin()
+
+    @rule(data=st.data(), answer=ANSWERS)
+    @precondition(lambda self: self.carrier.open)
+    def answer(self, data: st.DataObject, answer: Answering) -> None:
+        request = data.draw(st.sampled_from(self.carrier.open))
+        self.carrier.open.remove(request)
+        request.answer.set_result(answer)
+        self._spin()
+
+    @rule(
+        data=st.data(), status=st.sampled_from(["delivered", "delivered", "failed", "pending"]), total=st.integers(1, 2)
+    )
+    @precondition(lambda self: self.references)
+    def report(self, data: st.DataObject, status: Any, total: int) -> None:
+        reference, number = data.draw(st.sampled_from(self.references))
+        receipt = Receipt(status, "X", f"id-{number}", reference, number, data.draw(st.integers(1, total)), total)
+        self.marketing.receipts.store([(self.marketing.application_id, receipt)])
+
+    @rule(data=st.data(), action=st.sampled_from(["cancel", "stop", "send_late"]))
+    @precondition(lambda self: self.tasks)
+    def press(self, data: st.DataObject, action: str) -> None:
+        task = data.draw(st.sampled_from(self.tasks))
+        try:
+            getattr(self.marketing.tasks, action)(self.marketing.workspace_id, task.number, ANA)
+        except NotAllowed:
+            return
+        if action != "send_late":
+            assert self.marketing.task(task).state.is_over
+
+    @rule()
+    def crash_and_restart(self) -> None:
+        self.executor.kill()
+        self.loop.run_until_complete(self._end())
+        self.running, self.claims, self.carrier.open = [], [], []
+        self._start()
+        self.dispatch.give_up_lost(own=True)
+
+    @invariant()
+    def the_counts_add_up(self) -> None:
+        check_every_task(self.database)
+
+    @invariant()
+    def nobody_got_two(self) -> None:
+        assert self.carrier.twice == []
+
+    @invariant()
+    def final_never_moves(self) -> None:
+        with self.database.read() as connection:
+            now = {(row.task_id, row.seq): row.state for row in connection.execute(select(result))}
+        assert self.final.items() <= now.items()
+        self.final = now
+
+    @invariant()
+    def what_was_confirmed_stays(self) -> None:
+        for task in self.tasks:
+            assert self.marketing.task(task).recipients == task.recipients
+
+    def teardown(self) -> None:
+        """After a last crash everything comes to its end by itself."""
+        try:
+            self.crash_and_restart()
+            while claim := self._next_claim():
+                self.running.append(self.loop.create_task(self.dispatch.send_batch(claim, self.marketing.sender)))
+                self._spin()
+                self.answer_all()
+            for task in self.tasks:
+                assert self.marketing.task(task).state is not TaskState.SENDING
+            self.apply_receipts()
+            self.the_counts_add_up()
+            self.nobody_got_two()
+        finally:
+            self.loop.close()
+
+    def _next_claim(self) -> Claim | None:
+        self.marketing.clock.move(timedelta(minutes=2))
+        return self.dispatch.claim(self.marketing.sender)
+
+    def answer_all(self) -> None:
+        for request in self.carrier.open:
+            request.answer.set_result(accept)
+        self.carrier.open = []
+        self._spin()
+
+
+@pytest.mark.parametrize(
+    ("kind", "examples"), [pytest.param("sqlite", 30, id="sqlite"), pytest.param("postgresql", 8, id="postgresql")]
+)
+def test_whatever_happens_the_counts_add_up_and_nobody_gets_two(
+    request: pytest.FixtureRequest, kind: str, examples: int
+) -> None:
+    class OnOneKind(Life):
+        database = request.getfixturevalue(kind)
+
+    run_state_machine_as_test(
+        OnOneKind,
+        settings=settings(
+            max_examples=examples, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
