@@ -10,9 +10,11 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.config import ApplicationSettings, BadConfig, Config, read_config
+from bot.config import ApplicationSettings, BadConfig, Config, TencentSettings, read_config
+from bot.web import receipts_path
 from bot.wiring import slack_client
 from handlers.views.words import counted
+from services.content import Content, DeclaredApplication
 from services.database import Database, DatabaseUnavailable, SchemaMismatch
 
 Say = Callable[[str], None]
@@ -37,7 +39,7 @@ async def check_config(say: Say) -> bool:
 
 
 def _check_database(config: Config, say: Say) -> bool:
-    path = Path(config.database_url.removeprefix("sqlite:///"))
+    path = _sqlite_path(config)
     # To open it would make it.
     if config.database_url.startswith("sqlite:///") and not path.exists():
         if not os.access(path.parent, os.W_OK):
@@ -118,6 +120,41 @@ async def _check_application(application: ApplicationSettings, say: Say) -> bool
 def _check_receipts(config: Config, say: Say) -> None:
     if config.public_url is None:
         say("! PUBLIC_URL is not set: carriers cannot report, so delivery will stay unknown.")
-    else:
-        where = f"{config.public_url}/receipts/…"
-        say(f"✓ PUBLIC_URL: carriers report to {where}; that must lead to port {config.http_port} here.")
+        return
+    where = f"{config.public_url}/receipts/…"
+    say(f"✓ PUBLIC_URL: carriers report to {where}; that must lead to port {config.http_port} here.")
+    # The other carriers are told with each message.
+    told_by_hand = [each for each in config.applications if isinstance(each, TencentSettings)]
+    for application in told_by_hand:
+        _say_address(application, config, say)
+
+
+def _say_address(application: TencentSettings, config: Config, say: Say) -> None:
+    about = f"application {application.name}: Tencent's console must be told where to report"
+    known = [
+        f"{config.public_url}{receipts_path(each.id, each.receipts_token)}"
+        for workspace, name, each in _declared(config)
+        if name == application.name and application.workspace in (None, workspace)
+    ]
+    for address in known:
+        say(f"! {about}: {address}")
+    if not known:
+        say(f"! {about}: start the bot once, then this command says the address.")
+
+
+def _declared(config: Config) -> list[tuple[str, str, DeclaredApplication]]:
+    if config.database_url.startswith("sqlite:///") and not _sqlite_path(config).exists():
+        return []
+    try:
+        database = Database(config.database_url)
+        try:
+            database.check_schema()
+            return Content(database).declared()
+        finally:
+            database.close()
+    except (SchemaMismatch, DatabaseUnavailable):
+        return []
+
+
+def _sqlite_path(config: Config) -> Path:
+    return Path(config.database_url.removeprefix("sqlite:///"))

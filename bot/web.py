@@ -30,7 +30,12 @@ class ReceiptsAddress:
     @property
     def path(self) -> str:
         """Below PUBLIC_URL."""
-        return f"/receipts/{self.application_id}/{self.token}"
+        return receipts_path(self.application_id, self.token)
+
+
+def receipts_path(application_id: int, token: str) -> str:
+    """Where an application's receipts come in."""
+    return f"/receipts/{application_id}/{token}"
 
 
 def make_web_app(

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from sandbox.demo import CannotStart, Settings, run
+from sandbox.demo_carriers import CARRIERS
 
 
 def _say(line: str) -> None:
@@ -21,9 +22,10 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8000, help="where the page is (default 8000)")
     parser.add_argument("--http", action="store_true", help="reach the bot by signed HTTP requests, not Socket Mode")
     parser.add_argument("--data", type=Path, help="folder for the bot's database and log (default: a fresh one)")
+    parser.add_argument("--carrier", choices=CARRIERS, default="huawei", help="which one to show (default huawei)")
     given = parser.parse_args()
     try:
-        return asyncio.run(run(Settings(given.port, given.http, given.data), _say))
+        return asyncio.run(run(Settings(given.port, given.http, given.data, carrier=given.carrier), _say))
     except CannotStart as problem:
         sys.stderr.write(f"{problem}\n")
         return 1

@@ -3,17 +3,19 @@
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
 import sys
 import tempfile
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.carriers.huawei import APP_KEY, APP_SECRET, HuaweiSandbox
+from sandbox.carriers.server import CarrierSandbox
+from sandbox.carriers.tencent import TencentSandbox
+from sandbox.demo_carriers import CARRIERS, applications, make_carrier
 from sandbox.slack.core import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, Timings
 from sandbox.slack.server import HOST, SlackSandbox
 
@@ -24,6 +26,8 @@ STOP_SECONDS, LOG_LINES = 15.0, 15
 FIRST_PERSON, FIRST_CHANNEL = "U0ANA", "C0MARKETING"
 FIRST_COMMAND = ("/sms-groups", "create name:vip type:notification")
 BOT = (sys.executable, "-m", "bot", "run")
+CHECK = (sys.executable, "-m", "bot", "check-config")
+RECEIPTS = re.compile(r"http://\S+/receipts/\d+/[^\s…]+")
 
 Say = Callable[[str], None]
 
@@ -41,21 +45,9 @@ class Settings:
     data: Path | None = None
     receipt_delay: tuple[float, float] = (0.5, 2.0)
     timings: Timings | None = None
+    carrier: str = "huawei"
     manifest: Path = MANIFEST
     bot: tuple[str, ...] = BOT
-
-
-def applications(carrier_url: str) -> str:
-    """demo.toml with the carrier's address in it."""
-    return (HERE / "demo.toml").read_text("utf-8").replace("http://127.0.0.1:0", carrier_url)
-
-
-def _carrier(receipt_delay: tuple[float, float]) -> HuaweiSandbox:
-    """A carrier that knows the demo's sender and templates, and nothing else."""
-    declared = tomllib.loads(applications(""))["application"][0]
-    signature = declared["signature"][0]
-    texts = {template["code"]: f"【{signature['name']}】{template['text']}" for template in declared["template"]}
-    return HuaweiSandbox(senders=[signature["channel"]], templates=texts, receipt_delay=receipt_delay)
 
 
 def _free_port() -> int:
@@ -80,7 +72,7 @@ class Demo:
         self.bot_port = _free_port()
         request_url = f"http://{HOST}:{self.bot_port}/slack/events" if settings.http else None
         self.slack = SlackSandbox(settings.manifest, request_url=request_url, timings=settings.timings)
-        self.carrier = _carrier(settings.receipt_delay)
+        self.carrier: CarrierSandbox = make_carrier(settings.carrier, settings.receipt_delay)
 
     async def run(self) -> int:
         """Start everything, wait, stop everything. 0 when it was asked to stop, 1 when the bot ended by itself."""
@@ -110,24 +102,7 @@ class Demo:
 
     async def start_bot(self) -> asyncio.subprocess.Process:
         """Start the bot, pointed at the stand-ins, with whatever an earlier one left in the data folder."""
-        self.data.mkdir(parents=True, exist_ok=True)
-        declared = self.data / "applications.toml"
-        declared.write_text(applications(self.carrier.url), "utf-8")
-        ours = ("SLACK_", "SMS_", "HTTP_HOST", "HTTP_PORT", "DATABASE_URL", "PUBLIC_URL")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        way = {"SLACK_SIGNING_SECRET": SIGNING_SECRET} if self.settings.http else {"SLACK_APP_TOKEN": APP_TOKEN}
-        environment |= {
-            **way,
-            "SLACK_BOT_TOKEN": BOT_TOKEN,
-            "SLACK_API_URL": self.slack.api_url,
-            "DATABASE_URL": f"sqlite:///{self.data.resolve() / 'sms.db'}",
-            "HTTP_HOST": HOST,
-            "HTTP_PORT": str(self.bot_port),
-            "PUBLIC_URL": f"http://{HOST}:{self.bot_port}",
-            "SMS_APPLICATIONS": str(declared.resolve()),
-            "HUAWEI_APP_KEY": APP_KEY,
-            "HUAWEI_APP_SECRET": APP_SECRET,
-        }
+        environment = self._environment()
         with self.log.open("ab") as log:
             # A session of its own, so that Ctrl-C reaches only us and the bot is stopped the way a server is.
             return await asyncio.create_subprocess_exec(
@@ -138,6 +113,36 @@ class Demo:
                 stderr=log,
                 start_new_session=True,
             )
+
+    async def tell_carrier(self) -> None:
+        """What a person does in Tencent's console: enter the address of the receipts, as `check-config` says it."""
+        if not isinstance(self.carrier, TencentSandbox):
+            return
+        asked = await asyncio.create_subprocess_exec(
+            *CHECK, env=self._environment(), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await asked.communicate()
+        if found := RECEIPTS.search(said.decode("utf-8", "replace")):
+            self.carrier.callback = found[0]
+
+    def _environment(self) -> dict[str, str]:
+        self.data.mkdir(parents=True, exist_ok=True)
+        declared = self.data / "applications.toml"
+        declared.write_text(applications(self.carrier.url, self.settings.carrier), "utf-8")
+        ours = ("SLACK_", "SMS_", "HTTP_HOST", "HTTP_PORT", "DATABASE_URL", "PUBLIC_URL")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        way = {"SLACK_SIGNING_SECRET": SIGNING_SECRET} if self.settings.http else {"SLACK_APP_TOKEN": APP_TOKEN}
+        return environment | {
+            **way,
+            "SLACK_BOT_TOKEN": BOT_TOKEN,
+            "SLACK_API_URL": self.slack.api_url,
+            "DATABASE_URL": f"sqlite:///{self.data.resolve() / 'sms.db'}",
+            "HTTP_HOST": HOST,
+            "HTTP_PORT": str(self.bot_port),
+            "PUBLIC_URL": f"http://{HOST}:{self.bot_port}",
+            "SMS_APPLICATIONS": str(declared.resolve()),
+            **CARRIERS[self.settings.carrier].secrets,
+        }
 
     async def _watch(self, bot: asyncio.subprocess.Process) -> int:
         ended = asyncio.create_task(bot.wait())
@@ -150,6 +155,7 @@ class Demo:
                     self.slack.interactions.command(
                         FIRST_PERSON, self.slack.core.workspace.channels[FIRST_CHANNEL], *FIRST_COMMAND
                     )
+                await self.tell_carrier()
                 self._welcome()
                 await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
             if stopped.done():

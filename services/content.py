@@ -105,6 +105,13 @@ class Content:
             tx.commit()
         return known
 
+    def declared(self) -> list[tuple[str, str, DeclaredApplication]]:
+        """The workspace and the name of each application that was in the settings at the last start."""
+        query = select(application).where(application.c.active).order_by(application.c.id)
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return [(row.workspace_id, row.name, DeclaredApplication(row.id, row.receipts_token)) for row in rows]
+
     def templates(self, workspace_id: str) -> list[Template]:
         """All that can be chosen, by name."""
         with self._database.read() as connection:

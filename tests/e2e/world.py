@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
-from sandbox.carriers.huawei import HuaweiSandbox
+from sandbox.carriers.server import CarrierSandbox
 from sandbox.demo import Demo, Settings, end
 from sandbox.slack.core import Core, Timings
 from tests.e2e.person import MARKETING, Person
@@ -24,14 +24,14 @@ PATIENT = Timings(acknowledge=15.0, trigger=15.0)
 class World:
     """A workspace, a carrier and the bot; what the tests look at from the outside."""
 
-    def __init__(self, data: Path, *, http: bool = False) -> None:
-        settings = Settings(port=0, http=http, data=data, receipt_delay=RECEIPT_DELAY, timings=PATIENT)
+    def __init__(self, data: Path, *, http: bool = False, carrier: str = "huawei") -> None:
+        settings = Settings(port=0, http=http, data=data, receipt_delay=RECEIPT_DELAY, timings=PATIENT, carrier=carrier)
         self._demo = Demo(settings, lambda line: None)
         self._bot: asyncio.subprocess.Process | None = None
         self._session: aiohttp.ClientSession | None = None
 
     @property
-    def carrier(self) -> HuaweiSandbox:
+    def carrier(self) -> CarrierSandbox:
         return self._demo.carrier
 
     @property
@@ -66,6 +66,7 @@ class World:
         began = time.monotonic()
         self._bot = await self._demo.start_bot()
         await self.until(lambda: self._demo.slack.connected)
+        await self._demo.tell_carrier()
         return time.monotonic() - began
 
     async def kill_bot(self) -> None:
@@ -96,9 +97,9 @@ class World:
 
 
 @asynccontextmanager
-async def running(data: Path, *, http: bool = False) -> AsyncIterator[World]:
+async def running(data: Path, *, http: bool = False, carrier: str = "huawei") -> AsyncIterator[World]:
     """A world from start to stop. By then its bot must not have logged a defect of its own."""
-    world = World(data, http=http)
+    world = World(data, http=http, carrier=carrier)
     try:
         await world.start()
         yield world

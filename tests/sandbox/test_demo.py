@@ -14,7 +14,8 @@ import aiohttp
 import pytest
 import yaml
 
-from sandbox.demo import FIRST_COMMAND, CannotStart, Demo, Settings, applications
+from sandbox.demo import FIRST_COMMAND, CannotStart, Demo, Settings
+from sandbox.demo_carriers import CARRIERS, applications
 from tests.sandbox.people import MANIFEST, until
 
 FAKE = Path(__file__).parent / "fake_bot.py"
@@ -89,11 +90,12 @@ def test_on_the_command_line_a_mistake_is_one_line_and_no_traceback() -> None:
     assert ended.stderr.startswith(f"Port {port} is in use")
 
 
-def test_the_demo_has_three_templates_of_different_types() -> None:
-    declared = tomllib.loads(applications("http://127.0.0.1:1234"))["application"]
-    assert [(a["name"], a["carrier"], a["endpoint"]) for a in declared] == [
-        ("demo-cn", "huawei", "http://127.0.0.1:1234")
-    ]
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_the_demo_has_three_templates_of_different_types(carrier: str) -> None:
+    declared = tomllib.loads(applications("http://127.0.0.1:1234", carrier))["application"]
+    assert [(a["name"], a["carrier"]) for a in declared] == [("demo-cn", carrier)]
+    address = declared[0]["url" if carrier == "kannel" else "endpoint"]
+    assert address.startswith("http://127.0.0.1:1234")
     templates = {t["name"]: (t["sms_type"], t.get("signature")) for t in declared[0]["template"]}
     assert templates == {
         "spring": ("notification", "云帆咖啡"),
