@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from services.errors import BadFile
 from services.spreadsheets import kinds, texts
+from services.spreadsheets.lines import blocks_of_lines
 from services.spreadsheets.sender import Asked, Sender
 from services.spreadsheets.tables import Table, blocks_of
 from services.spreadsheets.workbooks import send_workbook
@@ -29,7 +30,10 @@ def send_text(file: BinaryIO, size: int, sender: Sender) -> None:
         return min(1.0, position() / size)
 
     table = Table("")
-    table.blocks = blocks_of(table, texts.rows_of(file, shape), 1, bytearray(), done)
+    if shape.has_quotes:
+        table.blocks = blocks_of(table, texts.rows_of(file, shape), 1, bytearray(), done)
+    else:
+        table.blocks = blocks_of_lines(file, shape, lambda: done(0))
     sender.send_table(table)
 
 

@@ -37,6 +37,7 @@ class Shape:
     delimiter: str
     quotes_match: bool
     skip_lines: int
+    has_quotes: bool
 
 
 def shape_of(file: BinaryIO) -> Shape:
@@ -56,8 +57,8 @@ def shape_of(file: BinaryIO) -> Shape:
         raise BadFile("not_a_spreadsheet", seen="binary")
     lines = [line[:10_000] for line in sample.splitlines()[:50]]
     if lines and (said := re.fullmatch(r'"?sep=(.)"?', lines[0], re.IGNORECASE)):
-        return Shape(encoding, said[1], quotes % 2 == 0, 1)
-    return Shape(encoding, _delimiter(lines), quotes % 2 == 0, 0)
+        return Shape(encoding, said[1], quotes % 2 == 0, 1, quotes > 0)
+    return Shape(encoding, _delimiter(lines), quotes % 2 == 0, 0, quotes > 0)
 
 
 def rows_of(file: BinaryIO, shape: Shape) -> Iterator[list[str]]:
