@@ -54,7 +54,7 @@ class NumberRuns:
                 packed += _packed(numbers[starts[no] : end], marks[starts[no] : end])
                 starts[no] = end
             if packed:
-                yield _unpacked(packed)
+                yield _once(*_unpacked(packed))
 
     def _close_run(self) -> None:
         unsorted, self._unsorted = self._unsorted, []
@@ -77,6 +77,11 @@ def _unpacked(packed: list[int]) -> Part:
     packed.sort()
     numbers = array("q", [each >> MARK_BITS for each in packed])
     marks = array("q", [each & _MARK for each in packed])
+    return numbers, marks
+
+
+def _once(numbers: array[int], marks: array[int]) -> Part:
+    """The first of each number."""
     is_first = bytearray(map(operator.ne, numbers, chain((-1,), numbers)))
     if all(is_first):
         return numbers, marks
