@@ -33,7 +33,7 @@ def send_text(file: BinaryIO, size: int, sender: Sender) -> None:
     if shape.has_quotes:
         table.blocks = blocks_of(table, texts.rows_of(file, shape), 1, bytearray(), done)
     else:
-        table.blocks = blocks_of_lines(file, shape, lambda: done(0))
+        table.blocks = blocks_of_lines(file, shape, lambda: done(0), lambda: table.wanted)
     sender.send_table(table)
 
 

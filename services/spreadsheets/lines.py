@@ -37,8 +37,14 @@ class Lines:
         return bool(self._lines[no].replace(self._delimiter, " ").strip())
 
 
-def blocks_of_lines(file: BinaryIO, shape: Shape, done: Callable[[], float]) -> Iterator[Block]:
-    """Read a text that has no quote. `done` is the share of the file read so far."""
+def blocks_of_lines(
+    file: BinaryIO, shape: Shape, done: Callable[[], float], known: Callable[[], object] = lambda: True
+) -> Iterator[Block]:
+    """Read a text that has no quote. `done` is the share of the file read so far.
+
+    A first, small block is `Rows`, and so are those after it until `known` says that the columns are: the first may be
+    all empty lines.
+    """
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=shape.encoding)
     try:
@@ -46,7 +52,7 @@ def blocks_of_lines(file: BinaryIO, shape: Shape, done: Callable[[], float]) -> 
         at, size = 1, HEAD_ROWS
         while part := list(map(str.rstrip, islice(lines, size), repeat("\n"))):
             numbers = range(at, at + len(part))
-            if size == HEAD_ROWS:
+            if size == HEAD_ROWS or not known():
                 yield Rows(numbers, [line.split(shape.delimiter) for line in part], 0, done())
             else:
                 yield Lines(numbers, part, shape.delimiter, done())
