@@ -11,7 +11,9 @@ import pytest
 from bot.check_config import check_config
 from sandbox.carriers.huawei import HuaweiSandbox
 from sandbox.slack.server import SlackSandbox
+from services.content import ApplicationDeclaration, Content
 from services.database import Database
+from services.states import Region
 from tests.bot.conftest import MANIFEST
 from tests.bot.settings import APPLICATION, SIGNATURE, WHOLE, environment
 
@@ -147,3 +149,42 @@ async def test_what_is_wrong_is_one_line(operator: Operator, changes: dict[str, 
     (wrong,) = [line for line in said if line.startswith("✗")]
     assert wrong.startswith(finding)
     assert "\n" not in wrong
+
+
+TENCENT = """
+[[application]]
+name = "promo-cn"
+carrier = "tencent"
+region = "mainland"
+endpoint = "ADDRESS"
+secret_id = "AKID1"
+secret_key = "demo-secret"
+sdk_app_id = "1400006666"
+[[application.signature]]
+name = "Spring"
+[[application.template]]
+name = "spring"
+code = "449739"
+sms_type = "notification"
+signature = "Spring"
+text = "We open at nine."
+"""
+
+
+async def test_tencents_console_must_be_told_the_address_and_this_says_it(
+    operator: Operator, carrier: HuaweiSandbox, tmp_path: Path
+) -> None:
+    toml = TENCENT.replace("ADDRESS", carrier.url)
+    right, said = await operator.checks(toml, PUBLIC_URL="https://sms.example.com")
+    assert right
+    about = "! application promo-cn: Tencent's console must be told where to report"
+    assert said[-1] == f"{about}: start the bot once, then this command says the address."
+    database = Database(f"sqlite:///{tmp_path / 'sms.db'}")
+    database.migrate()
+    declared = [ApplicationDeclaration(name, "tencent", Region.MAINLAND) for name in ("another", "promo-cn")]
+    known = Content(database).declare("T0SANDBOX", declared)["promo-cn"]
+    database.close()
+    _, said = await operator.checks(toml, PUBLIC_URL="https://sms.example.com")
+    assert said[-1] == f"{about}: https://sms.example.com/receipts/{known.id}/{known.receipts_token}"
+    _, said = await operator.checks(toml)
+    assert not any(line.startswith(about) for line in said), "without PUBLIC_URL there is no address"
