@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import phonenumbers
@@ -39,6 +40,8 @@ NAIVE_ROWS = 20_000
 RUNS = 3
 WORKSPACE = "T0BENCH"
 _PROGRAM = "import sys; from bench import imports; imports.{}(*sys.argv[1:])"
+
+_MAKERS: Sequence[tuple[str, Callable[[Path, int], Made]]] = (("xlsx", make_xlsx), ("csv", make_csv))
 
 Figures = dict[str, tuple[float, str]]
 
@@ -67,6 +70,7 @@ def measure() -> Figures:
         rows, csv_rows = make_xlsx(xlsx, ROWS), make_csv(csv, ROWS)
         large_rows = make_xlsx(large, LARGE_ROWS, sheet_rows=LARGE_SHEET_ROWS)
         make_xlsx(small, NAIVE_ROWS)
+        few = {kind: (folder / f"100k.{kind}", make(folder / f"100k.{kind}", FEWER_ROWS)) for kind, make in _MAKERS}
         turns: list[Callable[[], Mapping[str, float]]] = [
             lambda: {"seconds": floor_seconds(xlsx)},
             lambda: _run(xlsx, "sqlite", rows),
@@ -74,10 +78,12 @@ def measure() -> Figures:
             lambda: _run(xlsx, "postgresql", rows),
             lambda: _run(large, "sqlite", large_rows),
             lambda: {"seconds": float(in_own_process(_PROGRAM.format("print_naive"), str(small)))},
+            *(partial(_run, path, "sqlite", made) for path, made in few.values()),
         ]
         runs = [[turn() for turn in turns] for _ in range(RUNS)]
         acknowledged = slowest_of_a_hundred(xlsx)
-    floor, sqlite, text, postgresql, thirty_mb, naive = (_Best.of(each) for each in zip(*runs, strict=True))
+    floor, sqlite, text, postgresql, thirty_mb, naive, *rest = (_Best.of(each) for each in zip(*runs, strict=True))
+    fewer = dict(zip(few, rest, strict=True))
     return {
         "import.floor_seconds": (floor.seconds, "s"),
         "import.xlsx.sqlite.rows_per_second": (ROWS / sqlite.seconds, "rows/s"),
@@ -95,13 +101,6 @@ def measure() -> Figures:
         },
         **{f"import.100k.{kind}.peak_mb": (best.all_mb, "MB") for kind, best in fewer.items()},
     }
-
-
-_MAKERS: Mapping[str, Callable[[Path, int], Made]] = {"xlsx": make_xlsx, "csv": make_csv}
-
-
-def _fewer(path: Path, make: Callable[[Path, int], Made]) -> _Best:
-    return _best(path, "sqlite", make(path, FEWER_ROWS))
 
 
 def _run(path: Path, kind: str, made: Made) -> Mapping[str, float]:

@@ -1,4 +1,4 @@
-"""Sorts a million numbers and drops the repeated ones, in little memory; large lists in a process of its own.
+"""Sorts numbers and drops the repeated ones; many of them in a process of its own.
 
 Each number comes with a mark that says where it stood. Marks grow as numbers come, so the smallest is the first.
 `python -m services.number_runs` reads frames from standard input and writes the sorted ones to standard output.
@@ -19,7 +19,7 @@ from typing import IO
 
 MARK_BITS = 40
 _MARK = (1 << MARK_BITS) - 1
-# Sorted at a time. Fewer than these are not worth a process; a million Python integers take 56 MB, in arrays 16 MB.
+# Sorted at a time; fewer than these are not worth a process, in which a million take 56 MB.
 RUN = 200_000
 PART = 50_000
 _ROOT = Path(__file__).parents[1]
@@ -30,16 +30,17 @@ Part = tuple["array[int]", "array[int]"]
 
 
 class NumberRuns:
-    """Sorted runs in arrays, merged in the end a range of values at a time."""
+    """Sorted runs, merged in the end a range of values at a time."""
 
     def __init__(self, run: int = RUN, part: int = PART) -> None:
         self._run, self._part = run, part
+        # Number and mark in one integer each.
         self._unsorted: list[int] = []
-        self._runs: list[Part] = []
+        self._runs: list[list[int]] = []
 
     def add(self, numbers: array[int], marks: array[int]) -> None:
         """Take in numbers of up to 2^62 with their marks, of up to 40 bits."""
-        self._unsorted += _packed(numbers, marks)
+        self._unsorted += [number << MARK_BITS | mark for number, mark in zip(numbers, marks, strict=True)]
         if len(self._unsorted) >= self._run:
             self._close_run()
 
@@ -48,40 +49,31 @@ class NumberRuns:
         self._close_run()
         starts = [0] * len(self._runs)
         for bound in self._bounds():
-            packed: list[int] = []
-            for no, (numbers, marks) in enumerate(self._runs):
-                end = bisect_left(numbers, bound, starts[no])
-                packed += _packed(numbers[starts[no] : end], marks[starts[no] : end])
+            part: list[int] = []
+            for no, run in enumerate(self._runs):
+                end = bisect_left(run, bound, starts[no])
+                part += run[starts[no] : end]
                 starts[no] = end
-            if packed:
-                yield _once(*_unpacked(packed))
+            if part:
+                yield _merged(part)
 
     def _close_run(self) -> None:
-        unsorted, self._unsorted = self._unsorted, []
-        if unsorted:
-            self._runs.append(_unpacked(unsorted))
+        run, self._unsorted = self._unsorted, []
+        run.sort()
+        self._runs.append(run)
 
     def _bounds(self) -> list[int]:
-        """Numbers between which about a part of all lies; the last is above every number."""
+        """Values between which about a part of all lies, never one number's; the last is above every value."""
         step = max(1, self._part // 10)
-        sample = sorted(chain.from_iterable(numbers[step::step] for numbers, _ in self._runs))
-        return [*dict.fromkeys(sample[9::10]), 1 << 63]
+        sample = sorted(chain.from_iterable(run[step::step] for run in self._runs))
+        return [*(value & ~_MARK for value in sample[9::10]), 1 << 127]
 
 
-def _packed(numbers: array[int], marks: array[int]) -> list[int]:
-    return [number << MARK_BITS | mark for number, mark in zip(numbers, marks, strict=True)]
-
-
-def _unpacked(packed: list[int]) -> Part:
-    """Sorts it, which only merges where it holds sorted runs."""
-    packed.sort()
-    numbers = array("q", [each >> MARK_BITS for each in packed])
-    marks = array("q", [each & _MARK for each in packed])
-    return numbers, marks
-
-
-def _once(numbers: array[int], marks: array[int]) -> Part:
-    """The first of each number."""
+def _merged(part: list[int]) -> Part:
+    """The first of each number. Sorting finds the runs in it and only merges them."""
+    part.sort()
+    numbers = array("q", [each >> MARK_BITS for each in part])
+    marks = array("q", [each & _MARK for each in part])
     is_first = bytearray(map(operator.ne, numbers, chain((-1,), numbers)))
     if all(is_first):
         return numbers, marks
