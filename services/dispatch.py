@@ -16,18 +16,17 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Row, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, exists, select, update
 from sqlalchemy.exc import DBAPIError
 
 from services.carriers.ports import Answer, Carrier, Outcome, Submission
+from services.claims import CLAIM, FIRST_PLANNED, TEXT, WAITING_TASKS, count_unsubmitted, unsubmitted
 from services.clock import Clock
 from services.database import Database
 from services.errors import NotTaken, RequestRefused, Unanswered
 from services.models import (
-    Moment,
     batch,
     literal_state,
-    recipient,
     result,
     send_task,
     sent_sms,
@@ -176,15 +175,15 @@ class Dispatch:
         mine = {"application_id": sender.application_id, "now": now}
         with self._database.read() as connection:
             # Looking costs no writer's lock; an idle worker looks twice a second.
-            waiting = connection.execute(_WAITING_TASKS, mine).all()
+            waiting = connection.execute(WAITING_TASKS, mine).all()
         if not waiting:
             return None
         with self._database.write() as tx:
             row = self._take_first(tx, [task.id for task in waiting], mine, lease_until)
             if row is None:
                 return None
-            numbers = _unsubmitted(tx, row)
-            task = tx.execute(_TEXT, {"task_id": row.task_id}).one()
+            numbers = unsubmitted(tx, row)
+            task = tx.execute(TEXT, {"task_id": row.task_id}).one()
             tx.commit()
         return Claim(
             application_id=sender.application_id,
@@ -209,11 +208,11 @@ class Dispatch:
         self, tx: Connection, task_ids: Sequence[int], mine: dict[str, Any], lease_until: datetime
     ) -> Row[Any] | None:
         for task_id in task_ids:
-            no = tx.execute(_FIRST_PLANNED, {**mine, "task_id": task_id}).scalar()
+            no = tx.execute(FIRST_PLANNED, {**mine, "task_id": task_id}).scalar()
             if no is None:
                 continue
             claimed = {"the_task": task_id, "the_no": no, "the_owner": self._owner, "the_lease": lease_until}
-            row = tx.execute(_CLAIM, claimed).first()
+            row = tx.execute(CLAIM, claimed).first()
             if row is not None:
                 return row
         return None
@@ -297,8 +296,7 @@ class Dispatch:
             rows = tx.execute(update(batch).where(*lost).values(state=BatchState.UNKNOWN.value).returning(batch)).all()
             for row in rows:
                 log.warning("batch.lost", task=row.task_id, batch=row.no)
-                size = row.last - row.first + 1 - tx.execute(_SUBMITTED, _range(row)).scalar_one()
-                handed_over = send_task.c.handed_over + size
+                handed_over = send_task.c.handed_over + count_unsubmitted(tx, row)
                 _count(tx, row.task_id, {"handed_over": handed_over, "first_batch_done": True})
                 finish_if_over(tx, row.task_id, now)
             tx.commit()
@@ -388,78 +386,6 @@ def finish_if_over(tx: Connection, task_id: int, now: datetime) -> None:
     tx.execute(update(send_task).where(over, send_task.c.state == TaskState.STOPPED.value).values(finished_at=now))
 
 
-# Statements of the hot path, built once. A task's next batch is one that is planned and not put off; until its first
-# batch is through, only that one.
-_IS_NEXT = and_(
-    batch.c.application_id == bindparam("application_id"),
-    literal_state(batch.c.state, BatchState.PLANNED),
-    or_(batch.c.not_before.is_(None), batch.c.not_before <= bindparam("now", type_=Moment)),
-    or_(batch.c.no == 1, send_task.c.first_batch_done),
-)
-_NEXT_NO = (
-    select(func.min(batch.c.no))
-    .where(batch.c.task_id == send_task.c.id, _IS_NEXT)
-    .correlate(send_task)
-    .scalar_subquery()
-)
-_CANDIDATES = (
-    select(send_task.c.id, _NEXT_NO.label("next_no"))
-    .where(literal_state(send_task.c.state, TaskState.SENDING))
-    .subquery()
-)
-# The one with the lowest batch number first, so that a small task is not stuck behind a huge one.
-_WAITING_TASKS = (
-    select(_CANDIDATES.c.id).where(_CANDIDATES.c.next_no.is_not(None)).order_by(_CANDIDATES.c.next_no, _CANDIDATES.c.id)
-)
-_FIRST_PLANNED = (
-    select(batch.c.no)
-    .join(send_task, send_task.c.id == batch.c.task_id)
-    .where(batch.c.task_id == bindparam("task_id"), literal_state(send_task.c.state, TaskState.SENDING), _IS_NEXT)
-    .order_by(batch.c.no)
-    .limit(1)
-    .with_for_update(skip_locked=True, of=batch)
-)
-_CLAIM = (
-    update(batch)
-    .where(
-        batch.c.task_id == bindparam("the_task"),
-        batch.c.no == bindparam("the_no"),
-        batch.c.state == BatchState.PLANNED.value,
-    )
-    .values(
-        state=BatchState.SENDING.value,
-        owner=bindparam("the_owner"),
-        lease_until=bindparam("the_lease"),
-        attempt=batch.c.attempt + 1,
-        not_before=None,
-    )
-    .returning(batch.c.task_id, batch.c.no, batch.c.first, batch.c.last, batch.c.attempt, batch.c.reference)
-)
-_TEXT = select(send_task.c.sender, send_task.c.template_code, send_task.c.text, send_task.c.request_signature).where(
-    send_task.c.id == bindparam("task_id")
-)
-_HAS_OUTCOME = exists().where(submission.c.task_id == recipient.c.task_id, submission.c.seq == recipient.c.seq)
-_UNSUBMITTED = (
-    select(recipient.c.number, recipient.c.seq)
-    .where(
-        recipient.c.task_id == bindparam("task_id"),
-        recipient.c.seq.between(bindparam("first"), bindparam("last")),
-        ~_HAS_OUTCOME,
-    )
-    .order_by(recipient.c.seq)
-)
-
-
-# Those of a batch's messages that are out of its hands already; it was taken in part, and planned again.
-_SUBMITTED = select(func.count()).where(
-    submission.c.task_id == bindparam("task_id"), submission.c.seq.between(bindparam("first"), bindparam("last"))
-)
-
-
-def _range(row: Row[Any]) -> dict[str, int]:
-    return {"task_id": row.task_id, "first": row.first, "last": row.last}
-
-
 def _end_state(claim: Claim, answered: int) -> BatchState:
     return BatchState.DONE if answered == claim.size else BatchState.UNKNOWN
 
@@ -481,12 +407,6 @@ def _lock_task(tx: Connection, task_id: int) -> str:
     """Always before its batches, so that no two transactions wait for each other. Returns the task's state."""
     query = select(send_task.c.state).where(send_task.c.id == task_id).with_for_update()
     return str(tx.execute(query).scalar_one())
-
-
-def _unsubmitted(tx: Connection, row: Row[Any]) -> dict[int, int]:
-    """The batch's numbers that have no outcome yet, each with its sequence number."""
-    found = tx.execute(_UNSUBMITTED, _range(row))
-    return {number: seq for number, seq in found}  # noqa: C416 - dict() of rows does not type-check
 
 
 def _leave_sending(
