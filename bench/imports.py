@@ -82,7 +82,6 @@ def measure() -> Figures:
         ]
         runs = [[turn() for turn in turns] for _ in range(RUNS)]
         acknowledged = slowest_of_a_hundred(xlsx)
-        fewer = {kind: _fewer(folder / f"100k.{kind}", make) for kind, make in _MAKERS.items()}
     floor, sqlite, text, postgresql, thirty_mb, naive, *rest = (_Best.of(each) for each in zip(*runs, strict=True))
     fewer = dict(zip(few, rest, strict=True))
     return {
@@ -102,11 +101,6 @@ def measure() -> Figures:
         },
         **{f"import.100k.{kind}.peak_mb": (best.all_mb, "MB") for kind, best in fewer.items()},
     }
-
-
-def _fewer(path: Path, make: Callable[[Path, int], Made]) -> _Best:
-    made = make(path, FEWER_ROWS)
-    return _Best.of([_run(path, "sqlite", made) for _ in range(RUNS)])
 
 
 def _run(path: Path, kind: str, made: Made) -> Mapping[str, float]:
