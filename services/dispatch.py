@@ -312,7 +312,9 @@ class Dispatch:
             return None
         troubles = [answer.not_taken[number] for number in sorted(numbers)]
         asked = [each.retry_after_seconds for each in troubles if each.retry_after_seconds is not None]
-        delay = self._retry_delay(claim.attempt, max(asked) if len(asked) == len(troubles) else None)
+        # A carrier that answers for some is not in deeper and deeper trouble.
+        attempt = 1 if answer.outcomes else claim.attempt
+        delay = self._retry_delay(attempt, max(asked) if len(asked) == len(troubles) else None)
         log.warning("batch.partly_taken", task=claim.task_id, batch=claim.no, left=len(numbers), code=troubles[0].code)
         sender.rate.pause(delay.total_seconds())
         # A batch whose time was over, and nothing worse, is in no trouble.

@@ -92,6 +92,17 @@ async def test_the_rest_waits_as_long_as_asked_or_longer_each_time(
         assert connection.execute(select(batch.c.not_before)).scalar_one() == began + timedelta(seconds=wait)
 
 
+async def test_as_long_as_some_are_taken_the_rest_waits_no_longer_each_time(marketing: Marketing) -> None:
+    marketing.a_confirmed_task(3)
+    for number in (FIRST, SECOND):
+        marketing.carrier.will(take(number))
+        await marketing.send_next(marketing.a_dispatch())
+        with marketing.database.read() as connection:
+            not_before = connection.execute(select(batch.c.not_before)).scalar_one()
+        assert not_before == marketing.clock.now() + timedelta(seconds=1)
+        later(marketing)
+
+
 async def test_a_batch_whose_time_was_over_is_in_no_trouble(marketing: Marketing) -> None:
     task = marketing.a_confirmed_task(3)
     marketing.carrier.will(take(FIRST, seconds=0.0))

@@ -1,0 +1,93 @@
+"""Whatever a carrier does, through the whole of dispatch: nobody gets two, everybody is counted, it comes to an end."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.carriers import make_carrier as connect
+from bot.config import ApplicationSettings, read_applications
+from sandbox.carriers.faults import REQUEST_FAULTS
+from sandbox.demo_carriers import CARRIERS, applications, make_carrier
+from services.carriers.http import Http
+from services.clock import SystemClock
+from services.content import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
+from services.database import Database
+from services.dispatch import Sender
+from services.rate import RateLimit
+from services.states import SmsType
+from tests.services.audit import check_every_task
+from tests.services.builders import Marketing
+from tests.services.fakes import FakeClock
+
+COUNT = 700
+# Endings that mean nothing to a stand-in.
+NUMBERS = [86_138_0001_0000 + 1000 * (each // 900) + 100 + each % 900 for each in range(COUNT)]
+
+
+class Today(FakeClock):
+    """The real time: retries must come."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+def declaration(settings: ApplicationSettings) -> ApplicationDeclaration:
+    (signature,), spring = settings.signature, settings.template[0]
+    return ApplicationDeclaration(
+        settings.name,
+        settings.carrier,
+        settings.region,
+        [SignatureDeclaration(signature.name, signature.sender)],
+        [TemplateDeclaration("spring", spring.code, SmsType.NOTIFICATION, spring.text, signature.name)],
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("carrier", CARRIERS)
+async def test_nobody_gets_two_and_everybody_is_counted(
+    carrier: str, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.dispatch.FIRST_RETRY", timedelta(milliseconds=20))
+    chance = random.Random(seed)
+    sandbox = make_carrier(carrier, (0.0, 0.0))
+    await sandbox.start()
+    for kind in chance.choices(sorted(REQUEST_FAULTS), k=20):
+        sandbox.inject(kind, seconds=0.0)
+        # A few that go well.
+        sandbox.inject("delay", count=chance.randrange(1, 5), seconds=0.0)
+    toml = tmp_path / "applications.toml"
+    toml.write_text(applications(sandbox.url, carrier), "utf-8")
+    (settings,) = read_applications(toml, CARRIERS[carrier].secrets)
+    database = Database(f"sqlite:///{tmp_path / 'sms.db'}")
+    database.migrate()
+    rate, http = RateLimit(2000), Http(connect_seconds=1.0, read_seconds=0.3)
+    connected = connect(settings, http, SystemClock(), rate.acquire)
+    marketing = Marketing(database, clock=Today(), applications=[declaration(settings)])
+    marketing.tasks._max_numbers = {marketing.application_id: 50}
+    marketing.a_group("vip", NUMBERS)
+    task = marketing.confirmed(marketing.a_draft())
+    with ThreadPoolExecutor(1) as threads:
+        dispatch = marketing.a_dispatch(Sender(marketing.application_id, connected, rate, None, 4), executor=threads)
+        running = asyncio.create_task(dispatch.run())
+        async with asyncio.timeout(60):
+            while not marketing.task(task).state.is_over:  # noqa: ASYNC110 - there is nobody to tell us
+                await asyncio.sleep(0.05)
+        dispatch.stop()
+        await running
+    await http.close()
+    await sandbox.stop()
+    found = marketing.task(task)
+    check_every_task(database)
+    database.close()
+    taken = Counter(int(entry.number) for entry in sandbox.log)
+    assert set(taken.values()) == {1}
+    assert found.accepted <= len(taken) <= found.recipients == COUNT
+    assert found.waiting == found.held_back == found.refused == 0
+    assert 0 < found.accepted < COUNT, "some faults leave open what became of a request"
