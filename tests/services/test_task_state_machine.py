@@ -9,19 +9,26 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy import select
 
 from services.carriers.ports import Answer, Outcome, Receipt, Submission
 from services.database import Database
-from services.dispatch import Claim
+from services.dispatch import LEASE_MARGIN, Claim
 from services.errors import NotAllowed, NotTaken
 from services.models import batch, recipient, result
 from services.previews import Preview
 from services.states import TaskState
 from services.task_reports import Task
 from tests.services.audit import check_every_task
-from tests.services.builders import ANA, FIRST_NUMBER, Marketing, numbers
+from tests.services.builders import ANA, FIRST_NUMBER, REQUEST_TIMEOUT, Marketing, numbers
 from tests.services.conftest import empty
 from tests.services.fakes import (
     Answering,
@@ -35,7 +42,7 @@ from tests.services.fakes import (
 )
 
 SIZES = {"one": 1, "few": 4, "more": 8}
-MOVES = [timedelta(seconds=1), timedelta(seconds=6), timedelta(seconds=40), timedelta(minutes=4), timedelta(minutes=16)]
+MOVES = [timedelta(seconds=1), timedelta(seconds=6), timedelta(minutes=4), timedelta(minutes=16)]
 MOVES += [timedelta(minutes=56), timedelta(hours=25)]
 
 
@@ -151,10 +158,17 @@ class Life(RuleBasedStateMachine):
         at = self.marketing.in_(timedelta(hours=1)) if later else None
         self.drafts.append(self.marketing.a_draft(groups, at=at))
 
+    @initialize(later=st.booleans())
+    def one_is_there(self, later: bool) -> None:
+        self.draft(["more"], later)
+        self._confirm(self.drafts[0])
+
     @rule(data=st.data())
     @precondition(lambda self: self.drafts)
     def confirm(self, data: st.DataObject) -> None:
-        draft = data.draw(st.sampled_from(self.drafts))
+        self._confirm(data.draw(st.sampled_from(self.drafts)))
+
+    def _confirm(self, draft: Preview) -> None:
         try:
             made = self.marketing.tasks.confirm(self.marketing.workspace_id, draft.draft_id, ANA)
         except NotAllowed as refused:
@@ -188,6 +202,12 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def give_up_lost(self) -> None:
+        self.dispatch.give_up_lost()
+
+    @rule()
+    @precondition(lambda self: self.carrier.open)
+    def a_worker_hangs(self) -> None:
+        self.marketing.clock.move(REQUEST_TIMEOUT + LEASE_MARGIN + timedelta(seconds=1))
         self.dispatch.give_up_lost()
 
     @rule()
@@ -283,8 +303,9 @@ class Life(RuleBasedStateMachine):
                 self.running.append(self.loop.create_task(self.dispatch.send_batch(claim, self.marketing.sender)))
                 self._spin()
                 self.answer_all()
-            for task in self.tasks:
-                assert self.marketing.task(task).state is not TaskState.SENDING
+            for now in map(self.marketing.task, self.tasks):
+                waits = now.state in (TaskState.SCHEDULED, TaskState.PAUSED)
+                assert waits or (now.state.is_over and now.waiting == 0), now
             self.apply_receipts()
             self.the_counts_add_up()
             self.nobody_got_two()
