@@ -63,9 +63,11 @@ def marketing(database: Database) -> Marketing:
 
 def empty(database: Database) -> None:
     """Delete every row of every table."""
+    deletes = [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)]
     with database.write() as tx:
-        for table in reversed(metadata.sorted_tables):
-            tx.execute(table.delete())
+        # PostgreSQL takes them all in one go.
+        for statement in deletes if database.is_sqlite else ["; ".join(deletes)]:
+            tx.exec_driver_sql(statement)
         tx.commit()
 
 

@@ -536,7 +536,7 @@ async def until(condition: Callable[[], bool]) -> None:
     """Wait for what a loop under test brings about."""
     async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - rows and logs set no event
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.002)
 
 
 async def run_until_over(marketing: Marketing, dispatch: Dispatch, task: Task, *others: Dispatch) -> None:
