@@ -16,6 +16,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -102,6 +103,10 @@ application = Table(
     Column("active", Boolean, nullable=False),
     # The part of its receipts' address that a stranger cannot guess.
     Column("receipts_token", Text, nullable=False),
+    Column("requests_per_second", Float, nullable=False, server_default="50"),
+    # A decimal as text, such as 0.045, and its currency; NULL where the settings give no price.
+    Column("price_per_segment", Text),
+    Column("currency", Text),
     UniqueConstraint("workspace_id", "name"),
 )
 
@@ -112,7 +117,16 @@ signature = Table(
     _ref("application_id", "application.id"),
     Column("name", Text, nullable=False),
     Column("channel_number", Text, nullable=False),
+    # NULL: for texts of every type.
+    Column("sms_type", Text),
     Column("status", Text, nullable=False),
+    # Why it was rejected, as the approver or the carrier wrote it.
+    Column("reason", Text),
+    # Where it comes from: settings, channel (added in Slack) or carrier (its console, by its API).
+    Column("origin", Text, nullable=False, server_default="settings"),
+    Column("created_by", Text),
+    Column("decided_by", Text),
+    _count("version"),
     UniqueConstraint("application_id", "name"),
 )
 
@@ -127,6 +141,13 @@ template = Table(
     Column("sms_type", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("status", Text, nullable=False),
+    # Why it was rejected, as the approver or the carrier wrote it.
+    Column("reason", Text),
+    # Where it comes from: settings, channel (added in Slack) or carrier (its console, by its API).
+    Column("origin", Text, nullable=False, server_default="settings"),
+    Column("created_by", Text),
+    Column("decided_by", Text),
+    _count("version"),
     UniqueConstraint("application_id", "name"),
 )
 
@@ -169,6 +190,8 @@ number_import = Table(
     Column("uploaded_by", Text, nullable=False),
     Column("received_at", Moment, nullable=False),
     _ref("group_id", "customer_group.id", nullable=True),
+    # "group", or "send": a file for one send alone, whose numbers stand in import_row.
+    Column("purpose", Text, nullable=False, server_default="group"),
     Column("state", Text, nullable=False),
     _count("rows"),
     _count("imported"),
@@ -210,6 +233,18 @@ import_reject = Table(
     sqlite_with_rowid=False,
 )
 
+# The numbers of an import for one send alone, in the order of its file; one number may stand there twice.
+import_row = Table(
+    "import_row",
+    metadata,
+    _owner("import_id"),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("attributes", Text),
+    sqlite_with_rowid=False,
+)
+
 send_task = Table(
     "send_task",
     metadata,
@@ -229,9 +264,24 @@ send_task = Table(
     # What goes into the request where the template belongs to no signature; else NULL.
     Column("request_signature", Text),
     Column("text", Text, nullable=False),
+    # The names of the text's variables, as a JSON list in the order the carrier takes their values; NULL without any.
+    Column("variables", Text),
+    # Where its recipients come from: groups, pool, file, typed or resend.
+    Column("source", Text, nullable=False, server_default="groups"),
+    _ref("import_id", "number_import.id", nullable=True),
+    # The task whose failed or unknown messages this one sends again, and which of the two.
+    Column("resend_of", _Id),
+    Column("resend_state", Text),
+    Column("is_test", Boolean, nullable=False, server_default=text("false")),
+    # Of one recipient's copy; the largest one where values differ.
     Column("segments_each", Integer, nullable=False),
+    Column("segments", BigInteger, nullable=False, server_default="0"),
     Column("recipients", Integer, nullable=False),
+    # Recipients 1 to this are in order of their numbers, each once; further copies of a number stand behind them.
+    _count("distinct_numbers"),
     Column("outside_region", Integer, nullable=False),
+    # Left out when it was confirmed, because they are on the do-not-send list.
+    _count("opted_out"),
     Column("created_by", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("scheduled_at", Moment),
@@ -240,6 +290,13 @@ send_task = Table(
     Column("started_at", Moment),
     Column("finished_at", Moment),
     Column("ended_by", Text),
+    # Why it is paused (services/states.py, PauseReason), what code the carrier gave, and who paused it.
+    Column("pause_reason", Text),
+    Column("pause_code", Text),
+    Column("paused_by", Text),
+    # Off the list, but not forgotten: its counts stay.
+    Column("deleted_by", Text),
+    Column("deleted_at", Moment),
     Column("first_batch_done", Boolean, nullable=False, server_default=text("false")),
     # Last trouble that delays it, as a carrier error code; NULL when the last request went well.
     Column("trouble", Text),
@@ -249,6 +306,8 @@ send_task = Table(
     _count("delivered"),
     _count("failed"),
     _count("held_back"),
+    # Not handed over when their turn came, because they had opted out since it was confirmed.
+    _count("skipped"),
     Column("result_wanted", Boolean, nullable=False, server_default=text("false")),
     # Grows with every change a channel post shows.
     _count("version"),
@@ -278,7 +337,13 @@ recipient = Table(
     _owner("task_id"),
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
+    # The import and the row it came from, for files in the order of the uploader's.
+    Column("import_id", _Id),
+    Column("row", Integer),
+    # What fills the variables, as a JSON list in the order of `send_task.variables`.
     Column("values", Text),
+    # The uploader's other columns, as in group_member.
+    Column("attributes", Text),
     sqlite_with_rowid=False,
 )
 
@@ -366,6 +431,47 @@ result = Table(
     Column("code", Text, nullable=False),
     Column("at", Moment, nullable=False),
     sqlite_with_rowid=False,
+)
+
+# The workspace's do-not-send list for promotional SMS.
+opt_out = Table(
+    "opt_out",
+    metadata,
+    Column("workspace_id", Text, ForeignKey("workspace.id"), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    # reply, carrier (it answered that the person has opted out), person or import.
+    Column("origin", Text, nullable=False),
+    # Who added it, where a person did.
+    Column("added_by", Text),
+    Column("at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What people answered to an SMS. `task_id` is the last task that wrote to the number, if any.
+reply = Table(
+    "reply",
+    metadata,
+    _id(),
+    _ref("application_id", "application.id"),
+    Column("number", BigInteger, nullable=False),
+    Column("text", Text, nullable=False),
+    # The carrier's id of it, or one made of its content: the same reply told twice is one.
+    Column("sms_id", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Column("task_id", _Id),
+    UniqueConstraint("application_id", "sms_id", name="uq_reply_once"),
+)
+
+# Callbacks that could not be read, kept for a look.
+unread_callback = Table(
+    "unread_callback",
+    metadata,
+    _id(),
+    _ref("application_id", "application.id"),
+    Column("received_at", Moment, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("body", Text, nullable=False),
 )
 
 # A message the bot owes a channel, or has there and keeps up to date.

@@ -74,6 +74,36 @@ class ImportState(StrEnum):
     UNDONE = "undone"
 
 
+class PauseReason(StrEnum):
+    """Why a task is paused: it was late after downtime, a person paused it, too many of its messages were refused, or
+    the carrier says that the account cannot send (out of funds, in arrears, blocked).
+    """
+
+    LATE = "late"
+    PERSON = "person"
+    REFUSALS = "refusals"
+    ACCOUNT = "account"
+
+
+class Source(StrEnum):
+    """Where a send task's recipients come from."""
+
+    GROUPS = "groups"
+    POOL = "pool"
+    FILE = "file"
+    TYPED = "typed"
+    RESEND = "resend"
+
+
+class ApprovalStatus(StrEnum):
+    """Where a signature or a template stands; only an approved one can be chosen."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    DISABLED = "disabled"
+
+
 class SmsType(StrEnum):
     """What a text is for. A group has one and a template has one, and they must be equal."""
 

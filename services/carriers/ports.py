@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from services.errors import NotTaken
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One batch: one text for up to `Carrier.max_numbers` numbers.
+    """One batch of up to `Carrier.max_numbers` numbers; no number stands in it twice.
 
     `reference` is the batch's own; the carrier echoes it in every receipt. `numbers` are E.164 without the plus.
     `sender` is the signature's channel number, empty where none was chosen; `text` is what arrives, signature included.
     `signature` is None where the template belongs to a signature (Huawei wants it only with a universal template).
+
+    Where the template has variables, `values` holds what fills them for every number, in the order the carrier takes
+    them, and `texts` what arrives at each; both are empty where all numbers get the one `text`.
     """
 
     reference: str
@@ -27,6 +30,12 @@ class Submission:
     signature: str | None = None
     variables: Sequence[str] = ()
     receipts_url: str | None = None
+    values: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    texts: Mapping[int, str] = field(default_factory=dict)
+
+    def text_for(self, number: int) -> str:
+        """What arrives at this number."""
+        return self.texts.get(number, self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,54 @@ class Receipt:
     sequence: int = 1
     total: int = 1
     at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a person answered. `sms_id` is the carrier's id of the answer, empty where it gives none.
+
+    `opts_out` is the carrier's own verdict (True: out, False: back in), None where it leaves that to us.
+    """
+
+    number: int
+    text: str
+    sms_id: str = ""
+    at: datetime | None = None
+    opts_out: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A message without a final word, as a carrier can be asked about it."""
+
+    number: int
+    sms_id: str | None
+    reference: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierSignature:
+    """A signature as the carrier's API lists it. `status` is an ApprovalStatus, `sms_type` None for every type."""
+
+    name: str
+    status: str
+    channel_number: str = ""
+    sms_type: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierTemplate:
+    """A template as the carrier's API lists it. `signature` is None where it belongs to none."""
+
+    code: str
+    name: str
+    text: str
+    sms_type: str
+    status: str
+    signature: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +183,36 @@ class Carrier(Protocol):
 
     async def close(self) -> None:
         """Close connections."""
+
+
+@runtime_checkable
+class PullsReceipts(Protocol):
+    """A carrier that can be asked what became of messages."""
+
+    async def pull_receipts(self, unsettled: Sequence[Unsettled]) -> Sequence[Receipt]:
+        """What it knows of some of these, within its limits, or of others. Raises CarrierError."""
+
+
+@runtime_checkable
+class ReadsReplies(Protocol):
+    """A carrier that calls us with what people answer."""
+
+    def read_replies(self, request: ReceiptsRequest) -> Sequence[Reply]:
+        """The replies in a callback. Raises UnreadableReceipts or ForeignReceipts."""
+
+    def replies_answer(self) -> ReceiptsAnswer:
+        """The answer to a callback that was stored, or that cannot be read."""
+
+
+@runtime_checkable
+class SyncsContent(Protocol):
+    """A carrier whose API lists signatures and templates and takes new ones: their status is its word."""
+
+    async def list_signatures(self) -> Sequence[CarrierSignature]:
+        """All of the application's. Raises CarrierError."""
+
+    async def list_templates(self) -> Sequence[CarrierTemplate]:
+        """All of the application's. Raises CarrierError."""
+
+    async def add_template(self, name: str, text: str, sms_type: str, signature: str | None) -> str:
+        """Apply for a template; its code at the carrier. Raises CarrierError."""

@@ -38,11 +38,26 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "import_row",
+        sa.Column(
+            "import_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("row", sa.Integer(), nullable=False),
+        sa.Column("attributes", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("import_id", "seq", name=op.f("pk_import_row")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "recipient",
         sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("import_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("row", sa.Integer(), nullable=True),
         sa.Column("values", sa.Text(), nullable=True),
+        sa.Column("attributes", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("task_id", "seq", name=op.f("pk_recipient")),
         sqlite_with_rowid=False,
     )
@@ -95,6 +110,9 @@ def upgrade() -> None:
         sa.Column("region", sa.Text(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("receipts_token", sa.Text(), nullable=False),
+        sa.Column("requests_per_second", sa.Float(), server_default="50", nullable=False),
+        sa.Column("price_per_segment", sa.Text(), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_application_workspace_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_application")),
         sa.UniqueConstraint("workspace_id", "name", name=op.f("uq_application_workspace_id_name")),
@@ -112,6 +130,17 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_customer_group_workspace_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_group")),
         sa.UniqueConstraint("workspace_id", "name_key", name=op.f("uq_customer_group_workspace_id_name_key")),
+    )
+    op.create_table(
+        "opt_out",
+        sa.Column("workspace_id", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("added_by", sa.Text(), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_opt_out_workspace_id")),
+        sa.PrimaryKeyConstraint("workspace_id", "number", name=op.f("pk_opt_out")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "post",
@@ -149,6 +178,7 @@ def upgrade() -> None:
         sa.Column("uploaded_by", sa.Text(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("group_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("purpose", sa.Text(), server_default="group", nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("rows", sa.Integer(), server_default="0", nullable=False),
         sa.Column("imported", sa.Integer(), server_default="0", nullable=False),
@@ -206,15 +236,45 @@ def upgrade() -> None:
         postgresql_where=sa.text("NOT applied"),
     )
     op.create_table(
+        "reply",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("application_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("sms_id", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_reply_application_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reply")),
+        sa.UniqueConstraint("application_id", "sms_id", name="uq_reply_once"),
+    )
+    op.create_table(
         "signature",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("application_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("channel_number", sa.Text(), nullable=False),
+        sa.Column("sms_type", sa.Text(), nullable=True),
         sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("origin", sa.Text(), server_default="settings", nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=True),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_signature_application_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_signature")),
         sa.UniqueConstraint("application_id", "name", name=op.f("uq_signature_application_id_name")),
+    )
+    op.create_table(
+        "unread_callback",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("application_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_unread_callback_application_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_unread_callback")),
     )
     op.create_table(
         "template",
@@ -226,6 +286,11 @@ def upgrade() -> None:
         sa.Column("sms_type", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("origin", sa.Text(), server_default="settings", nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=True),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_template_application_id")),
         sa.ForeignKeyConstraint(["signature_id"], ["signature.id"], name=op.f("fk_template_signature_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_template")),
@@ -247,9 +312,18 @@ def upgrade() -> None:
         sa.Column("sender", sa.Text(), nullable=False),
         sa.Column("request_signature", sa.Text(), nullable=True),
         sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("variables", sa.Text(), nullable=True),
+        sa.Column("source", sa.Text(), server_default="groups", nullable=False),
+        sa.Column("import_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("resend_of", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("resend_state", sa.Text(), nullable=True),
+        sa.Column("is_test", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("segments_each", sa.Integer(), nullable=False),
+        sa.Column("segments", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("recipients", sa.Integer(), nullable=False),
+        sa.Column("distinct_numbers", sa.Integer(), server_default="0", nullable=False),
         sa.Column("outside_region", sa.Integer(), nullable=False),
+        sa.Column("opted_out", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("scheduled_at", sa.BigInteger(), nullable=True),
@@ -258,6 +332,11 @@ def upgrade() -> None:
         sa.Column("started_at", sa.BigInteger(), nullable=True),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_by", sa.Text(), nullable=True),
+        sa.Column("pause_reason", sa.Text(), nullable=True),
+        sa.Column("pause_code", sa.Text(), nullable=True),
+        sa.Column("paused_by", sa.Text(), nullable=True),
+        sa.Column("deleted_by", sa.Text(), nullable=True),
+        sa.Column("deleted_at", sa.BigInteger(), nullable=True),
         sa.Column("first_batch_done", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("trouble", sa.Text(), nullable=True),
         sa.Column("handed_over", sa.Integer(), server_default="0", nullable=False),
@@ -266,9 +345,11 @@ def upgrade() -> None:
         sa.Column("delivered", sa.Integer(), server_default="0", nullable=False),
         sa.Column("failed", sa.Integer(), server_default="0", nullable=False),
         sa.Column("held_back", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("skipped", sa.Integer(), server_default="0", nullable=False),
         sa.Column("result_wanted", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("version", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_send_task_application_id")),
+        sa.ForeignKeyConstraint(["import_id"], ["number_import.id"], name=op.f("fk_send_task_import_id")),
         sa.ForeignKeyConstraint(["signature_id"], ["signature.id"], name=op.f("fk_send_task_signature_id")),
         sa.ForeignKeyConstraint(["template_id"], ["template.id"], name=op.f("fk_send_task_template_id")),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_send_task_workspace_id")),
@@ -357,7 +438,9 @@ def downgrade() -> None:
     )
     op.drop_table("send_task")
     op.drop_table("template")
+    op.drop_table("unread_callback")
     op.drop_table("signature")
+    op.drop_table("reply")
     op.drop_index(
         "ix_receipt_new",
         table_name="receipt",
@@ -371,6 +454,7 @@ def downgrade() -> None:
         "ix_post_open", table_name="post", sqlite_where=sa.text("closed = 0"), postgresql_where=sa.text("NOT closed")
     )
     op.drop_table("post")
+    op.drop_table("opt_out")
     op.drop_table("customer_group")
     op.drop_table("application")
     op.drop_table("workspace")
@@ -378,5 +462,6 @@ def downgrade() -> None:
     op.drop_table("sent_sms")
     op.drop_table("result")
     op.drop_table("recipient")
+    op.drop_table("import_row")
     op.drop_table("import_reject")
     op.drop_table("group_member")
