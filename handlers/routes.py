@@ -10,6 +10,7 @@ from typing import Any
 from handlers import enter, group_changes, groups, imports, pool, send, tasks
 from handlers import help as help_
 from handlers.replies import Reply
+from handlers.roles import Role
 from handlers.views import enter as enter_views
 from handlers.views import group_changes as change_views
 from handlers.views import groups as group_views
@@ -33,7 +34,7 @@ class Route:
     """`key` is the command, action id, callback id or event; `service` names a part of `bot.wiring.Services`.
 
     `acknowledged_with_reply`: the reply is the acknowledgement itself (field errors), so the handler must be quick.
-    `needs_channel`: whether the bot is in the channel is looked up first.
+    `needs_channel`: whether the bot is in the channel is looked up first. `role` is the least that may use it.
     """
 
     kind: Kind
@@ -42,6 +43,7 @@ class Route:
     service: str
     does: str
     usage: str = ""
+    role: Role = Role.SENDER
     acknowledged_with_reply: bool = False
     needs_channel: bool = False
 
