@@ -36,7 +36,7 @@ from handlers.routes import help_lines
 from handlers.send import Sending
 from handlers.tasks import Tasks
 from services.carriers.http import Http
-from services.carriers.ports import Carrier
+from services.carriers.ports import Carrier, Limits
 from services.clock import Clock, SystemClock
 from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
@@ -90,7 +90,7 @@ class Bot:
         self._clock = clock or SystemClock()
         self._database = Database(config.database_url)
         self._client = slack_client(config)
-        self._http = Http()
+        self._http = Http(connect_seconds=config.carrier_connect_seconds, read_seconds=config.carrier_read_seconds)
         self._ticks = Ticks()
         # SQLite has one writer; a second thread would only wait for the first.
         threads = 1 if self._database.is_sqlite else 8
@@ -175,8 +175,11 @@ class Bot:
         groups, content = Groups(database, clock), Content(database)
         receipts_reach_us = self._config.public_url is not None
         previews = Previews(database, clock, groups, content, receipts_reach_us=receipts_reach_us)
-        max_numbers = {each.address.application_id: each.carrier.max_numbers for each in connected}
-        send_tasks = SendTasks(database, clock, previews, max_numbers)
+        limits = {
+            each.address.application_id: Limits(each.carrier.max_numbers, each.carrier.max_numbers_with_values)
+            for each in connected
+        }
+        send_tasks = SendTasks(database, clock, previews, limits)
         return Services(
             importing=Importing(Imports(database, clock), groups),
             sending=Sending(previews, send_tasks, groups, content),

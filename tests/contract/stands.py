@@ -67,7 +67,7 @@ class HuaweiStand:
             app_key="key-1",
             app_secret="secret-1",
             senders={"csms100000001"},
-            templates={"tpl-spring": "【Shop】We open at ${1} on ${2}."},
+            templates={"tpl-spring": "【Shop】We open at 9.", "tpl-personal": "【Shop】${1}, see you at ${2}."},
             receipt_delay=(0.0, 0.05),
             now=Noon().now,
         )
@@ -82,6 +82,7 @@ class HuaweiStand:
             app_secret=secret or "secret-1",
             http=http,
             clock=Noon(),
+            pace=at_once,
             endpoint=url or self.sandbox.url,
         )
 
@@ -91,8 +92,7 @@ class HuaweiStand:
             numbers=numbers,
             sender="csms100000001",
             template_code=template,
-            text="【Shop】We open at 9 on Monday.",
-            variables=("9", "星期一"),
+            text="【Shop】We open at 9.",
             receipts_url=self.receipts_url,
         )
 
@@ -104,7 +104,6 @@ class HuaweiStand:
         callback = self.receipts_url.replace(":", "%3A").replace("/", "%2F")
         assert request.body.decode() == (
             "from=csms100000001&templateId=tpl-spring"
-            "&templateParas=%5B%229%22%2C+%22%E6%98%9F%E6%9C%9F%E4%B8%80%22%5D"
             f"&statusCallback={callback}&extend=42.7&to=%2B8613811112222%2C%2B8613911113333"
         )
         host = self.sandbox.url.removeprefix("http://")
@@ -141,7 +140,7 @@ class TencentStand:
             secret_key="secret-1",
             sdk_app_id="1400006666",
             signatures={"腾讯云"},
-            templates={"449739": "【腾讯云】{1}，{2} 点见。"},
+            templates={"449739": "【腾讯云】明天见。", "449740": "【腾讯云】{1}，{2} 点见。"},
             echoes_context=True,
             receipt_delay=(0.0, 0.05),
             now=Noon().now,
@@ -158,6 +157,7 @@ class TencentStand:
             sdk_app_id="1400006666",
             http=http,
             clock=Noon(),
+            pace=at_once,
             endpoint=url or self.sandbox.url,
         )
 
@@ -167,8 +167,7 @@ class TencentStand:
             numbers=numbers,
             sender="腾讯云",
             template_code=template,
-            text="【腾讯云】张三，8 点见。",
-            variables=("张三", "8"),
+            text="【腾讯云】明天见。",
             receipts_url="https://not.used.example.com",
         )
 
@@ -179,7 +178,7 @@ class TencentStand:
         (request,) = self.sandbox.requests
         assert request.body.decode() == (
             '{"PhoneNumberSet":["+8613811112222","+8613911113333"],"SmsSdkAppId":"1400006666","TemplateId":"449739",'
-            '"TemplateParamSet":["张三","8"],"SignName":"腾讯云","SessionContext":"42.7"}'
+            '"TemplateParamSet":[],"SignName":"腾讯云","SessionContext":"42.7"}'
         )
         assert request.target == "/"
         host = self.sandbox.url.removeprefix("http://")

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.carriers.codes import CodeClass
 from services.carriers.http import Http, HttpAnswer
 from services.carriers.kannel import CODES, Kannel, describe
-from services.carriers.ports import Outcome, Receipt, ReceiptsRequest, Submission, UnreadableReceipts
+from services.carriers.ports import CodeClass, Outcome, Receipt, ReceiptsRequest, Submission, UnreadableReceipts
 from services.errors import CarrierError, NotTaken, RequestRefused, Unanswered
 
 ANNA = 8613811112222

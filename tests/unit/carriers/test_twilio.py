@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.carriers import twilio
-from services.carriers.codes import CodeClass
 from services.carriers.http import Http, HttpAnswer
 from services.carriers.ports import (
+    CodeClass,
     ForeignReceipts,
     Outcome,
     Receipt,

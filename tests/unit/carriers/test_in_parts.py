@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.carriers.one_by_one import OneByOne
+from services.carriers.in_parts import InParts
 from services.carriers.ports import Answer, Outcome
 from services.errors import CarrierError, NotTaken, RequestRefused, Unanswered
 
@@ -46,7 +46,7 @@ class Carrier:
 
 
 async def submit(carrier: Carrier, pace: Callable[[], Awaitable[None]] = at_once, **how: Any) -> Answer:
-    return await OneByOne(pace, **how).submit(NUMBERS, carrier.send)
+    return await InParts(pace, **how).submit_each(NUMBERS, carrier.send)
 
 
 async def test_every_number_has_its_own_outcome() -> None:
@@ -57,8 +57,8 @@ async def test_every_number_has_its_own_outcome() -> None:
 
 async def test_no_more_are_under_way_than_allowed_over_all_batches() -> None:
     carrier = Carrier(seconds=0.001)
-    one_by_one = OneByOne(at_once, at_once=3)
-    await asyncio.gather(*(one_by_one.submit(NUMBERS, carrier.send) for _ in range(4)))
+    in_parts = InParts(at_once, at_once=3)
+    await asyncio.gather(*(in_parts.submit_each(NUMBERS, carrier.send) for _ in range(4)))
     assert carrier.most_at_once == 3
     assert len(carrier.asked) == 40
 
@@ -143,11 +143,11 @@ async def test_the_first_request_uses_the_turn_the_batch_was_given() -> None:
 
 
 async def test_slots_are_given_back_whatever_happened() -> None:
-    one_by_one = OneByOne(at_once, at_once=2, window_seconds=1.0)
+    in_parts = InParts(at_once, at_once=2, window_seconds=1.0)
     for trouble in (NotTaken("busy", "x"), Unanswered("reset", "x"), RequestRefused("20003", "x")):
         for _ in range(3):
-            await one_by_one.submit(NUMBERS, Carrier({2: trouble}).send)
-    answer = await one_by_one.submit(NUMBERS, Carrier().send)
+            await in_parts.submit_each(NUMBERS, Carrier({2: trouble}).send)
+    answer = await in_parts.submit_each(NUMBERS, Carrier().send)
     assert answer.outcomes.keys() == set(NUMBERS)
 
 
