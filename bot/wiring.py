@@ -25,6 +25,7 @@ from bot.carriers import make_carrier
 from bot.config import ApplicationSettings, BadConfig, Config
 from bot.downloads import Downloads
 from bot.import_runner import ImportRunner
+from bot.receipt_puller import ReceiptPuller
 from bot.receipt_writer import ReceiptWriter
 from bot.scheduler import Ticks
 from bot.slack_app import Edge
@@ -36,7 +37,7 @@ from handlers.routes import help_lines
 from handlers.send import Sending
 from handlers.tasks import Tasks
 from services.carriers.http import Http
-from services.carriers.ports import Carrier, Limits
+from services.carriers.ports import Carrier, Limits, PullsReceipts
 from services.clock import Clock, SystemClock
 from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
@@ -52,6 +53,7 @@ from services.previews import Previews
 from services.rate import RateLimit
 from services.receipts import Receipts
 from services.send_tasks import SendTasks
+from services.settling import Settling
 from services.task_reports import TaskReports
 
 log = structlog.get_logger()
@@ -135,10 +137,11 @@ class Bot:
         parts.push_async_callback(edge.stop)
         self._imports = ImportRunner(services.importing.imports, downloads)
         parts.push_async_callback(self._imports.stop)
-        await self._serve_http(connected, ReceiptWriter(services.receipts, self._receipt_threads), app)
+        writer = ReceiptWriter(services.receipts, self._receipt_threads)
+        await self._serve_http(connected, writer, app)
         sending = asyncio.create_task(self._dispatch.run())
         parts.push_async_callback(self._stop_sending, sending)
-        self._start_ticks(services)
+        self._start_ticks(services, self._make_puller(connected, writer))
         await self._connect_to_slack(app)
         log.info("bot.started", workspace=workspace, applications=len(connected))
 
@@ -249,7 +252,13 @@ class Bot:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise BadConfig(f"Slack's Socket Mode does not answer: {error or 'it takes too long'}.") from error
 
-    def _start_ticks(self, services: Services) -> None:
+    def _make_puller(self, connected: list[Connected], writer: ReceiptWriter) -> ReceiptPuller:
+        can_be_asked = {
+            each.address.application_id: each.carrier for each in connected if isinstance(each.carrier, PullsReceipts)
+        }
+        return ReceiptPuller(Settling(self._database, self._clock), writer, can_be_asked, self._clock)
+
+    def _start_ticks(self, services: Services, puller: ReceiptPuller) -> None:
         announcer = Announcer(self._client, services.posts, services.importing, services.tasks, self._imports.progress)
         loop = asyncio.get_running_loop()
 
@@ -263,6 +272,7 @@ class Bot:
         self._ticks.every(2, self._dispatch.give_up_lost, in_thread=True)
         self._ticks.every(3600, services.posts.close_old, in_thread=True)
         self._ticks.every(3600, services.tasks.send_tasks.forget_drafts, in_thread=True)
+        self._ticks.every(30, puller.tick, in_thread=False)
         self._ticks.every(0.5, self._imports.tick, in_thread=False)
         self._ticks.every(0.5, announcer.tick, in_thread=False)
         self._ticks.start()
