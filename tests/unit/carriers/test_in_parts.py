@@ -1,10 +1,10 @@
-"""A batch as one request per number: what stops it, and what becomes of every number then."""
+"""A batch as several requests, most often one for each number: what stops it, and what becomes of every number then."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -149,6 +149,39 @@ async def test_slots_are_given_back_whatever_happened() -> None:
             await in_parts.submit_each(NUMBERS, Carrier({2: trouble}).send)
     answer = await in_parts.submit_each(NUMBERS, Carrier().send)
     assert answer.outcomes.keys() == set(NUMBERS)
+
+
+async def test_of_a_part_only_what_its_answer_left_out_is_unknown_and_only_what_it_said_goes_back() -> None:
+    async def send(part: Sequence[int]) -> Answer:
+        if part[0] == 1:
+            return Answer({1: TAKEN}, {2: NotTaken("busy", "x")})
+        return Answer(dict.fromkeys(part, TAKEN))
+
+    answer = await InParts(at_once, at_once=1).submit([[1, 2, 3], [4, 5], [6]], send)
+    assert answer.outcomes == {1: TAKEN}
+    # A "slow down" of one number stops the parts that were not started.
+    assert answer.not_taken.keys() == {2, 4, 5, 6}
+
+
+async def test_a_part_without_an_answer_is_unknown_as_a_whole() -> None:
+    async def send(part: Sequence[int]) -> Answer:
+        if part[0] == 3:
+            raise Unanswered("reset", "x")
+        return Answer(dict.fromkeys(part, TAKEN))
+
+    answer = await InParts(at_once, at_once=1).submit([[1, 2], [3, 4], [5, 6]], send)
+    assert answer.outcomes.keys() == {1, 2}
+    assert answer.not_taken.keys() == {5, 6}
+
+
+async def test_a_refused_part_refuses_the_others_unasked() -> None:
+    async def send(part: Sequence[int]) -> Answer:
+        if part[0] == 3:
+            raise RequestRefused("20003", "credentials")
+        return Answer(dict.fromkeys(part, TAKEN))
+
+    answer = await InParts(at_once, at_once=1).submit([[1, 2], [3, 4], [5, 6]], send)
+    assert answer.outcomes == {1: TAKEN, 2: TAKEN, **dict.fromkeys((3, 4, 5, 6), Outcome(False, "20003"))}
 
 
 SAID = st.sampled_from([TAKEN, DENIED, NotTaken("busy", "x"), Unanswered("reset", "x"), RequestRefused("20003", "x")])

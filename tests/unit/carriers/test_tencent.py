@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from services.carriers import tencent
 from services.carriers.http import Http, HttpAnswer
-from services.carriers.ports import Answer, CodeClass, Outcome, Receipt, ReceiptsRequest, UnreadableReceipts
+from services.carriers.ports import Answer, CodeClass, Outcome, Receipt, ReceiptsRequest, Reply, UnreadableReceipts
 from services.carriers.tencent import CODES, Tencent, authorization, describe
 from services.errors import CarrierError, NotTaken, RequestRefused, Unanswered
 
@@ -399,3 +399,36 @@ def test_any_body_is_read_or_unreadable_and_what_is_read_can_be_stored(body: obj
 def test_the_answer_to_receipts_is_the_one_tencent_waits_for() -> None:
     said = make().receipts_answer()
     assert (said.status, json.loads(said.body)) == (200, {"result": 0, "errmsg": "OK"})
+
+
+def reply(body: object) -> Reply:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    (read_one,) = make().read_replies(ReceiptsRequest("POST", {}, {}, raw))
+    return read_one
+
+
+ANSWER: dict[str, object] = {
+    "extend": "",
+    "mobile": "13811112222",
+    "nationcode": "86",
+    "sign": "",
+    "text": "退订",
+    "time": 1795262400,
+}
+
+
+def test_a_reply_is_read() -> None:
+    assert reply(ANSWER) == Reply(ANNA, "退订", at=datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("time", ["", None, -1, 10**30, True, "soon"])
+def test_a_time_of_a_reply_that_cannot_be_read_does_not_cost_it(time: object) -> None:
+    assert reply(ANSWER | {"time": time}).at is None
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", [], [ANSWER], ANSWER | {"text": 7}, ANSWER | {"mobile": ""}, {"text": "T"}, b"[" * 100_000]
+)
+def test_a_body_that_is_no_reply_is_said_to_be_unreadable(body: object) -> None:
+    with pytest.raises(UnreadableReceipts):
+        reply(body)
