@@ -33,7 +33,8 @@ class Kind(Enum):
 class Route:
     """`key` is the command, action id, callback id or event; `service` names a part of `bot.wiring.Services`.
 
-    `acknowledged_with_reply`: the reply is the acknowledgement itself (field errors), so the handler must be quick.
+    `acknowledged_with_reply`: the reply is the acknowledgement itself (field errors), so the handler must say quickly
+    what is wrong; what it then does may take long.
     `needs_channel`: whether the bot is in the channel is looked up first. `role` is the least that may use it.
     """
 
