@@ -172,16 +172,16 @@ class Bot:
 
     def _services(self, connected: list[Connected]) -> Services:
         database, clock = self._database, self._clock
-        groups, content = Groups(database, clock), Content(database)
+        groups, content, imports = Groups(database, clock), Content(database), Imports(database, clock)
         receipts_reach_us = self._config.public_url is not None
         previews = Previews(database, clock, groups, content, receipts_reach_us=receipts_reach_us)
         max_numbers = {each.address.application_id: each.carrier.max_numbers for each in connected}
         send_tasks = SendTasks(database, clock, previews, max_numbers)
         return Services(
-            importing=Importing(Imports(database, clock), groups),
+            importing=Importing(imports, groups),
             sending=Sending(previews, send_tasks, groups, content),
             groups=Grouping(groups, GroupChanges(database, clock), GroupExports(database)),
-            entering=Entering(Entries(database, clock), groups),
+            entering=Entering(Entries(database, clock), groups, imports),
             pool=Pool(database),
             tasks=Tasks(send_tasks, TaskReports(database)),
             help=help_lines(),

@@ -191,6 +191,8 @@ ROUTES: Sequence[Route] = (
         "Take typed numbers into a group.",
         acknowledged_with_reply=True,
     ),
+    Route(Kind.ACTION, enter_views.KEEP, enter.keep, "entering", "Keep the typed numbers that were set aside."),
+    Route(Kind.ACTION, enter_views.UNDO, enter.undo, "entering", "Take typed numbers out of their group again."),
     Route(Kind.ACTION, pool_views.LOOK_UP, pool.look_up, "pool", "Show where a number is."),
     Route(Kind.ACTION, pool_views.REMOVE, pool.remove, "pool", "Take a number out of every group."),
     Route(

@@ -232,12 +232,17 @@ def _notes(ended: Import, group: Group | None) -> list[str]:
 def _ways_on(ended: Import, group: Group) -> list[dict[str, Any]]:
     ways = [blocks.button(SEND_GROUP, "Send SMS", str(group.id))]
     if ended.keepable:
-        ways.append(blocks.button(KEEP, f"Keep these {number(ended.keepable)} anyway", str(ended.id)))
+        ways.append(blocks.button(KEEP, keep_anyway(ended.keepable), str(ended.id)))
     if ended.imported:
         text = f"The {counted(ended.imported, 'number')} that it alone brought are taken out of {group.name} again."
         confirm = blocks.confirmation("Undo the import?", text, "Undo the import", "Leave it")
         ways.append(blocks.button(UNDO, "Undo the import", str(ended.id), confirm=confirm))
     return ways
+
+
+def keep_anyway(count: int) -> str:
+    """The button beside numbers that were set aside."""
+    return "Keep this one anyway" if count == 1 else f"Keep these {number(count)} anyway"
 
 
 def nothing_valid(ended: Import, reasons: Sequence[tuple[str, int]]) -> tuple[str, list[Block]]:
