@@ -25,6 +25,7 @@ from bot.carriers import make_carrier
 from bot.config import ApplicationSettings, BadConfig, Config
 from bot.downloads import Downloads
 from bot.import_runner import ImportRunner
+from bot.receipt_puller import ReceiptPuller
 from bot.receipt_writer import ReceiptWriter
 from bot.scheduler import Ticks
 from bot.slack_app import Edge
@@ -36,7 +37,7 @@ from handlers.routes import help_lines
 from handlers.send import Sending
 from handlers.tasks import Tasks
 from services.carriers.http import Http
-from services.carriers.ports import Carrier
+from services.carriers.ports import Carrier, Limits, PullsReceipts
 from services.clock import Clock, SystemClock
 from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
@@ -52,6 +53,7 @@ from services.previews import Previews
 from services.rate import RateLimit
 from services.receipts import Receipts
 from services.send_tasks import SendTasks
+from services.settling import Settling
 from services.task_reports import TaskReports
 
 log = structlog.get_logger()
@@ -90,7 +92,7 @@ class Bot:
         self._clock = clock or SystemClock()
         self._database = Database(config.database_url)
         self._client = slack_client(config)
-        self._http = Http()
+        self._http = Http(connect_seconds=config.carrier_connect_seconds, read_seconds=config.carrier_read_seconds)
         self._ticks = Ticks()
         # SQLite has one writer; a second thread would only wait for the first.
         threads = 1 if self._database.is_sqlite else 8
@@ -135,10 +137,11 @@ class Bot:
         parts.push_async_callback(edge.stop)
         self._imports = ImportRunner(services.importing.imports, downloads)
         parts.push_async_callback(self._imports.stop)
-        await self._serve_http(connected, ReceiptWriter(services.receipts, self._receipt_threads), app)
+        writer = ReceiptWriter(services.receipts, self._receipt_threads)
+        await self._serve_http(connected, writer, app)
         sending = asyncio.create_task(self._dispatch.run())
         parts.push_async_callback(self._stop_sending, sending)
-        self._start_ticks(services)
+        self._start_ticks(services, self._make_puller(connected, writer))
         await self._connect_to_slack(app)
         log.info("bot.started", workspace=workspace, applications=len(connected))
 
@@ -175,8 +178,11 @@ class Bot:
         groups, content, imports = Groups(database, clock), Content(database), Imports(database, clock)
         receipts_reach_us = self._config.public_url is not None
         previews = Previews(database, clock, groups, content, receipts_reach_us=receipts_reach_us)
-        max_numbers = {each.address.application_id: each.carrier.max_numbers for each in connected}
-        send_tasks = SendTasks(database, clock, previews, max_numbers)
+        limits = {
+            each.address.application_id: Limits(each.carrier.max_numbers, each.carrier.max_numbers_with_values)
+            for each in connected
+        }
+        send_tasks = SendTasks(database, clock, previews, limits)
         return Services(
             importing=Importing(imports, groups),
             sending=Sending(previews, send_tasks, groups, content),
@@ -246,7 +252,13 @@ class Bot:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise BadConfig(f"Slack's Socket Mode does not answer: {error or 'it takes too long'}.") from error
 
-    def _start_ticks(self, services: Services) -> None:
+    def _make_puller(self, connected: list[Connected], writer: ReceiptWriter) -> ReceiptPuller:
+        can_be_asked = {
+            each.address.application_id: each.carrier for each in connected if isinstance(each.carrier, PullsReceipts)
+        }
+        return ReceiptPuller(Settling(self._database, self._clock), writer, can_be_asked, self._clock)
+
+    def _start_ticks(self, services: Services, puller: ReceiptPuller) -> None:
         announcer = Announcer(self._client, services.posts, services.importing, services.tasks, self._imports.progress)
         loop = asyncio.get_running_loop()
 
@@ -260,6 +272,7 @@ class Bot:
         self._ticks.every(2, self._dispatch.give_up_lost, in_thread=True)
         self._ticks.every(3600, services.posts.close_old, in_thread=True)
         self._ticks.every(3600, services.tasks.send_tasks.forget_drafts, in_thread=True)
+        self._ticks.every(30, puller.tick, in_thread=False)
         self._ticks.every(0.5, self._imports.tick, in_thread=False)
         self._ticks.every(0.5, announcer.tick, in_thread=False)
         self._ticks.start()
