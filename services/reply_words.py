@@ -1,14 +1,12 @@
 """What a reply asks for: the words that end promotional SMS to a number, and those that allow them again; pure.
 
-Sources: the words that Tencent and Huawei tell people in mainland texts ("拒收请回复R", "回T退订"), and Twilio's keywords.
+Sources: what mainland texts tell people to answer ("拒收请回复R", "回T退订"), Tencent's words, and Twilio's keywords.
 A word counts only as the whole message, or "N" in a sentence would end what nobody meant to end.
 """
 
 from __future__ import annotations
 
-OUT_WORDS = frozenset(
-    "T TD N R QX 0000 退订 STOP STOPALL UNSUBSCRIBE END QUIT CANCEL REVOKE OPTOUT".lower().split()
-)
+OUT_WORDS = frozenset("T TD N R QX 0000 退订 STOP STOPALL UNSUBSCRIBE END QUIT CANCEL REVOKE OPTOUT".lower().split())
 IN_WORDS = frozenset("START UNSTOP YES".lower().split())
 
 # Phones with a Chinese keyboard type these forms of ASCII, and this space.

@@ -142,6 +142,7 @@ class Huawei:
 
     max_numbers = MAX_NUMBERS
     echoes_reference = True
+    opted_out_codes = frozenset({"BLACK", "MBBLACK", "TSBLACK", "TDBLACK"})
 
     def __init__(
         self,

@@ -108,6 +108,8 @@ class Kannel:
 
     max_numbers = MAX_NUMBERS
     echoes_reference = True
+    # Its lists are the operator's of Kannel, who put the number there for whatever reason.
+    opted_out_codes: frozenset[str] = frozenset()
 
     def __init__(
         self,

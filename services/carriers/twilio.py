@@ -129,6 +129,7 @@ class Twilio:
 
     max_numbers = MAX_NUMBERS
     echoes_reference = True
+    opted_out_codes = frozenset({"21610"})
 
     def __init__(
         self,

@@ -23,6 +23,7 @@ from services.groups import Group
 from services.imports import Import, Progress, UploadedFile
 from services.posts import Posts
 from services.previews import SendRequest
+from services.replies import Replies
 from services.task_reports import Task
 from tests.bot.settings import a_config
 from tests.bot.workplace import MANIFEST, MARKETING, PATIENT
@@ -60,7 +61,8 @@ class Desk:
         """As after a start."""
         importing = Importing(self.marketing.imports, self.marketing.groups)
         tasks = Tasks(self.marketing.tasks, self.marketing.reports)
-        return Announcer(self._client, posts, importing, tasks, self.progress.get, lambda: self.seconds)
+        replies = Replies(self.marketing.database, self.marketing.clock)
+        return Announcer(self._client, posts, importing, tasks, replies, self.progress.get, lambda: self.seconds)
 
     def a_dying_one(self) -> Announcer:
         return self.an_announcer(DyingPosts(self.marketing.database, self.marketing.clock))

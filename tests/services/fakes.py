@@ -64,6 +64,7 @@ class FakeCarrier:
 
     def __init__(self, max_numbers: int = 500, *, echoes_reference: bool = True) -> None:
         self._max_numbers = max_numbers
+        self.opted_out_codes = frozenset({"OPTED_OUT"})
         self.echoes_reference = echoes_reference
         self._script: deque[Answering] = deque()
         self.requests: list[Submission] = []
