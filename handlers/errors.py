@@ -274,7 +274,7 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
         else "Which number? Write it behind, such as `/sms-optouts add 13800138000`."
     ),
     "not_opted_out": lambda f, z: (
-        f"{format_e164(f['number'])} is not on the do-not-send list. `/sms-optouts` shows who is."
+        f"The number {format_e164(f['number'])} is not on the do-not-send list. `/sms-optouts` shows who is."
     ),
     "no_opt_outs": lambda f, z: "Nobody is on the do-not-send list, so there is nothing to export.",
     "group_not_given": lambda f, z: "Choose a group above, or name a new one.",

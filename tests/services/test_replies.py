@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import select
 
 from services.carriers.ports import Reply
-from services.errors import UnknownThing
 from services.models import reply, send_task
 from services.opt_outs import OptOuts, Origin
 from services.pool import Pool
@@ -296,11 +295,6 @@ def test_the_pool_tells_of_the_last_three_replies_and_the_list(box: Postbox) -> 
     assert [(each.text, each.opts_out) for each in found.replies] == [("T", True), ("START", False), ("two", None)]
     assert found.opted_out is not None
     assert pool.find(workspace, STRANGER).opted_out is None
-
-
-def test_a_reply_that_is_not_there_is_unknown(box: Postbox) -> None:
-    with pytest.raises(UnknownThing):
-        box.replies.by_id(1)
 
 
 def test_whoever_decides_to_write_again_is_not_overruled_by_an_old_reply(box: Postbox) -> None:
