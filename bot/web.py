@@ -43,12 +43,17 @@ class ReceiptsAddress:
     @property
     def replies_path(self) -> str:
         """The same for replies, which have an address of their own but no token of their own."""
-        return f"/replies/{self.application_id}/{self.token}"
+        return replies_path(self.application_id, self.token)
 
 
 def receipts_path(application_id: int, token: str) -> str:
     """Where an application's receipts come in."""
     return f"/receipts/{application_id}/{token}"
+
+
+def replies_path(application_id: int, token: str) -> str:
+    """Where what people reply comes in."""
+    return f"/replies/{application_id}/{token}"
 
 
 def make_web_app(
