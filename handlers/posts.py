@@ -16,7 +16,7 @@ from handlers.views import tasks as task_views
 from handlers.views.words import counted, escape
 from services.errors import UnknownThing
 from services.groups import Group
-from services.imports import NO_VALID_NUMBER, OPT_OUTS, Import, Progress
+from services.imports import NO_VALID_NUMBER, Import, Progress, Purpose
 from services.posts import Post, PostKind
 from services.replies import Replies
 from services.states import ImportState, TaskState
@@ -81,7 +81,7 @@ def _import(importing: Importing, current: Import, progress: Progress | None, ve
             text, body = import_views.running(current, progress)
         case ImportState.WAITING:
             text, body = import_views.waiting(current)
-        case ImportState.DONE if current.purpose == OPT_OUTS:
+        case ImportState.DONE if current.purpose is Purpose.OPT_OUTS:
             text, body = opt_out_views.imported(current)
         case ImportState.DONE:
             text, body = import_views.done(current, _group_of(importing, current))

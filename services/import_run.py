@@ -18,10 +18,10 @@ from services.groups import Group, group_by_id
 from services.import_records import (
     GROUP_GONE,
     NO_VALID_NUMBER,
-    OPT_OUTS,
     Cancelled,
     Import,
     Progress,
+    Purpose,
     columns_to_json,
     find_import,
     forget_rejects,
@@ -85,7 +85,7 @@ class ImportRun:
 
     def _read(self, path: Path, tally: Tally) -> None:
         checker, column = NumberChecker("CN"), self._import.column
-        attributes = self._import.purpose != OPT_OUTS
+        attributes = self._import.purpose is not Purpose.OPT_OUTS
         with closing(read_numbers(path, column=column, with_attributes=attributes, ask=column is None)) as chunks:
             for chunk in chunks:
                 tally.take(chunk, *checker.check_many(chunk.cells))
@@ -124,7 +124,7 @@ class ImportRun:
 
     def _take(self, tx: Connection, tally: Tally) -> tuple[int, int]:
         """Store what was read. How many numbers were new, and how many there are."""
-        if self._import.purpose == OPT_OUTS:
+        if self._import.purpose is Purpose.OPT_OUTS:
             lock_running(tx, self._import)
             self._insert_rejects(tx, tally.rejects)
             return self._opt_out(tx, tally)

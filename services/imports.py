@@ -16,9 +16,9 @@ from services.groups import Group, group_by_id
 from services.import_records import (
     GROUP_GONE,
     NO_VALID_NUMBER,
-    OPT_OUTS,
     Import,
     Progress,
+    Purpose,
     Reject,
     UploadedFile,
     find_import,
@@ -41,7 +41,7 @@ from services.models import (
 from services.posts import PostKind, show_again, want_post
 from services.states import ImportState, TaskState
 
-__all__ = ["GROUP_GONE", "NO_VALID_NUMBER", "OPT_OUTS", "Import", "Imports", "Progress", "Reject", "UploadedFile"]
+__all__ = ["GROUP_GONE", "NO_VALID_NUMBER", "Import", "Imports", "Progress", "Purpose", "Reject", "UploadedFile"]
 
 _UNDER_WAY = (ImportState.RUNNING, ImportState.WAITING)
 _NEVER_SENT = (TaskState.DRAFT, TaskState.CANCELLED, TaskState.EXPIRED)
@@ -79,38 +79,37 @@ class Imports:
 
     def begin(self, workspace_id: str, import_id: int, group_id: int) -> Import:
         """Start taking the file into the group, once. Raises UnknownThing or NotAllowed("import_begun")."""
-        with self._database.write() as tx:
-            group_by_id(tx, workspace_id, group_id)
-            self._begin(tx, workspace_id, import_id, group_id=group_id)
-            tx.commit()
-        return self.get(workspace_id, import_id)
+        return self._begin(workspace_id, import_id, Purpose.GROUP, group_id)
 
     def begin_opt_outs(self, workspace_id: str, import_id: int) -> Import:
         """Start taking the file onto the do-not-send list, once. Raises NotAllowed("import_begun")."""
+        return self._begin(workspace_id, import_id, Purpose.OPT_OUTS)
+
+    def _begin(self, workspace_id: str, import_id: int, purpose: Purpose, group_id: int | None = None) -> Import:
         with self._database.write() as tx:
-            self._begin(tx, workspace_id, import_id, purpose=OPT_OUTS)
+            if group_id is not None:
+                group_by_id(tx, workspace_id, group_id)
+            row = tx.execute(
+                update(number_import)
+                .where(
+                    number_import.c.id == import_id,
+                    number_import.c.workspace_id == workspace_id,
+                    number_import.c.state == ImportState.ASKED.value,
+                )
+                .values(
+                    state=ImportState.RUNNING.value,
+                    group_id=group_id,
+                    purpose=purpose.value,
+                    started_at=self._clock.now(),
+                    version=number_import.c.version + 1,
+                )
+                .returning(number_import.c.channel)
+            ).first()
+            if row is None:
+                raise NotAllowed("import_begun")
+            want_post(tx, workspace_id, row.channel, PostKind.IMPORT, import_id)
             tx.commit()
         return self.get(workspace_id, import_id)
-
-    def _begin(self, tx: Connection, workspace_id: str, import_id: int, **values: object) -> None:
-        row = tx.execute(
-            update(number_import)
-            .where(
-                number_import.c.id == import_id,
-                number_import.c.workspace_id == workspace_id,
-                number_import.c.state == ImportState.ASKED.value,
-            )
-            .values(
-                state=ImportState.RUNNING.value,
-                started_at=self._clock.now(),
-                version=number_import.c.version + 1,
-                **values,
-            )
-            .returning(number_import.c.channel)
-        ).first()
-        if row is None:
-            raise NotAllowed("import_begun")
-        want_post(tx, workspace_id, row.channel, PostKind.IMPORT, import_id)
 
     def choose_column(self, workspace_id: str, import_id: int, choice: str) -> Import:
         """Go on with the column that holds the numbers: the `choice` of one of `Import.columns`.

@@ -22,7 +22,7 @@ from handlers.views import opt_outs as views
 from sandbox.slack.posting import UPDATE_TEXT, read_content
 from services.carriers import ports
 from services.errors import NotAllowed
-from services.imports import Import, Progress
+from services.imports import Import, Progress, Purpose
 from services.numbers import mask
 from services.opt_outs import OptOut, OptOutPage, OptOuts, Origin
 from services.posts import Post, PostKind
@@ -201,7 +201,7 @@ def test_a_file_with_the_word_beside_it_is_taken_onto_the_list(
 ) -> None:
     assert imports.receive(dropped(text=text), importing) == Nothing()
     (running,) = marketing.imports.running()
-    assert (running.purpose, running.group_id, running.uploaded_by) == ("opt_outs", None, ANA)
+    assert (running.purpose, running.group_id, running.uploaded_by) == (Purpose.OPT_OUTS, None, ANA)
     assert imports.receive(dropped(text=text), importing) == Nothing(), "Slack tells of it again"
 
 
@@ -262,13 +262,19 @@ def test_any_reply_fits_a_message(text: str) -> None:
 @pytest.mark.parametrize("name", LONGEST)
 def test_every_answer_holds_the_longest_names_and_largest_counts(name: str) -> None:
     ended: Import = an_import(
-        name, purpose="opt_outs", group=None, group_id=None, imported=MILLION, already_in_group=MILLION, hidden_rows=1
+        name,
+        purpose=Purpose.OPT_OUTS,
+        group=None,
+        group_id=None,
+        imported=MILLION,
+        already_in_group=MILLION,
+        hidden_rows=1,
     )
     page = OptOutPage([OptOut(n, Origin.IMPORT, "U" * 20, NOW) for n in numbers(8)], 50_000, 125_000, MILLION)
     for text, body in (
         views.imported(ended),
         import_views.running(ended, None),
-        import_views.waiting(an_import(name, purpose="opt_outs", state=ImportState.WAITING)),
+        import_views.waiting(an_import(name, purpose=Purpose.OPT_OUTS, state=ImportState.WAITING)),
         import_views.cancelled(ended),
     ):
         read_content({"text": text, "blocks": body}, longest_text=UPDATE_TEXT)
