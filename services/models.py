@@ -460,7 +460,10 @@ reply = Table(
     Column("at", Moment, nullable=False),
     Column("received_at", Moment, nullable=False),
     Column("task_id", _Id),
+    # Whether it took its number off promotional SMS (true) or allowed them again (false); NULL for other words.
+    Column("opts_out", Boolean),
     UniqueConstraint("application_id", "sms_id", name="uq_reply_once"),
+    Index("ix_reply_number", "number"),
 )
 
 # Callbacks that could not be read, kept for a look.

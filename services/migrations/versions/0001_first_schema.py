@@ -245,10 +245,12 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("opts_out", sa.Boolean(), nullable=True),
         sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_reply_application_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reply")),
         sa.UniqueConstraint("application_id", "sms_id", name="uq_reply_once"),
     )
+    op.create_index("ix_reply_number", "reply", ["number"], unique=False)
     op.create_table(
         "signature",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -440,6 +442,7 @@ def downgrade() -> None:
     op.drop_table("template")
     op.drop_table("unread_callback")
     op.drop_table("signature")
+    op.drop_index("ix_reply_number", table_name="reply")
     op.drop_table("reply")
     op.drop_index(
         "ix_receipt_new",
