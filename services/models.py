@@ -491,3 +491,21 @@ post = Table(
     UniqueConstraint("kind", "subject_id"),
     Index("ix_post_open", "id", sqlite_where=text("closed = 0"), postgresql_where=text("NOT closed")),
 )
+
+# What only one process of a fleet may do at a time, such as ticking.
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("until", Moment, nullable=False),
+)
+
+# An application's turns to send, for all processes that send for it: `next_at` (microseconds since 1970) is the first
+# one nobody has taken.
+rate_turn = Table(
+    "rate_turn",
+    metadata,
+    _ref("application_id", "application.id", primary_key=True),
+    Column("next_at", BigInteger, nullable=False),
+)
