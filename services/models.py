@@ -297,6 +297,8 @@ send_task = Table(
     # Off the list, but not forgotten: its counts stay.
     Column("deleted_by", Text),
     Column("deleted_at", Moment),
+    # Batches 1 to this have been given to the queue, where a fleet has one.
+    _count("queued"),
     Column("first_batch_done", Boolean, nullable=False, server_default=text("false")),
     # Last trouble that delays it, as a carrier error code; NULL when the last request went well.
     Column("trouble", Text),

@@ -351,6 +351,7 @@ def upgrade() -> None:
         sa.Column("paused_by", sa.Text(), nullable=True),
         sa.Column("deleted_by", sa.Text(), nullable=True),
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
+        sa.Column("queued", sa.Integer(), server_default="0", nullable=False),
         sa.Column("first_batch_done", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("trouble", sa.Text(), nullable=True),
         sa.Column("handed_over", sa.Integer(), server_default="0", nullable=False),
