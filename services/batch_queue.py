@@ -24,12 +24,14 @@ WINDOW = 256
 TASK_NAME = "send_batch"
 _LOST_AT_ONCE = 5_000
 
+_Row = Row[*tuple[Any, ...]]
+
 _BATCHES = select(batch.c.task_id, batch.c.no, batch.c.application_id)
 _PLANNED = literal_state(batch.c.state, BatchState.PLANNED)
 _FOLLOWING = (
-    _BATCHES.where(batch.c.task_id == bindparam("task_id"), batch.c.no.between(bindparam("first"), bindparam("last")))
-    .where(_PLANNED)
+    _BATCHES.where(batch.c.task_id == bindparam("task_id"), batch.c.no > bindparam("queued"), _PLANNED)
     .order_by(batch.c.no)
+    .limit(bindparam("by"))
 )
 _IN_NO_QUEUE = text(
     "NOT EXISTS (SELECT 1 FROM procrastinate_jobs AS job WHERE job.status = 'todo'"
@@ -114,7 +116,7 @@ class ProcrastinateQueue:
         return len(lost)
 
     def _advance(self, tx: Connection, task_id: int, queued: int, by: int) -> None:
-        rows = tx.execute(_FOLLOWING, {"task_id": task_id, "first": queued + 1, "last": queued + by}).all()
+        rows = tx.execute(_FOLLOWING, {"task_id": task_id, "queued": queued, "by": by}).all()
         if rows:
             tx.execute(update(send_task).where(send_task.c.id == task_id).values(queued=rows[-1].no))
             self._put_in(tx, rows)
