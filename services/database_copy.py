@@ -61,7 +61,7 @@ class DatabaseCopy:
         self._rows_at_once = rows_at_once
 
     def run(self, report: Report = lambda table, rows: None) -> list[CopiedTable]:
-        """Copy and verify everything; `report` is told how many rows of a table are there so far. Raises CopyRefused."""
+        """Copy and verify everything; `report` is told how many rows of a table have arrived. Raises CopyRefused."""
         now = self._clock.now()
         for database, why in ((self._source, "source_live"), (self._target, "target_live")):
             if owner := _live(database, now):
