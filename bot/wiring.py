@@ -25,6 +25,7 @@ from bot.carriers import make_carrier
 from bot.config import ApplicationSettings, BadConfig, Config
 from bot.downloads import Downloads
 from bot.import_runner import ImportRunner
+from bot.inbox import Inbox
 from bot.receipt_puller import ReceiptPuller
 from bot.receipt_writer import ReceiptWriter
 from bot.scheduler import Ticks
@@ -47,14 +48,17 @@ from services.group_changes import GroupChanges
 from services.group_exports import GroupExports
 from services.groups import Groups
 from services.imports import Imports
+from services.opt_outs import OptOuts
 from services.pool import Pool
 from services.posts import Posts
 from services.previews import Previews
 from services.rate import RateLimit
 from services.receipts import Receipts
+from services.replies import Replies
 from services.send_tasks import SendTasks
 from services.settling import Settling
 from services.task_reports import TaskReports
+from services.unread_callbacks import UnreadCallbacks
 
 log = structlog.get_logger()
 
@@ -72,6 +76,8 @@ class Services:
     help: list[tuple[str, str]]
     posts: Posts
     receipts: Receipts
+    replies: Replies
+    opt_outs: OptOuts
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +144,8 @@ class Bot:
         self._imports = ImportRunner(services.importing.imports, downloads)
         parts.push_async_callback(self._imports.stop)
         writer = ReceiptWriter(services.receipts, self._receipt_threads)
-        await self._serve_http(connected, writer, app)
+        inbox = Inbox(services.replies, UnreadCallbacks(self._database, self._clock), self._receipt_threads)
+        await self._serve_http(connected, writer, inbox, app)
         sending = asyncio.create_task(self._dispatch.run())
         parts.push_async_callback(self._stop_sending, sending)
         self._start_ticks(services, self._make_puller(connected, writer))
@@ -175,7 +182,7 @@ class Bot:
 
     def _services(self, connected: list[Connected]) -> Services:
         database, clock = self._database, self._clock
-        groups, content = Groups(database, clock), Content(database)
+        groups, content, imports = Groups(database, clock), Content(database), Imports(database, clock)
         receipts_reach_us = self._config.public_url is not None
         previews = Previews(database, clock, groups, content, receipts_reach_us=receipts_reach_us)
         limits = {
@@ -184,15 +191,19 @@ class Bot:
         }
         send_tasks = SendTasks(database, clock, previews, limits)
         return Services(
-            importing=Importing(Imports(database, clock), groups),
+            importing=Importing(imports, groups),
             sending=Sending(previews, send_tasks, groups, content),
             groups=Grouping(groups, GroupChanges(database, clock), GroupExports(database)),
-            entering=Entering(Entries(database, clock), groups),
+            entering=Entering(Entries(database, clock), groups, imports),
             pool=Pool(database),
             tasks=Tasks(send_tasks, TaskReports(database)),
             help=help_lines(),
             posts=Posts(database, clock),
-            receipts=Receipts(database, clock),
+            receipts=Receipts(
+                database, clock, {each.address.application_id: each.carrier.opted_out_codes for each in connected}
+            ),
+            replies=Replies(database, clock),
+            opt_outs=OptOuts(database, clock),
         )
 
     def _make_dispatch(self, connected: list[Connected]) -> Dispatch:
@@ -224,10 +235,11 @@ class Bot:
             request_verification_enabled=not self._config.uses_socket_mode,
         )
 
-    async def _serve_http(self, connected: list[Connected], writer: ReceiptWriter, app: AsyncApp) -> None:
+    async def _serve_http(self, connected: list[Connected], writer: ReceiptWriter, inbox: Inbox, app: AsyncApp) -> None:
         addresses = {each.address.application_id: each.address for each in connected}
         slack = None if self._config.uses_socket_mode else app
-        runner = web.AppRunner(make_web_app(addresses, writer, slack, self._config.public_url), access_log=None)
+        web_app = make_web_app(addresses, writer, slack, self._config.public_url, inbox)
+        runner = web.AppRunner(web_app, access_log=None)
         self._parts.push_async_callback(runner.cleanup)
         await runner.setup()
         host, port = self._config.http_host, self._config.http_port
@@ -259,7 +271,9 @@ class Bot:
         return ReceiptPuller(Settling(self._database, self._clock), writer, can_be_asked, self._clock)
 
     def _start_ticks(self, services: Services, puller: ReceiptPuller) -> None:
-        announcer = Announcer(self._client, services.posts, services.importing, services.tasks, self._imports.progress)
+        announcer = Announcer(
+            self._client, services.posts, services.importing, services.tasks, services.replies, self._imports.progress
+        )
         loop = asyncio.get_running_loop()
 
         def start_due() -> None:

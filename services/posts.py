@@ -7,29 +7,32 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, literal, or_, select, update
+from sqlalchemy import Connection, Row, and_, exists, func, literal, null, or_, select, update
 
 from services.clock import Clock
 from services.database import Database
-from services.models import number_import, post, send_task
+from services.models import number_import, post, reply, send_task
 from services.states import RECEIPT_WINDOW, RESULT_AFTER
 
 
 class PostKind(StrEnum):
-    """What a post is about: for IMPORT and REJECTS (a file in its thread) an import, else a send task."""
+    """What a post is about: for IMPORT and REJECTS (a file in its thread) an import, for REPLY (in the thread of its
+    task's post) a reply, else a send task."""
 
     IMPORT = "import"
     REJECTS = "rejects"
     TASK = "task"
     RESULT = "result"
     LATE = "late"
+    REPLY = "reply"
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
     """A post that Slack does not have yet (`ts` None), or has in an older `version`.
 
-    `posting_at` with no `ts`: a process was about to post it and died; Slack may have it.
+    `posting_at` with no `ts`: a process was about to post it and died; Slack may have it. `thread_ts` is the message it
+    hangs on, None for a post of its own.
     """
 
     id: int
@@ -40,6 +43,19 @@ class Post:
     ts: str | None
     posting_at: datetime | None
     version: int
+    thread_ts: str | None = None
+
+
+# A reply waits until its task's post is in the channel.
+_THREAD = post.alias("thread")
+_IS_THREAD = and_(_THREAD.c.kind == PostKind.TASK.value, _THREAD.c.subject_id == reply.c.task_id)
+_NEXT_REPLIES = (
+    select(func.min(post.c.id))
+    .join(reply, reply.c.id == post.c.subject_id)
+    .join(_THREAD, _IS_THREAD)
+    .where(~post.c.closed, post.c.ts.is_(None), post.c.kind == PostKind.REPLY.value, _THREAD.c.ts.is_not(None))
+    .group_by(post.c.channel)
+)
 
 
 class Posts:
@@ -50,22 +66,26 @@ class Posts:
         self._clock = clock
 
     def due(self) -> list[Post]:
-        """Those that do not show what is true now, oldest first."""
+        """Those that do not show what is true now, oldest first; replies last, and of each channel only the next."""
         version = func.coalesce(send_task.c.version, number_import.c.version, 0)
         is_import = post.c.kind.in_([PostKind.IMPORT.value, PostKind.REJECTS.value])
+        is_reply = post.c.kind == PostKind.REPLY.value
         query = (
-            select(post, version.label("version"))
-            .outerjoin(send_task, and_(~is_import, send_task.c.id == post.c.subject_id))
+            select(post, version.label("version"), _THREAD.c.ts.label("thread_ts"))
+            .outerjoin(send_task, and_(~is_import, ~is_reply, send_task.c.id == post.c.subject_id))
             .outerjoin(number_import, and_(is_import, number_import.c.id == post.c.subject_id))
+            .outerjoin(reply, and_(is_reply, reply.c.id == post.c.subject_id))
+            .outerjoin(_THREAD, _IS_THREAD)
             .where(~post.c.closed, or_(post.c.ts.is_(None), post.c.shown_version < version))
-            .order_by(post.c.id)
+            .where(or_(~is_reply, post.c.id.in_(_NEXT_REPLIES)))
+            .order_by(is_reply, post.c.id)
         )
         with self._database.read() as connection:
             return [_post(row) for row in connection.execute(query)]
 
     def open_imports(self) -> list[Post]:
         """The posts of imports under way, whose progress is shown though nothing is stored yet."""
-        query = select(post, post.c.shown_version.label("version")).where(
+        query = select(post, post.c.shown_version.label("version"), null().label("thread_ts")).where(
             ~post.c.closed, post.c.kind == PostKind.IMPORT.value, post.c.ts.is_not(None)
         )
         with self._database.read() as connection:
@@ -152,4 +172,5 @@ def _post(row: Row[Any]) -> Post:
         ts=row.ts,
         posting_at=row.posting_at,
         version=row.version,
+        thread_ts=row.thread_ts,
     )

@@ -66,6 +66,7 @@ class Huawei:
 
     max_numbers = max_numbers_with_values = MAX_NUMBERS
     echoes_reference = True
+    opted_out_codes = frozenset({"BLACK", "MBBLACK", "TSBLACK", "TDBLACK"})
 
     def __init__(
         self,

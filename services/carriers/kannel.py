@@ -111,6 +111,8 @@ class Kannel:
 
     max_numbers = max_numbers_with_values = MAX_NUMBERS
     echoes_reference = True
+    # Its lists are the operator's of Kannel, who put the number there for whatever reason.
+    opted_out_codes: frozenset[str] = frozenset()
 
     def __init__(
         self,

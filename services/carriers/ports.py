@@ -197,6 +197,10 @@ class Carrier(Protocol):
         """Whether every receipt holds the reference; else they are matched by SMS ID and number."""
 
     @property
+    def opted_out_codes(self) -> frozenset[str]:
+        """The codes, of outcomes and receipts, that say the person wants no more promotional SMS."""
+
+    @property
     def longest_seconds(self) -> float:
         """No `submit` takes longer, so that a lease can outlive it."""
 

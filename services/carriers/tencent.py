@@ -72,6 +72,7 @@ class Tencent:
 
     max_numbers = MAX_NUMBERS
     echoes_reference = False
+    opted_out_codes = frozenset({"FailedOperation.PhoneNumberInBlacklist"})
 
     def __init__(
         self,

@@ -91,6 +91,7 @@ class Twilio:
 
     max_numbers = max_numbers_with_values = MAX_NUMBERS
     echoes_reference = True
+    opted_out_codes = frozenset({"21610"})
 
     def __init__(
         self,

@@ -79,7 +79,7 @@ class Marketing:
         )
         self.reports = TaskReports(database)
         self.posts = Posts(database, self.clock)
-        self.receipts = Receipts(database, self.clock)
+        self.receipts = Receipts(database, self.clock, {self.application_id: self.carrier.opted_out_codes})
         self.sender = self.a_sender()
 
     def declare(self, *applications: ApplicationDeclaration) -> None:

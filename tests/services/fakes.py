@@ -73,6 +73,7 @@ class FakeCarrier:
         self._max_numbers = max_numbers
         self._max_numbers_with_values = max_numbers_with_values or max_numbers
         self._classes = classes or {}
+        self.opted_out_codes = frozenset({"OPTED_OUT"})
         self.echoes_reference = echoes_reference
         self._script: deque[Answering] = deque()
         self.requests: list[Submission] = []
