@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection, update
 
 from services.batch_queue import WINDOW, ProcrastinateQueue, queue_app, queue_of
+from services.carriers.ports import Limits
 from services.database import Database
 from services.models import batch, send_task
 from services.states import BatchState
@@ -39,7 +40,7 @@ def jobs(database: Database, status: str = "todo") -> list[tuple[int, int]]:
 def a_task(marketing: Marketing, batches: int, group: str = "vip", first: int = 86_138_0000_0001) -> Task:
     """A task of so many batches: one number in the first, and in each other one."""
     marketing.carrier._max_numbers = 1
-    marketing.tasks._max_numbers[marketing.application_id] = 1
+    marketing.tasks._limits = {marketing.application_id: Limits(1, 1)}
     return marketing.a_confirmed_task(batches, group=group, first=first)
 
 
