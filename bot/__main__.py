@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import structlog
 import typer
 import uvloop
 
 from bot.check_config import check_config
-from bot.config import BadConfig, read_config
+from bot.config import BadConfig, Config, read_config
 from bot.logs import set_up_logs
 from bot.wiring import Bot
 from services.database import Database, DatabaseUnavailable, SchemaMismatch
+
+log = structlog.get_logger()
+
+# What has not ended by then never may: a database or a network that is away. A process may die at any line.
+STOP_SECONDS = 14.5
 
 # Plain tracebacks: the pretty ones show variables, and those hold credentials and numbers.
 cli = typer.Typer(
@@ -28,9 +37,10 @@ cli = typer.Typer(
 @cli.command()
 def run() -> None:
     """Serve Slack, receive receipts and send."""
-    set_up_logs()
     with _one_sentence():
-        uvloop.run(_serve())
+        config = read_config()
+        set_up_logs(config.log_format, config.log_level)
+        uvloop.run(_serve(config))
 
 
 @cli.command()
@@ -50,15 +60,24 @@ def check() -> None:
         raise typer.Exit(1)
 
 
-async def _serve() -> None:
-    bot = Bot(read_config())
+async def _serve(config: Config) -> None:
+    bot = Bot(config)
     asked_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, asked_to_stop.set)
     await bot.start()
     await asked_to_stop.wait()
+    watchdog = threading.Timer(STOP_SECONDS, _end_now)
+    watchdog.daemon = True
+    watchdog.start()
     await bot.stop()
+
+
+def _end_now() -> None:
+    log.error("bot.stop_took_too_long")
+    logging.shutdown()
+    os._exit(1)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
+from bot.logs import LogFormat, LogLevel
 from services.carriers import huawei, kannel, tencent, twilio
 from services.states import Region, SmsType
 
@@ -198,6 +199,13 @@ class _Environment(BaseModel):
     http_port: int = Field(default=3000, ge=0, le=65535)
     public_url: str | None = None
     sms_applications: Path = Path("applications.toml")
+    log_format: LogFormat | None = None
+    log_level: LogLevel = "info"
+
+    @field_validator("log_format", "log_level", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
 
     @field_validator("slack_api_url", "public_url")
     @classmethod
@@ -209,7 +217,8 @@ class _Environment(BaseModel):
 class Config:
     """All settings. Slack is reached by Socket Mode with `slack_app_token`, else over HTTP with the signing secret.
 
-    `public_url` (no slash at its end) is where carriers reach us; None: receipts cannot come.
+    `public_url` (no slash at its end) is where carriers reach us; None: receipts cannot come. `log_format` None: text
+    on a terminal, JSON elsewhere.
     """
 
     slack_bot_token: str
@@ -220,6 +229,8 @@ class Config:
     http_host: str
     http_port: int
     public_url: str | None
+    log_format: LogFormat | None
+    log_level: LogLevel
     applications: tuple[ApplicationSettings, ...]
 
     @property
@@ -252,6 +263,8 @@ def read_config(environment: Mapping[str, str] | None = None) -> Config:
         http_host=settings.http_host,
         http_port=settings.http_port,
         public_url=settings.public_url.rstrip("/") if settings.public_url else None,
+        log_format=settings.log_format,
+        log_level=settings.log_level,
         applications=read_applications(settings.sms_applications, environment),
     )
 

@@ -1,16 +1,20 @@
-"""HTTP: receipts from carriers, Slack's requests in HTTP mode, and a sign of life."""
+"""HTTP: receipts from carriers, Slack's requests in HTTP mode, and what operators ask for."""
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
 
+from bot.health import Health
+from bot.metrics import CONTENT_TYPE, Metrics
 from bot.receipt_writer import ReceiptWriter
 from services.carriers.ports import Carrier, ForeignReceipts, ReceiptsRequest, UnreadableReceipts
 
@@ -43,12 +47,15 @@ def make_web_app(
     writer: ReceiptWriter,
     slack: AsyncApp | None,
     public_url: str | None = None,
+    signs: Sequence[web.RouteDef] = (),
+    answered: Callable[[str, int], None] = lambda route, status: None,
 ) -> web.Application:
     """`slack` is given in HTTP mode only; its requests come to /slack/events, and Bolt checks their signature.
 
     Carriers may sign the address they call, which begins with `public_url`, whatever a proxy has made of it since.
+    `signs` are an operator's routes (`signs_of_life`); `answered` is told each request's route and status.
     """
-    app = web.Application(client_max_size=BODY_LIMIT)
+    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_tell(answered)])
     told: set[tuple[str, int | None]] = set()
 
     def tell_once(event: str, application: int | None, **facts: str) -> None:
@@ -81,18 +88,54 @@ def make_web_app(
         answer = address.carrier.receipts_answer()
         return web.Response(status=answer.status, body=answer.body, content_type=answer.content_type)
 
-    async def healthz(_request: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
-
     async def slack_events(request: web.Request) -> web.Response:
         assert slack is not None
         return await to_aiohttp_response(await slack.async_dispatch(await to_bolt_request(request)))
 
     app.router.add_route("*", r"/receipts/{application:\d{1,18}}/{token}", receipts)
-    app.router.add_get("/healthz", healthz)
+    app.router.add_routes(signs)
     if slack is not None:
         app.router.add_post("/slack/events", slack_events)
     return app
+
+
+def signs_of_life(health: Health, metrics: Metrics) -> list[web.RouteDef]:
+    """`/healthz`: this process answers. `/readyz`, or `/healthz?ready=1`: it can do its work. `/metrics`: figures.
+
+    They tell nothing of people, but are for the inside: a proxy should pass on carriers' and Slack's addresses alone.
+    """
+
+    async def healthz(request: web.Request) -> web.Response:
+        return await readyz(request) if request.query.get("ready") == "1" else web.json_response({"live": True})
+
+    async def readyz(_request: web.Request) -> web.Response:
+        found = await health.ready()
+        return web.json_response(found.as_json(), status=200 if found.ok else 503)
+
+    async def figures(_request: web.Request) -> web.Response:
+        # It reads the database.
+        return web.Response(body=await asyncio.to_thread(metrics.text), headers={"Content-Type": CONTENT_TYPE})
+
+    return [web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", figures)]
+
+
+def _tell(answered: Callable[[str, int], None]) -> Middleware:
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        status = 500
+        try:
+            response = await handler(request)
+            status = response.status
+        except web.HTTPException as error:
+            status = error.status
+            raise
+        finally:
+            resource = request.match_info.route.resource
+            # Every wrong address is one.
+            answered("none" if resource is None else resource.canonical, status)
+        return response
+
+    return middleware
 
 
 def _is_same(token: str, given: str) -> bool:
