@@ -1,4 +1,4 @@
-"""The command line: `python -m bot run`, `migrate`, `check-config`."""
+"""The command line: `python -m bot run`, `migrate`, `after-restore`, `check-config`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated
 
 import structlog
 import typer
@@ -18,7 +20,10 @@ from bot.check_config import check_config
 from bot.config import BadConfig, Config, read_config
 from bot.logs import set_up_logs
 from bot.wiring import Bot
+from handlers.views.words import counted
+from services.clock import SystemClock
 from services.database import Database, DatabaseUnavailable, SchemaMismatch
+from services.restores import Restores
 
 log = structlog.get_logger()
 
@@ -51,6 +56,29 @@ def migrate() -> None:
         database.migrate()
         database.close()
     typer.echo("The schema is up to date.")
+
+
+@cli.command("after-restore")
+def after_restore(
+    ran_until: Annotated[
+        datetime | None,
+        typer.Option(help="When an installation with this database last ran, in UTC; without it, until now."),
+    ] = None,
+) -> None:
+    """Make a database that was restored from an older copy safe to start; nothing may run on it meanwhile."""
+    with _one_sentence():
+        database = Database(read_config().database_url)
+        database.check_schema()
+        clock = SystemClock()
+        until = clock.now() if ran_until is None else ran_until.replace(tzinfo=UTC)
+        done = Restores(database, clock).take_over(until)
+        database.close()
+    typer.echo(
+        f"{counted(done.unknown_tasks, 'task')} may have been sent since the copy: "
+        f"{counted(done.unknown_messages, 'message')} now unknown, and sent by nobody but a person.\n"
+        f"{counted(done.paused_tasks, 'task')} cannot have been sent: paused, and asked about in the channel.\n"
+        f"{counted(done.forgotten_drafts, 'preview')} forgotten."
+    )
 
 
 @cli.command("check-config")
