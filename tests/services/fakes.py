@@ -110,7 +110,7 @@ class FakeCarrier:
             self.requests.remove(submission)
             raise
 
-    def class_of(self, code: str) -> CodeClass | None:
+    def kind_of(self, code: str) -> CodeClass | None:
         return self._classes.get(code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
