@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
+from services.carriers.codes import CodeClass
 from services.carriers.ports import Answer, Carrier, Receipt, ReceiptsAnswer, ReceiptsRequest, Submission
 from services.errors import NotTaken, RequestRefused, Unanswered
 
@@ -71,6 +72,10 @@ class ObservedCarrier:
             log.info("batch.ended", result=result, seconds=round(seconds, 3), **outcomes)
             self._told(result, seconds, outcomes)
         return answer
+
+    def kind_of(self, code: str) -> CodeClass | None:
+        """As the carrier."""
+        return self._carrier.kind_of(code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
         """As the carrier."""
