@@ -6,13 +6,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
-from services.carriers.ports import Receipt
+from services.carriers.ports import Receipt, Reply
 from services.errors import NotAllowed
 from services.imports import NO_VALID_NUMBER, Import, UploadedFile
+from services.models import send_task
 from services.opt_outs import OptOuts, Origin
 from services.posts import PostKind
-from services.states import ImportState
+from services.replies import Replies
+from services.states import ImportState, SmsType
+from services.task_reports import Task
 from tests.services.builders import ANA, BEN, CHANNEL, FIRST_NUMBER, Marketing, numbers
 from tests.services.fakes import refuse, refuse_whole
 
@@ -197,3 +201,64 @@ async def test_whom_a_receipt_names_as_opted_out_is_put_on_the_list(marketing: M
     opt_outs.remove(marketing.workspace_id, first, ANA)
     marketing.report(Receipt("failed", "OPTED_OUT", f"id-{first}", request.reference, first))
     assert listed(opt_outs, marketing) == [], "a receipt that comes again is no news"
+
+
+def counts(marketing: Marketing, task: Task) -> dict[str, int]:
+    """What the task's own row says of its recipients."""
+    columns = (
+        send_task.c.recipients,
+        send_task.c.opted_out,
+        send_task.c.handed_over,
+        send_task.c.skipped,
+        send_task.c.held_back,
+    )
+    with marketing.database.read() as connection:
+        return dict(connection.execute(select(*columns).where(send_task.c.id == task.id)).one()._mapping)
+
+
+async def test_who_is_on_the_list_is_left_out_when_a_promotional_task_is_confirmed(
+    marketing: Marketing, opt_outs: OptOuts
+) -> None:
+    other = Marketing(marketing.database, workspace_id="T0OTHER").workspace_id
+    marketing.a_group("offers", numbers(5), SmsType.PROMOTIONAL)
+    for number in (FIRST_NUMBER, FIRST_NUMBER + 3, FIRST_NUMBER + 900):
+        opt_outs.add(marketing.workspace_id, number, ANA)
+    opt_outs.add(other, FIRST_NUMBER + 1, ANA)
+    task = marketing.confirmed(marketing.a_draft(["offers"], "sale"))
+    await marketing.send_all()
+    assert marketing.carrier.numbers == [FIRST_NUMBER + 1, FIRST_NUMBER + 2, FIRST_NUMBER + 4]
+    assert counts(marketing, task) == {
+        "recipients": 3,
+        "opted_out": 2,
+        "handed_over": 3,
+        "skipped": 0,
+        "held_back": 0,
+    }
+
+
+async def test_who_says_stop_after_a_promotional_task_was_confirmed_is_skipped_when_their_turn_comes(
+    marketing: Marketing, opt_outs: OptOuts
+) -> None:
+    marketing.a_group("offers", numbers(4), SmsType.PROMOTIONAL)
+    task = marketing.confirmed(marketing.a_draft(["offers"], "sale"))
+    told = Reply(FIRST_NUMBER + 2, "T", "in-1")
+    Replies(marketing.database, marketing.clock).store([(marketing.application_id, told)])
+    await marketing.send_all()
+    assert marketing.carrier.numbers == [FIRST_NUMBER, FIRST_NUMBER + 1, FIRST_NUMBER + 3]
+    assert counts(marketing, task) == {
+        "recipients": 4,
+        "opted_out": 0,
+        "handed_over": 3,
+        "skipped": 1,
+        "held_back": 0,
+    }
+
+
+async def test_notifications_reach_who_is_on_the_list(marketing: Marketing, opt_outs: OptOuts) -> None:
+    marketing.a_group("vip", numbers(3))
+    opt_outs.add(marketing.workspace_id, FIRST_NUMBER, ANA)
+    task = marketing.confirmed(marketing.a_draft(["vip"], "spring"))
+    opt_outs.add(marketing.workspace_id, FIRST_NUMBER + 1, ANA)
+    await marketing.send_all()
+    assert marketing.carrier.numbers == numbers(3)
+    assert counts(marketing, task)["skipped"] == counts(marketing, task)["opted_out"] == 0
