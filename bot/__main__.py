@@ -13,6 +13,7 @@ import uvloop
 from bot.check_config import check_config
 from bot.config import BadConfig, read_config
 from bot.logs import set_up_logs
+from bot.process import spare_the_collector
 from bot.wiring import Bot
 from services.database import Database, DatabaseUnavailable, SchemaMismatch
 
@@ -29,6 +30,7 @@ cli = typer.Typer(
 def run() -> None:
     """Serve Slack, receive receipts and send."""
     set_up_logs()
+    spare_the_collector()
     with _one_sentence():
         uvloop.run(_serve())
 

@@ -40,7 +40,7 @@ from services.carriers.ports import Carrier
 from services.clock import Clock, SystemClock
 from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
-from services.dispatch import Dispatch, Sender
+from services.dispatch import Dispatch
 from services.entries import Entries
 from services.group_changes import GroupChanges
 from services.group_exports import GroupExports
@@ -52,6 +52,7 @@ from services.previews import Previews
 from services.rate import RateLimit
 from services.receipts import Receipts
 from services.send_tasks import SendTasks
+from services.senders import Sender, connections_for
 from services.task_reports import TaskReports
 
 log = structlog.get_logger()
@@ -90,7 +91,7 @@ class Bot:
         self._clock = clock or SystemClock()
         self._database = Database(config.database_url)
         self._client = slack_client(config)
-        self._http = Http()
+        self._http = Http(connections=100 * len(config.applications))
         self._ticks = Ticks()
         # SQLite has one writer; a second thread would only wait for the first.
         threads = 1 if self._database.is_sqlite else 8
@@ -197,6 +198,8 @@ class Bot:
                 carrier=each.carrier,
                 rate=each.rate,
                 receipts_url=f"{public_url}{each.address.path}" if public_url else None,
+                connections=each.settings.connections
+                or connections_for(each.carrier, each.settings.requests_per_second),
             )
             for each in connected
         ]
