@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import timedelta
@@ -24,6 +25,7 @@ from services.errors import NotTaken, RequestRefused, Unanswered
 from services.exchange import Exchange
 from services.models import batch, literal_state, send_task
 from services.outcomes import Handed, Outcomes, PutOff, finish_if_over, lock_tasks
+from services.pauses import pause_failing
 from services.senders import Sender
 from services.states import BatchState
 
@@ -35,6 +37,8 @@ LEASE_MARGIN = timedelta(seconds=5)
 FIRST_RETRY = timedelta(seconds=1)
 LONGEST_RETRY = timedelta(seconds=60)
 IDLE_SECONDS = 0.5
+# What a code may mean that is not about this number or this text (services/carriers/codes.py).
+_ACCOUNT_KINDS = ("refused_account", "quota")
 
 
 class Dispatch:
@@ -157,6 +161,7 @@ class Dispatch:
             to_lock = {each.claim.task_id for each in handed}.union(*(each.to_lock for each in waiting))
             states = lock_tasks(tx, to_lock) if to_lock else {}
             self._outcomes.write(tx, handed, states, now, careful=False)
+            pause_failing(tx, handed, states)
             for each in waiting:
                 lease_until = now + self._takes(each.sender) + LEASE_MARGIN
                 claims[each.sender.application_id] = self._claims.take(tx, each, now, lease_until)
@@ -168,6 +173,7 @@ class Dispatch:
         with self._database.write() as tx:
             states = lock_tasks(tx, [handed.claim.task_id])
             self._outcomes.write(tx, [handed], states, self._clock.now(), careful=True)
+            pause_failing(tx, [handed], states)
             tx.commit()
 
     async def _hand_over(self, claim: Claim, sender: Sender) -> Handed:
@@ -185,15 +191,16 @@ class Dispatch:
             return _given_back(claim, trouble.code, delay)
         except RequestRefused as trouble:
             log.warning("batch.refused", task=claim.task_id, batch=claim.no, code=trouble.code, reason=trouble.reason)
-            refused = Outcome(accepted=False, code=trouble.code)
-            return Handed(claim, dict.fromkeys(claim.submission.numbers, refused))
+            outcomes = dict.fromkeys(claim.submission.numbers, Outcome(accepted=False, code=trouble.code))
+            return Handed(claim, outcomes, account_code=_account_code(sender, outcomes))
         except Unanswered as trouble:
             log.warning("batch.unanswered", task=claim.task_id, batch=claim.no, reason=trouble.reason)
             return Handed(claim, {})
         except Exception:
             log.exception("batch.broken", task=claim.task_id, batch=claim.no)
             return Handed(claim, {})
-        return Handed(claim, answer.outcomes, self._put_off(claim, sender, answer))
+        rest = self._put_off(claim, sender, answer)
+        return Handed(claim, answer.outcomes, rest, _account_code(sender, answer.outcomes))
 
     def _takes(self, sender: Sender) -> timedelta:
         return max(self._request_timeout, timedelta(seconds=sender.carrier.longest_seconds))
@@ -248,3 +255,12 @@ class Dispatch:
 
 def _given_back(claim: Claim, code: str, delay: timedelta) -> Handed:
     return Handed(claim, {}, PutOff(frozenset(claim.seqs), delay, code))
+
+
+def _account_code(sender: Sender, outcomes: Mapping[int, Outcome]) -> str | None:
+    """The code, where the carrier says of over half of the numbers that the account cannot send."""
+    refused = Counter(said.code for said in outcomes.values() if not said.accepted)
+    whole = {code: count for code, count in refused.items() if sender.carrier.kind_of(code) in _ACCOUNT_KINDS}
+    if not whole or sum(whole.values()) * 2 <= len(outcomes):
+        return None
+    return max(whole, key=whole.__getitem__)

@@ -35,12 +35,13 @@ class PutOff:
 @dataclass(frozen=True, slots=True)
 class Handed:
     """What came of a claimed batch: an outcome for each number that has one; `rest` goes back. Of the others nobody
-    knows.
+    knows. `account_code` is what the carrier said where it means that the whole account cannot send.
     """
 
     claim: Claim
     outcomes: Mapping[int, Outcome]
     rest: PutOff | None = None
+    account_code: str | None = None
 
 
 _LOCK = (

@@ -26,7 +26,7 @@ import orjson
 import structlog
 from yarl import URL
 
-from services.carriers.codes import REFUSED_UNREAD, Code, phrase, segment_count, settle, word
+from services.carriers.codes import REFUSED_UNREAD, Code, kind_of, phrase, segment_count, settle, word
 from services.carriers.http import Http, HttpAnswer, retry_after_seconds
 from services.carriers.ports import (
     Answer,
@@ -170,6 +170,10 @@ class Huawei:
         body = form(submission).encode("ascii")
         answer = await self._http.request("POST", str(self._url), headers=self._headers(), body=body)
         return self.read_answer(answer, submission.numbers)
+
+    def kind_of(self, code: str) -> str:
+        """By this module's table."""
+        return kind_of(CODES, code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
         """Both shapes: the form of one segment that `statusCallback` gets, and the application-wide JSON list.

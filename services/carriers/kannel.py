@@ -26,7 +26,7 @@ from urllib.parse import quote
 from yarl import URL
 
 from services import text
-from services.carriers.codes import REFUSED_UNREAD, Code, phrase, settle, word
+from services.carriers.codes import REFUSED_UNREAD, Code, kind_of, phrase, settle, word
 from services.carriers.http import Http, HttpAnswer, retry_after_seconds
 from services.carriers.one_by_one import MAX_NUMBERS, WINDOW_SECONDS, OneByOne, Pace
 from services.carriers.ports import (
@@ -145,6 +145,10 @@ class Kannel:
 
         answer = await self._one_by_one.submit(submission.numbers, send)
         return Answer(settle(answer.outcomes, len(submission.numbers), CODES, "kannel").outcomes, answer.not_taken)
+
+    def kind_of(self, code: str) -> str:
+        """By this module's table."""
+        return kind_of(CODES, code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
         """One report about one recipient, from the query that our own address asked for."""

@@ -177,6 +177,9 @@ class Carrier(Protocol):
         """Hand one batch over. Raises NotTaken, RequestRefused or Unanswered (`services/errors.py`), nothing else;
         each of them is true of every number of the batch."""
 
+    def kind_of(self, code: str) -> str:
+        """The class of a code in an answer (`services/carriers/codes.py`), empty where no table lists it."""
+
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
         """The receipts in a callback. Raises UnreadableReceipts or ForeignReceipts."""
 

@@ -29,7 +29,7 @@ from typing import Any, Literal
 import structlog
 from yarl import URL
 
-from services.carriers.codes import REFUSED_UNREAD, Code, CodeClass, phrase, segment_count, settle, word
+from services.carriers.codes import REFUSED_UNREAD, Code, CodeClass, kind_of, phrase, segment_count, settle, word
 from services.carriers.http import Http, HttpAnswer, retry_after_seconds
 from services.carriers.ports import (
     Answer,
@@ -255,6 +255,10 @@ class Tencent:
         body = self._body(submission)
         answer = await self._http.request("POST", self._url, headers=self._headers(body), body=body)
         return self.read_answer(answer, submission.numbers)
+
+    def kind_of(self, code: str) -> str:
+        """By this module's table."""
+        return kind_of(CODES, code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
         """A JSON list of reports. Those that cannot be read are logged and left out, as long as one can."""

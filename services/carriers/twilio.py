@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from yarl import URL
 
-from services.carriers.codes import REFUSED_UNREAD, Code, phrase, segment_count, settle, word
+from services.carriers.codes import REFUSED_UNREAD, Code, kind_of, phrase, segment_count, settle, word
 from services.carriers.http import Http, HttpAnswer, retry_after_seconds
 from services.carriers.one_by_one import MAX_NUMBERS, WINDOW_SECONDS, OneByOne, Pace
 from services.carriers.ports import (
@@ -170,6 +170,10 @@ class Twilio:
 
         answer = await self._one_by_one.submit(submission.numbers, send)
         return Answer(settle(answer.outcomes, len(submission.numbers), CODES, "twilio").outcomes, answer.not_taken)
+
+    def kind_of(self, code: str) -> str:
+        """By this module's table."""
+        return kind_of(CODES, code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
         """One status of one message, signed by Twilio."""

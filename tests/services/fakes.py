@@ -12,6 +12,9 @@ from services.errors import NotTaken, RequestRefused, Unanswered
 
 Answering = Callable[[Submission], Awaitable[Answer]]
 
+# What some codes mean to the carrier.
+KINDS = {"E000112": "refused_account", "E000623": "quota", "E200026": "refused_account", "E200028": "refused_content"}
+
 # Ten in the morning in Shanghai, on a working day.
 MORNING = datetime(2026, 3, 4, 2, 0, tzinfo=UTC)
 
@@ -96,6 +99,9 @@ class FakeCarrier:
             self.requests.remove(submission)
             raise
 
+    def kind_of(self, code: str) -> str:
+        return KINDS.get(code, "")
+
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
         raise NotImplementedError
 
@@ -142,6 +148,11 @@ def not_taken(code: str = "http_429", retry_after_seconds: float | None = None) 
         raise NotTaken(code, "slow down", retry_after_seconds)
 
     return answer
+
+
+async def refuse_all(submission: Submission) -> Answer:
+    """Every number is refused, each for itself."""
+    return await refuse(*submission.numbers)(submission)
 
 
 def refuse_whole(code: str = "E000510") -> Answering:
