@@ -86,6 +86,7 @@ class CommonSettings(_Strict):
     carrier: str
     region: Region
     requests_per_second: float = Field(default=50, gt=0, le=1000)
+    connections: int | None = Field(default=None, ge=1, le=100)
     signature: tuple[SignatureSettings | TencentSignatureSettings | FreeSignatureSettings, ...] = ()
     template: tuple[TemplateSettings, ...] = ()
 

@@ -47,7 +47,7 @@ from services.carriers.ports import Carrier, Limits, PullsReceipts
 from services.clock import Clock, SystemClock
 from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
-from services.dispatch import Dispatch, Sender
+from services.dispatch import Dispatch
 from services.entries import Entries
 from services.figures import FigureReader
 from services.group_changes import GroupChanges
@@ -62,6 +62,7 @@ from services.rate import RateLimit
 from services.receipts import Receipts
 from services.replies import Replies
 from services.send_tasks import SendTasks
+from services.senders import Sender, connections_for
 from services.settling import Settling
 from services.task_reports import TaskReports
 from services.unread_callbacks import UnreadCallbacks
@@ -118,7 +119,11 @@ class Bot:
         self._database = Database(config.database_url)
         self._metrics = Metrics(FigureReader(self._database, self._clock).read, lambda: self._ticks.ages())
         self._client = slack_client(config, self._metrics)
-        self._http = Http(connect_seconds=config.carrier_connect_seconds, read_seconds=config.carrier_read_seconds)
+        self._http = Http(
+            connect_seconds=config.carrier_connect_seconds,
+            read_seconds=config.carrier_read_seconds,
+            connections=100 * len(config.applications),
+        )
         self._ticks = Ticks(self._metrics.tick_ran)
         self._socket: AsyncSocketModeHandler | None = None
         # SQLite has one writer; a second thread would only wait for the first.
@@ -256,6 +261,8 @@ class Bot:
                 carrier=ObservedCarrier(each.carrier, partial(self._metrics.batch_answered, *_labels(each.settings))),
                 rate=each.rate,
                 receipts_url=f"{public_url}{each.address.path}" if public_url else None,
+                connections=each.settings.connections
+                or connections_for(each.carrier, each.settings.requests_per_second),
             )
             for each in connected
         ]

@@ -300,6 +300,8 @@ send_task = Table(
     Column("pause_reason", Text),
     Column("pause_code", Text),
     Column("paused_by", Text),
+    # Refusals of recipients up to this one have been asked about, and do not count for pausing again.
+    _count("refusals_seen"),
     # Off the list, but not forgotten: its counts stay.
     Column("deleted_by", Text),
     Column("deleted_at", Moment),

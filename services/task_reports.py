@@ -48,13 +48,14 @@ class Task:
     delivered: int
     failed: int
     held_back: int
+    skipped: int
     version: int
     pause_reason: PauseReason | None = None
 
     @property
     def waiting(self) -> int:
-        """Not handed over yet, and not held back: planned, or in a request right now."""
-        return self.recipients - self.handed_over - self.held_back
+        """Not handed over yet, held back or skipped: planned, or in a request right now."""
+        return self.recipients - self.handed_over - self.held_back - self.skipped
 
     @property
     def not_delivered(self) -> int:
@@ -198,6 +199,7 @@ def _task(row: Row[Any], groups: dict[int, list[Row[Any]]]) -> Task:
         delivered=row.delivered,
         failed=row.failed,
         held_back=row.held_back,
+        skipped=row.skipped,
         version=row.version,
         pause_reason=PauseReason(row.pause_reason) if row.pause_reason else None,
     )

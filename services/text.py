@@ -8,7 +8,7 @@ makes it 70 or 67 units as well.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from services.states import Region
 
@@ -38,6 +38,12 @@ def render(text: str, signature: str | None, region: Region) -> str:
 def variables(text: str) -> list[str]:
     """Names of the template's variables, each once, in order: `{1}`, `{name}` or `${1}`."""
     return list(dict.fromkeys(_VARIABLE.findall(text)))
+
+
+def fill(text: str, names: Sequence[str], values: Sequence[str]) -> str:
+    """The text with each variable replaced by its value; a value that looks like a variable stays as it is."""
+    given = dict(zip(names, values, strict=True))
+    return _VARIABLE.sub(lambda found: given.get(found[1], found[0]), text)
 
 
 def fits_gsm(text: str) -> bool:

@@ -152,6 +152,7 @@ def a_task(state: TaskState = TaskState.FINISHED, **values: Any) -> Task:
         "delivered": 12_480,
         "failed": 0,
         "held_back": 0,
+        "skipped": 0,
         "version": 3,
     }
     return Task(**{**defaults, **values})

@@ -357,6 +357,7 @@ def upgrade() -> None:
         sa.Column("pause_reason", sa.Text(), nullable=True),
         sa.Column("pause_code", sa.Text(), nullable=True),
         sa.Column("paused_by", sa.Text(), nullable=True),
+        sa.Column("refusals_seen", sa.Integer(), server_default="0", nullable=False),
         sa.Column("deleted_by", sa.Text(), nullable=True),
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
         sa.Column("queued", sa.Integer(), server_default="0", nullable=False),
