@@ -17,6 +17,7 @@ from bench.processes import ROOT, in_own_process, new_database, peak_mb
 from services.carriers.http import Http
 from services.carriers.huawei import MAX_NUMBERS, Huawei
 from services.clock import SystemClock
+from services.confirm import Confirmations
 from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
 from services.dispatch import Dispatch, Sender
@@ -24,7 +25,6 @@ from services.groups import Groups
 from services.models import customer_group, group_member
 from services.previews import Previews, SendRequest
 from services.rate import RateLimit
-from services.send_tasks import SendTasks
 from services.states import Region, SmsType
 from services.task_reports import Task, TaskReports
 
@@ -83,9 +83,8 @@ def prepare(url: str) -> None:
     previews = Previews(database, clock, Groups(database, clock), Content(database), receipts_reach_us=True)
     wanted = SendRequest(groups=["vip"], template="spring")
     draft = previews.draft(WORKSPACE, "C0BENCH", "U0BENCH", wanted)
-    task = SendTasks(database, clock, previews, {application_id: MAX_NUMBERS}).confirm(
-        WORKSPACE, draft.draft_id, "U0BENCH"
-    )
+    confirmations = Confirmations(database, clock, previews, {application_id: MAX_NUMBERS})
+    task = confirmations.confirm(WORKSPACE, draft.draft_id, "U0BENCH")
     assert isinstance(task, Task), task
     assert task.recipients == MESSAGES, task
     database.close()

@@ -38,6 +38,7 @@ from handlers.tasks import Tasks
 from services.carriers.http import Http
 from services.carriers.ports import Carrier
 from services.clock import Clock, SystemClock
+from services.confirm import Confirmations
 from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
 from services.dispatch import Dispatch, Sender
@@ -176,14 +177,14 @@ class Bot:
         receipts_reach_us = self._config.public_url is not None
         previews = Previews(database, clock, groups, content, receipts_reach_us=receipts_reach_us)
         max_numbers = {each.address.application_id: each.carrier.max_numbers for each in connected}
-        send_tasks = SendTasks(database, clock, previews, max_numbers)
+        confirmations = Confirmations(database, clock, previews, max_numbers)
         return Services(
             importing=Importing(Imports(database, clock), groups),
-            sending=Sending(previews, send_tasks, groups, content),
+            sending=Sending(previews, confirmations, groups, content),
             groups=Grouping(groups, GroupChanges(database, clock), GroupExports(database)),
             entering=Entering(Entries(database, clock), groups),
             pool=Pool(database),
-            tasks=Tasks(send_tasks, TaskReports(database)),
+            tasks=Tasks(SendTasks(database, clock), TaskReports(database)),
             help=help_lines(),
             posts=Posts(database, clock),
             receipts=Receipts(database, clock),

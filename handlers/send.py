@@ -13,11 +13,11 @@ from handlers.requests import Click, Command, Request, Submission
 from handlers.times import describe_time, parse_time
 from handlers.views import send as views
 from handlers.views.words import counted
+from services.confirm import Confirmations
 from services.content import Content
 from services.errors import NotAllowed, ServiceError
 from services.groups import Groups
 from services.previews import Preview, Previews, SendRequest
-from services.send_tasks import SendTasks
 
 KEYS = ("group", "template", "exclude", "signature", "app", "at", "name")
 
@@ -27,7 +27,7 @@ class Sending:
     """The services this file needs."""
 
     previews: Previews
-    send_tasks: SendTasks
+    confirmations: Confirmations
     groups: Groups
     content: Content
 
@@ -65,7 +65,7 @@ def submit_form(request: Submission, service: Sending) -> Reply:
 def confirm(request: Click, service: Sending) -> Reply:
     """The button under the preview: one draft makes one task, however often it is pressed."""
     _need_channel(request)
-    made = service.send_tasks.confirm(request.workspace, int(request.value), request.person)
+    made = service.confirmations.confirm(request.workspace, int(request.value), request.person)
     if isinstance(made, Preview):
         fresh = views.preview(made, request.zone, request.now)
         return Replace(fresh.text, fresh.blocks)

@@ -82,7 +82,7 @@ def services_of(marketing: Marketing) -> dict[str, object]:
     """What `bot.wiring` would make of them."""
     return {
         "importing": Importing(marketing.imports, marketing.groups),
-        "sending": Sending(marketing.previews, marketing.tasks, marketing.groups, marketing.content),
+        "sending": Sending(marketing.previews, marketing.confirmations, marketing.groups, marketing.content),
         "groups": marketing.groups,
         "tasks": Tasks(marketing.tasks, marketing.reports),
         "help": help_lines(),

@@ -23,7 +23,7 @@ def marketing(sqlite: Database) -> Marketing:
 @pytest.fixture
 def sending(marketing: Marketing) -> Sending:
     """What `/sms-send` works on."""
-    return Sending(marketing.previews, marketing.tasks, marketing.groups, marketing.content)
+    return Sending(marketing.previews, marketing.confirmations, marketing.groups, marketing.content)
 
 
 @pytest.fixture

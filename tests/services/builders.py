@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from services.carriers.ports import Receipt
+from services.confirm import Confirmations
 from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
 from services.dispatch import Claim, Dispatch, Sender
@@ -68,12 +69,9 @@ class Marketing:
         self.groups = Groups(database, self.clock)
         self.imports = Imports(database, self.clock)
         self.previews = Previews(database, self.clock, self.groups, self.content, receipts_reach_us=True)
-        self.tasks = SendTasks(
-            database,
-            self.clock,
-            self.previews,
-            {each.id: self.carrier.max_numbers for each in self.applications.values()},
-        )
+        max_numbers = {each.id: self.carrier.max_numbers for each in self.applications.values()}
+        self.confirmations = Confirmations(database, self.clock, self.previews, max_numbers)
+        self.tasks = SendTasks(database, self.clock)
         self.reports = TaskReports(database)
         self.posts = Posts(database, self.clock)
         self.receipts = Receipts(database, self.clock)
@@ -163,7 +161,7 @@ class Marketing:
 
     def confirmed(self, draft: Preview) -> Task:
         """Ana presses the button, and nothing stands in the way."""
-        task = self.tasks.confirm(self.workspace_id, draft.draft_id, ANA)
+        task = self.confirmations.confirm(self.workspace_id, draft.draft_id, ANA)
         assert isinstance(task, Task), task.changed
         return task
 

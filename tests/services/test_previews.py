@@ -259,7 +259,7 @@ class TestDrafts:
         marketing.clock.move(timedelta(hours=2))
         assert marketing.tasks.forget_drafts() == 1
         with pytest.raises(NotAllowed) as refused:
-            marketing.tasks.confirm(marketing.workspace_id, old.draft_id, ANA)
+            marketing.confirmations.confirm(marketing.workspace_id, old.draft_id, ANA)
         assert refused.value.rule == "draft_gone"
-        assert isinstance(marketing.tasks.confirm(marketing.workspace_id, young.draft_id, ANA), Task)
+        assert isinstance(marketing.confirmations.confirm(marketing.workspace_id, young.draft_id, ANA), Task)
         assert marketing.task(task) == task
