@@ -21,7 +21,7 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.announcer import Announcer
-from bot.carriers import make_carrier
+from bot.carriers import make_carrier, numbers_per_request
 from bot.config import ApplicationSettings, BadConfig, Config
 from bot.downloads import Downloads
 from bot.import_runner import ImportRunner
@@ -42,6 +42,7 @@ from services.confirm import Confirmations
 from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
 from services.dispatch import Dispatch, Sender
+from services.draft_tests import DraftTests
 from services.entries import Entries
 from services.group_changes import GroupChanges
 from services.group_exports import GroupExports
@@ -173,14 +174,31 @@ class Bot:
 
     def _services(self, connected: list[Connected]) -> Services:
         database, clock = self._database, self._clock
-        groups, content = Groups(database, clock), Content(database)
+        groups, content, imports = Groups(database, clock), Content(database), Imports(database, clock)
         receipts_reach_us = self._config.public_url is not None
-        previews = Previews(database, clock, groups, content, receipts_reach_us=receipts_reach_us)
         max_numbers = {each.address.application_id: each.carrier.max_numbers for each in connected}
+        per_request = {
+            each.address.application_id: numbers_per_request(each.settings, each.carrier) for each in connected
+        }
+        previews = Previews(
+            database,
+            clock,
+            groups,
+            content,
+            receipts_reach_us=receipts_reach_us,
+            numbers_per_request=per_request,
+        )
         confirmations = Confirmations(database, clock, previews, max_numbers)
         return Services(
-            importing=Importing(Imports(database, clock), groups),
-            sending=Sending(previews, confirmations, groups, content),
+            importing=Importing(imports, groups),
+            sending=Sending(
+                previews=previews,
+                confirmations=confirmations,
+                tests=DraftTests(database, clock, max_numbers),
+                groups=groups,
+                content=content,
+                imports=imports,
+            ),
             groups=Grouping(groups, GroupChanges(database, clock), GroupExports(database)),
             entering=Entering(Entries(database, clock), groups),
             pool=Pool(database),
@@ -285,6 +303,9 @@ def _declaration(settings: ApplicationSettings) -> ApplicationDeclaration:
         name=settings.name,
         carrier=settings.carrier,
         region=settings.region,
+        requests_per_second=settings.requests_per_second,
+        price_per_segment=settings.price_per_segment,
+        currency=settings.currency,
         signatures=[SignatureDeclaration(each.name, each.sender) for each in settings.signature],
         templates=[
             TemplateDeclaration(each.name, each.code, each.sms_type, each.text, each.signature)

@@ -12,13 +12,15 @@ from handlers.views.groups import SEND as SEND_GROUP
 from handlers.views.groups import group_fields
 from handlers.views.words import bar, bold, code, counted, duration, listed, named, number, person
 from services.groups import Group
-from services.imports import Import, Progress
+from services.imports import Import, Progress, Purpose
 from services.numbers import Reason
 from services.spreadsheets.reader import Column
 
 CHOOSE_GROUP = "import_choose_group"
 NEW_GROUP = "import_new_group"
 NOT_NOW = "import_not_now"
+USE_ONCE = "import_use_once"
+SEND = "import_send"
 NEW_GROUP_FORM = "import_new_group_form"
 CANCEL = "import_cancel"
 CHOOSE_COLUMN = "import_choose_column"
@@ -64,6 +66,7 @@ def ask_group(asked: Import, groups: Sequence[Group], note: str | None = None) -
     elements = [
         *([blocks.menu(CHOOSE_GROUP, "Choose a group", options)] if options else []),
         blocks.button(NEW_GROUP, "New group…", str(asked.id)),
+        blocks.button(USE_ONCE, "Use for one send only", str(asked.id)),
         blocks.button(NOT_NOW, "Not now", str(asked.id)),
     ]
     hint = "Next time, write *group:name* beside the file and it starts at once."
@@ -116,7 +119,7 @@ def how_to_form(groups: Sequence[Group]) -> View:
 
 def running(current: Import, progress: Progress | None) -> tuple[str, list[Block]]:
     """The one message that is edited while an import runs."""
-    text = f"Importing {bold(current.file.name)} into {bold(current.group or '')}"
+    text = f"Importing {bold(current.file.name)} {_into(current)}"
     if progress is None or not progress.rows:
         state = f"{bar(0)}  Reading the file…"
     elif not progress.to_store:
@@ -132,7 +135,7 @@ def waiting(current: Import) -> tuple[str, list[Block]]:
     """The question which column holds the numbers; the samples are in its form, because they are full numbers."""
     headers = [column.header or f"column {column.letter}" for column in current.columns]
     text = f"{bold(current.file.name)} has more than one column of phone numbers: {named(headers, 'or')}. Which one?"
-    note = f"Nothing has been imported into {bold(current.group or '')} yet."
+    note = f"Nothing has been imported {_into(current)} yet."
     choose = blocks.button(CHOOSE_COLUMN, "Choose the column", str(current.id), "primary")
     return text, [blocks.section(text), blocks.context(note), blocks.actions(choose, _cancel_button(current))]
 
@@ -142,7 +145,7 @@ def column_form(current: Import) -> View:
     options = [blocks.option(_column_line(column), str(at)) for at, column in enumerate(current.columns)]
     menu = blocks.menu("column", "Choose a column", options)
     field = blocks.field("column", "Which column holds the numbers?", menu)
-    note = blocks.context(f"{bold(current.file.name)} is imported into {bold(current.group or '')}.")
+    note = blocks.context(f"{bold(current.file.name)} is imported {_into(current)}.")
     return blocks.form(COLUMN_FORM, "Choose the column", "Import", [field, note])
 
 
@@ -153,17 +156,19 @@ def _column_line(column: Column) -> str:
 
 
 def _cancel_button(current: Import) -> dict[str, Any]:
-    text = f"Nothing of {current.file.name} will be in the group."
+    text = f"Nothing of {current.file.name} will be kept."
     confirm = blocks.confirmation("Cancel the import?", text, "Cancel the import", "Go on importing")
     return blocks.button(CANCEL, "Cancel the import", str(current.id), confirm=confirm)
+
+
+def _into(current: Import) -> str:
+    return "for one send only" if current.purpose is Purpose.SEND else f"into {bold(current.group or '')}"
 
 
 def cancelled(ended: Import) -> tuple[str, list[Block]]:
     """What stays of an import that was cancelled: nothing but this."""
     by = f" by {person(ended.ended_by)}" if ended.ended_by else ""
-    text = (
-        f"The import of {bold(ended.file.name)} into {bold(ended.group or '')} was cancelled{by}. Nothing was imported."
-    )
+    text = f"The import of {bold(ended.file.name)} {_into(ended)} was cancelled{by}. Nothing was imported."
     return text, [blocks.section(text)]
 
 
@@ -181,7 +186,9 @@ def done(ended: Import, group: Group | None) -> tuple[str, list[Block]]:
     """What happened, in one line, and the way on. `group` is None where it has been deleted since."""
     line = _counts(ended)
     body = [blocks.section(line), blocks.context(" · ".join(_notes(ended, group)))]
-    if group is not None:
+    if ended.purpose is Purpose.SEND:
+        body.append(blocks.actions(blocks.button(SEND, "Send SMS", str(ended.id), "primary"), *_keep_button(ended)))
+    elif group is not None:
         body.append(blocks.actions(*_ways_on(ended, group)))
     return line.replace("*", ""), body
 
@@ -208,6 +215,8 @@ def _counts(ended: Import) -> str:
 
 def _notes(ended: Import, group: Group | None) -> list[str]:
     where = bold(group.name if group else ended.group or "a group that is gone")
+    if ended.purpose is Purpose.SEND:
+        where = "for one send only, in no group"
     now = f", which now has {counted(group.size, 'customer')}" if group else ""
     notes = [f"{bold(ended.file.name)} → {where}{now}"]
     if ended.kept:
@@ -231,13 +240,18 @@ def _notes(ended: Import, group: Group | None) -> list[str]:
 
 def _ways_on(ended: Import, group: Group) -> list[dict[str, Any]]:
     ways = [blocks.button(SEND_GROUP, "Send SMS", str(group.id))]
-    if ended.keepable:
-        ways.append(blocks.button(KEEP, f"Keep these {number(ended.keepable)} anyway", str(ended.id)))
+    ways += _keep_button(ended)
     if ended.imported:
         text = f"The {counted(ended.imported, 'number')} that it alone brought are taken out of {group.name} again."
         confirm = blocks.confirmation("Undo the import?", text, "Undo the import", "Leave it")
         ways.append(blocks.button(UNDO, "Undo the import", str(ended.id), confirm=confirm))
     return ways
+
+
+def _keep_button(ended: Import) -> list[dict[str, Any]]:
+    if not ended.keepable:
+        return []
+    return [blocks.button(KEEP, f"Keep these {number(ended.keepable)} anyway", str(ended.id))]
 
 
 def nothing_valid(ended: Import, reasons: Sequence[tuple[str, int]]) -> tuple[str, list[Block]]:

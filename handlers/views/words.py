@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from services.states import Source
 
 
 def escape(text: str) -> str:
@@ -37,6 +40,24 @@ def number(value: int) -> str:
 def counted(value: int, noun: str, plural: str | None = None) -> str:
     """12,480 customers; 1 customer."""
     return f"{number(value)} {noun if value == 1 else plural or noun + 's'}"
+
+
+def money(amount: Decimal) -> str:
+    """1234.5 → 1,234.50; as many decimals as it has, two at least."""
+    exponent = amount.normalize().as_tuple().exponent
+    assert isinstance(exponent, int)
+    return f"{amount:,.{max(2, -exponent)}f}"
+
+
+def audience(source: Source, groups: Sequence[str], excluded: Sequence[str], file: str | None) -> str:
+    """Whom a task is for: in *vip* and *gold* without *staff*; in the whole pool; in *file.xlsx*; typed."""
+    where = {
+        Source.GROUPS: f"in {named(groups)}",
+        Source.POOL: "in the whole pool",
+        Source.FILE: f"in {bold(file or '')}",
+        Source.TYPED: "typed",
+    }.get(source, "")
+    return f"{where} without {named(excluded)}" if excluded else where
 
 
 def share(part: int, whole: int) -> str:

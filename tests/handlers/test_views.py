@@ -143,7 +143,7 @@ def test_the_button_under_a_preview_says_what_it_does() -> None:
 
 
 def test_one_customer_is_not_plural() -> None:
-    assert "Send to 1 customer" in [*strings(send.preview(a_preview(recipients=1), MADRID, NOW).blocks)]
+    assert "Send to 1 customer" in [*strings(send.preview(a_preview(recipients=1, numbers=1), MADRID, NOW).blocks)]
 
 
 @pytest.mark.parametrize("chosen", [None, 1, len(MANY)])
@@ -161,7 +161,7 @@ def test_a_template_names_its_application_where_there_is_more_than_one() -> None
     mine, other = a_template(), a_template(id=2, application_id=2, application="other")
     labels = [
         option["text"]["text"]
-        for option in send.send_form([a_group()], [mine, other])["blocks"][1]["element"]["options"]
+        for option in send.send_form([a_group()], [mine, other])["blocks"][2]["element"]["options"]
     ]
     assert labels == ["spring · notification · promo-cn", "spring · notification · other"]
 

@@ -10,6 +10,7 @@ from services.confirm import Confirmations
 from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
 from services.dispatch import Claim, Dispatch, Sender
+from services.draft_tests import DraftTests
 from services.groups import Group, Groups
 from services.imports import Import, Imports, UploadedFile
 from services.models import customer_group, group_member
@@ -68,8 +69,16 @@ class Marketing:
         self.declare(*applications)
         self.groups = Groups(database, self.clock)
         self.imports = Imports(database, self.clock)
-        self.previews = Previews(database, self.clock, self.groups, self.content, receipts_reach_us=True)
         max_numbers = {each.id: self.carrier.max_numbers for each in self.applications.values()}
+        self.previews = Previews(
+            database,
+            self.clock,
+            self.groups,
+            self.content,
+            receipts_reach_us=True,
+            numbers_per_request=max_numbers,
+        )
+        self.draft_tests = DraftTests(database, self.clock, max_numbers)
         self.confirmations = Confirmations(database, self.clock, self.previews, max_numbers)
         self.tasks = SendTasks(database, self.clock)
         self.reports = TaskReports(database)

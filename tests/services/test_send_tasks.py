@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given
@@ -210,7 +210,7 @@ def test_what_changed_since_the_preview_is_shown_and_nothing_is_sent(
         pytest.param(
             _with(replace(SPRING, sms_type=SmsType.PROMOTIONAL)), "sms_type_differs", id="the type is another"
         ),
-        pytest.param(_with(replace(SPRING, text="{1}")), "template_has_variables", id="it has variables now"),
+        pytest.param(_with(replace(SPRING, text="{1}")), "no_column", id="it has variables now"),
     ],
 )
 def test_what_can_no_longer_be_sent_is_refused(database: Database, settings: ApplicationDeclaration, rule: str) -> None:
@@ -260,14 +260,16 @@ def test_a_chosen_signature_that_is_gone_is_told(marketing: Marketing) -> None:
 class TestPlanning:
     """A small first batch, then as many as a request takes."""
 
-    @given(recipients=st.integers(1, 20_000), max_numbers=st.integers(1, 1_000))
-    def test_batches_cover_everybody_once(self, recipients: int, max_numbers: int) -> None:
-        ranges = plan(recipients, max_numbers)
+    @given(layers=st.lists(st.integers(1, 20_000), min_size=1, max_size=4), max_numbers=st.integers(1, 1_000))
+    def test_batches_cover_everybody_once_and_no_number_twice(self, layers: list[int], max_numbers: int) -> None:
+        ranges = plan(layers, max_numbers)
         assert ranges[0][0] == 1
-        assert ranges[-1][1] == recipients
+        assert ranges[-1][1] == sum(layers)
         assert all(one[1] + 1 == other[0] for one, other in pairwise(ranges))
         assert all(1 <= last - first + 1 <= max_numbers for first, last in ranges)
         assert ranges[0][1] <= FIRST_BATCH
+        ends = set(accumulate(layers))
+        assert ends <= {last for _, last in ranges}, "a batch ends where a layer does"
 
     def test_batches_are_stored_as_planned(self, marketing: Marketing) -> None:
         task = marketing.a_confirmed_task(1300)
