@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -80,8 +81,9 @@ class Confirmations:
         if draft.variables is None:
             return [_copy_numbers(tx, draft.id, audience)]
         columns = find_columns(tx, audience, draft.template_code, from_json(draft.variables))
-        found = people(tx, audience, columns, draft.text)
-        return RecipientWriter(self._database.bulk, tx, draft.id).write(found, without_missing=draft.without_missing)
+        writer = RecipientWriter(self._database.bulk, tx, draft.id)
+        with closing(people(tx, audience, columns, draft.text)) as found:
+            return writer.write(found, without_missing=draft.without_missing)
 
 
 def plan_batches(bulk: BulkWriter, tx: Connection, draft: Row[Any], layers: Sequence[int], max_numbers: int) -> None:

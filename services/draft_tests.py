@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
@@ -124,7 +125,8 @@ def _first_values(tx: Connection, draft: Row[Any], audience: Audience) -> Values
     if draft.variables is None:
         return None
     columns = find_columns(tx, audience, draft.template_code, from_json(draft.variables))
-    first = next((person for person in people(tx, audience, columns, draft.text) if person.copies), None)
+    with closing(people(tx, audience, columns, draft.text)) as found:
+        first = next((person for person in found if person.copies), None)
     if first is None:
         raise NotAllowed("draft_changed")
     return first.copies[0].values

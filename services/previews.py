@@ -219,7 +219,8 @@ class Previews:
                 file = _import(connection, workspace_id, wanted.import_id)
                 query = select(func.count()).where(import_row.c.import_id == file.id)
                 size = connection.execute(query).scalar_one()
-            return replace(found, import_id=file.id, file=file.file_name, size=size)
+            name = file.file_name if wanted.source is Source.FILE else None
+            return replace(found, import_id=file.id, file=name, size=size)
         if wanted.source is Source.POOL:
             groups = [each for each in self._groups.list(workspace_id) if each.sms_type is chosen.sms_type]
         else:

@@ -14,7 +14,7 @@ from handlers.views.countries import country
 from handlers.views.enter import LEAVE_OUT as LEAVE_WRONG_OUT
 from handlers.views.enter import wrong_lines
 from handlers.views.groups import many, menu_hint
-from handlers.views.words import audience, bold, code, counted, duration, escape, listed, money, number
+from handlers.views.words import bold, code, counted, duration, escape, listed, money, number, recipients_of
 from services.content import Template
 from services.draft_tests import MOST_NUMBERS as MOST_TEST_NUMBERS
 from services.entries import MOST_NUMBERS, WrongLine
@@ -23,7 +23,7 @@ from services.hours import CIVIL_HOURS, MAINLAND_ZONE, PROMOTION_HOURS
 from services.imports import Import
 from services.numbers import format_e164, mask
 from services.previews import Preview
-from services.states import Region
+from services.states import Region, Source
 
 CONFIRM = "send_confirm"
 DISCARD = "send_discard"
@@ -105,8 +105,8 @@ def _customers(shown: Preview) -> str:
 
 
 def _facts(shown: Preview, zone: ZoneInfo, now: datetime) -> list[tuple[str, str]]:
-    where = audience(shown.source, shown.groups, shown.excluded, shown.file)
-    to = f"{number(shown.numbers or shown.recipients)} {where}"
+    whom = recipients_of(shown.source, shown.groups, shown.excluded, shown.file)
+    to = f"{number(shown.numbers or shown.recipients)}{' ' if shown.source is Source.TYPED else ' in '}{whom}"
     if shown.numbers and shown.recipients > shown.numbers:
         to += f", of whom some get more than one: {number(shown.recipients)} SMS"
     sender = escape(shown.application)

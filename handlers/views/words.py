@@ -49,15 +49,15 @@ def money(amount: Decimal) -> str:
     return f"{amount:,.{max(2, -exponent)}f}"
 
 
-def audience(source: Source, groups: Sequence[str], excluded: Sequence[str], file: str | None) -> str:
-    """Whom a task is for: in *vip* and *gold* without *staff*; in the whole pool; in *file.xlsx*; typed."""
-    where = {
-        Source.GROUPS: f"in {named(groups)}",
-        Source.POOL: "in the whole pool",
-        Source.FILE: f"in {bold(file or '')}",
-        Source.TYPED: "typed",
-    }.get(source, "")
-    return f"{where} without {named(excluded)}" if excluded else where
+def recipients_of(source: Source, groups: Sequence[str], excluded: Sequence[str], file: str | None) -> str:
+    """Whom a task is for: *vip* and *gold* without *staff*; the whole pool; *file.xlsx*; typed numbers."""
+    whom = {
+        Source.GROUPS: named(groups),
+        Source.POOL: "the whole pool",
+        Source.FILE: bold(file or ""),
+        Source.TYPED: "typed numbers",
+    }.get(source, named(groups))
+    return f"{whom} without {named(excluded)}" if excluded else whom
 
 
 def share(part: int, whole: int) -> str:
