@@ -29,14 +29,12 @@ from services.states import Source
 
 KEYS = ("group", "template", "exclude", "signature", "app", "at", "name")
 POOL = "pool"
-# More rows than these take a second or more to count.
-_MANY = 100_000
 _EXAMPLE = "/sms-send group:vip template:spring"
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """The services this file needs."""
+    """The services this file needs. More than `many` rows take a second or more to count."""
 
     previews: Previews
     confirmations: Confirmations
@@ -44,6 +42,7 @@ class Sending:
     groups: Groups
     content: Content
     imports: Imports
+    many: int = 100_000
 
 
 def command(request: Command, service: Sending) -> Reply:
@@ -251,7 +250,7 @@ def _preview(request: Request, service: Sending, checked: Checked) -> Say | Late
         shown = service.previews.draft_checked(request.channel, request.person, checked)
         return views.preview(shown, request.zone, request.now)
 
-    return Later(views.counting(checked.audience.size), work) if checked.audience.size > _MANY else work()
+    return Later(views.counting(checked.audience.size), work) if checked.audience.size > service.many else work()
 
 
 def _again(request: Click, service: Sending, **changes: Any) -> Replace:

@@ -134,8 +134,8 @@ class RecipientWriter:
     are kept in memory until then.
     """
 
-    def __init__(self, bulk: BulkWriter, tx: Connection, task_id: int) -> None:
-        self._bulk, self._tx, self._task_id = bulk, tx, task_id
+    def __init__(self, bulk: BulkWriter, tx: Connection, task_id: int, at_once: int = _ROWS_AT_ONCE) -> None:
+        self._bulk, self._tx, self._task_id, self._at_once = bulk, tx, task_id, at_once
         self._written = 0
 
     def write(self, found: Iterable[Person], *, without_missing: bool) -> list[int]:
@@ -152,7 +152,7 @@ class RecipientWriter:
                 if layer > len(later):
                     later.append([])
                 later[layer - 1].append((person.number, copy))
-            if len(waiting) >= _ROWS_AT_ONCE:
+            if len(waiting) >= self._at_once:
                 self._insert(waiting)
                 waiting = []
         self._insert(waiting)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from services.database import Database
 from services.errors import NotAllowed
-from services.models import (
-    batch,
-    customer_group,
-    group_member,
-    send_task,
-)
+from services.models import batch, customer_group, group_member, recipient, send_task
 from services.states import Source
 from services.surveys import MissingRow
+from services.variables import Copy, Person, RecipientWriter, to_json
 from tests.services.audiences import (
     a_file,
     a_shop,
@@ -123,9 +121,28 @@ class TestVariables:
         shown = asked(shop, "voucher", source=Source.FILE, import_id=import_id)
         assert (shown.segments_each, shown.segments) == (2, 3)
 
-    def test_many_recipients_are_copied_in_pieces(self, shop: Marketing, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("services.variables._ROWS_AT_ONCE", 7)
-        rows = [(number, f'{{"Name":"{number}","Code":"{copy}"}}') for number in numbers(20) for copy in range(2)]
-        import_id = a_file(shop, *rows)
-        task = shop.confirmed(asked(shop, "voucher", source=Source.FILE, import_id=import_id))
-        assert sent_to(shop.database, task) == [*numbers(20), *numbers(20)]
+
+PEOPLE = st.lists(st.lists(st.sampled_from(["a", "b", "c", "d"]), unique=True, max_size=4), min_size=1, max_size=25)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(PEOPLE, st.integers(1, 30))
+def test_copies_stand_in_layers_in_order_of_their_numbers(
+    database: Database, copies: list[list[str]], at_once: int
+) -> None:
+    found = [
+        Person(number, [Copy((value,), 7, 1, None) for value in values])
+        for number, values in enumerate(copies, start=FIRST_NUMBER)
+    ]
+    with database.write() as tx:
+        layers = RecipientWriter(database.bulk, tx, 1, at_once).write(iter(found), without_missing=False)
+        rows = tx.execute(select(recipient).order_by(recipient.c.seq)).all()
+    assert [row.seq for row in rows] == [*range(1, sum(map(len, copies)) + 1)]
+    assert [(row.number, row._mapping["values"]) for row in rows] == [
+        (person.number, to_json(person.copies[layer].values))
+        for layer in range(4)
+        for person in found
+        if layer < len(person.copies)
+    ]
+    sizes = [sum(len(values) > layer for values in copies) for layer in range(4)]
+    assert layers == [size for layer, size in enumerate(sizes) if size or layer == 0]
