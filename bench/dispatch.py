@@ -23,6 +23,7 @@ from services.carriers.http import Http
 from services.carriers.huawei import MAX_NUMBERS, Huawei
 from services.carriers.ports import Limits
 from services.clock import SystemClock
+from services.confirm import Confirmations
 from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
 from services.dispatch import Dispatch, Sender
@@ -30,7 +31,6 @@ from services.groups import Groups
 from services.models import customer_group, group_member
 from services.previews import Previews, SendRequest
 from services.rate import RateLimit
-from services.send_tasks import SendTasks
 from services.states import Region, SmsType
 from services.task_reports import Task, TaskReports
 
@@ -109,9 +109,8 @@ def prepare(url: str, messages: str) -> None:
     previews = Previews(database, clock, Groups(database, clock), Content(database), receipts_reach_us=True)
     wanted = SendRequest(groups=["vip"], template="spring")
     draft = previews.draft(WORKSPACE, "C0BENCH", "U0BENCH", wanted)
-    task = SendTasks(database, clock, previews, {application_id: Limits(MAX_NUMBERS, MAX_NUMBERS)}).confirm(
-        WORKSPACE, draft.draft_id, "U0BENCH"
-    )
+    confirmations = Confirmations(database, clock, previews, {application_id: Limits(MAX_NUMBERS, MAX_NUMBERS)})
+    task = confirmations.confirm(WORKSPACE, draft.draft_id, "U0BENCH")
     assert isinstance(task, Task), task
     assert task.recipients == size, task
     database.close()

@@ -22,7 +22,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.announcer import Announcer
-from bot.carriers import make_carrier
+from bot.carriers import make_carrier, numbers_per_request
 from bot.config import ApplicationSettings, BadConfig, Config
 from bot.downloads import Downloads
 from bot.health import Health, Verdict, database_part, ticks_verdict
@@ -45,9 +45,11 @@ from handlers.tasks import Tasks
 from services.carriers.http import Http
 from services.carriers.ports import Carrier, Limits, PullsReceipts
 from services.clock import Clock, SystemClock
+from services.confirm import Confirmations
 from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
 from services.dispatch import Dispatch
+from services.draft_tests import DraftTests
 from services.entries import Entries
 from services.figures import FigureReader
 from services.group_changes import GroupChanges
@@ -231,19 +233,36 @@ class Bot:
         database, clock = self._database, self._clock
         groups, content, imports = Groups(database, clock), Content(database), Imports(database, clock)
         receipts_reach_us = self._config.public_url is not None
-        previews = Previews(database, clock, groups, content, receipts_reach_us=receipts_reach_us)
         limits = {
             each.address.application_id: Limits(each.carrier.max_numbers, each.carrier.max_numbers_with_values)
             for each in connected
         }
-        send_tasks = SendTasks(database, clock, previews, limits)
+        per_request = {
+            each.address.application_id: numbers_per_request(each.settings, each.carrier) for each in connected
+        }
+        previews = Previews(
+            database,
+            clock,
+            groups,
+            content,
+            receipts_reach_us=receipts_reach_us,
+            numbers_per_request=per_request,
+        )
+        confirmations = Confirmations(database, clock, previews, limits)
         return Services(
             importing=Importing(imports, groups),
-            sending=Sending(previews, send_tasks, groups, content),
+            sending=Sending(
+                previews=previews,
+                confirmations=confirmations,
+                tests=DraftTests(database, clock, limits),
+                groups=groups,
+                content=content,
+                imports=imports,
+            ),
             groups=Grouping(groups, GroupChanges(database, clock), GroupExports(database)),
             entering=Entering(Entries(database, clock), groups, imports),
             pool=Pool(database),
-            tasks=Tasks(send_tasks, TaskReports(database)),
+            tasks=Tasks(SendTasks(database, clock), TaskReports(database)),
             help=help_lines(),
             posts=Posts(database, clock),
             receipts=Receipts(
@@ -389,6 +408,9 @@ def _declaration(settings: ApplicationSettings) -> ApplicationDeclaration:
         name=settings.name,
         carrier=settings.carrier,
         region=settings.region,
+        requests_per_second=settings.requests_per_second,
+        price_per_segment=settings.price_per_segment,
+        currency=settings.currency,
         signatures=[SignatureDeclaration(each.name, each.sender) for each in settings.signature],
         templates=[
             TemplateDeclaration(each.name, each.code, each.sms_type, each.text, each.signature)

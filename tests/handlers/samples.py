@@ -116,8 +116,10 @@ def a_preview(**values: Any) -> Preview:
         "recipients": 12_480,
         "outside_region": 0,
         "segments_each": 1,
+        "segments": 12_480,
+        "numbers": 12_480,
         "at": None,
-        "outside_hours": False,
+        "outside_hours": 0,
         "receipts_reach_us": True,
     }
     return Preview(**{**defaults, **values})

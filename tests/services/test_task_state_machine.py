@@ -171,7 +171,7 @@ class Life(RuleBasedStateMachine):
 
     def _confirm(self, draft: Preview) -> None:
         try:
-            made = self.marketing.tasks.confirm(self.marketing.workspace_id, draft.draft_id, ANA)
+            made = self.marketing.confirmations.confirm(self.marketing.workspace_id, draft.draft_id, ANA)
         except NotAllowed as refused:
             if refused.rule not in {"already_confirmed", "time_passed"}:
                 raise
