@@ -20,10 +20,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers, Destination, FormTooLate
 from bot.people import People
+from bot.roles import Roles
 from handlers.errors import explain, form_too_late, is_mistyped, unexpected
 from handlers.help import mistake, usage
-from handlers.replies import FieldErrors, Reply, Say
+from handlers.replies import FieldErrors, Nothing, Reply, Say
 from handlers.requests import Click, Command, Request, Submission, Upload
+from handlers.roles import require
 from handlers.routes import ROUTES, Kind, Route
 from services.clock import Clock
 from services.errors import ServiceError
@@ -48,10 +50,12 @@ class Edge:
         services: Mapping[str, object],
         clock: Clock,
         worked: Callable[[], None],
+        roles: Roles,
     ) -> None:
         self._services = services
         self._clock = clock
         self._worked = worked
+        self._roles = roles
         self._people = People(client)
         self._answers = Answers(client)
         self._client = client
@@ -193,6 +197,10 @@ class Edge:
         try:
             request = await make()
             zone = request.zone
+            needed = route.needs(request)
+            if needed is None:
+                return Nothing()
+            require(needed, await self._roles.of(request.person), self._roles.holders(needed))
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._threads, route.handler, request, self._services[route.service])
         except ServiceError as error:

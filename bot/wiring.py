@@ -26,6 +26,7 @@ from bot.config import ApplicationSettings, BadConfig, Config
 from bot.downloads import Downloads
 from bot.import_runner import ImportRunner
 from bot.receipt_writer import ReceiptWriter
+from bot.roles import Roles
 from bot.scheduler import Ticks
 from bot.slack_app import Edge
 from bot.web import ReceiptsAddress, make_web_app
@@ -131,7 +132,8 @@ class Bot:
         session = await parts.enter_async_context(aiohttp.ClientSession(timeout=timeout))
         downloads = Downloads(session, self._config.slack_bot_token, self._config.slack_api_url)
         app = self._make_app()
-        edge = Edge(app, self._client, _by_name(services), self._clock, self._dispatch.wake)
+        roles = Roles(self._config.roles, self._client)
+        edge = Edge(app, self._client, _by_name(services), self._clock, self._dispatch.wake, roles)
         parts.push_async_callback(edge.stop)
         self._imports = ImportRunner(services.importing.imports, downloads)
         parts.push_async_callback(self._imports.stop)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from handlers.arguments import BadArguments
 from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime, describe_time
-from handlers.views.words import as_plain, bold, escape, listed, named, number, person
+from handlers.views.words import as_plain, bold, escape, listed, named, number, person, person_or_group, several
 from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
 from services.imports import GROUP_GONE, NO_VALID_NUMBER
 
@@ -162,10 +162,17 @@ def _time(moment: object, zone: ZoneInfo) -> str:
     return describe_time(moment, zone)
 
 
+def _holders(ids: Sequence[str]) -> str:
+    if not ids:
+        return "Nobody has it: your administrator names them in the settings, under `[roles]`."
+    return f"Ask {several([person_or_group(each) for each in ids], 'or')}."
+
+
 _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
     "bot_not_in_channel": lambda f, z: (
         "I am not in this channel, so I could not post the result here. Write `/invite @sms` and try again."
     ),
+    "role_needed": lambda f, z: f"This needs the role *{f['role']}*. {_holders(f['who'])}",
     "key_missing": lambda f, z: f"`{f['key']}:` is missing. Write it like `{f['example']}`.",
     "no_groups": lambda f, z: "There is no group yet. Drop a spreadsheet of numbers in the channel to make one.",
     "no_templates": lambda f, z: "There is no approved template yet. Your administrator adds it to the settings.",

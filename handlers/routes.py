@@ -10,6 +10,7 @@ from typing import Any
 from handlers import enter, group_changes, groups, imports, pool, send, tasks
 from handlers import help as help_
 from handlers.replies import Reply
+from handlers.requests import Request
 from handlers.roles import Role
 from handlers.views import enter as enter_views
 from handlers.views import group_changes as change_views
@@ -34,7 +35,8 @@ class Route:
     """`key` is the command, action id, callback id or event; `service` names a part of `bot.wiring.Services`.
 
     `acknowledged_with_reply`: the reply is the acknowledgement itself (field errors), so the handler must be quick.
-    `needs_channel`: whether the bot is in the channel is looked up first. `role` is the least that may use it.
+    `needs_channel`: whether the bot is in the channel is looked up first. `role` is the least that may use it;
+    `role_of` tells it where that depends on what was typed or dropped, None for what is none of our business.
     """
 
     kind: Kind
@@ -44,8 +46,13 @@ class Route:
     does: str
     usage: str = ""
     role: Role = Role.SENDER
+    role_of: Callable[[Any], Role | None] | None = None
     acknowledged_with_reply: bool = False
     needs_channel: bool = False
+
+    def needs(self, request: Request) -> Role | None:
+        """The role this request needs; None where there is nothing to do, and so nothing to refuse."""
+        return self.role if self.role_of is None else self.role_of(request)
 
 
 def command(name: str, handler: Callable[[Any, Any], Reply], service: str, usage: str, does: str, **more: Any) -> Route:
@@ -76,6 +83,8 @@ ROUTES: Sequence[Route] = (
         "groups",
         "[name:vi] [create name:vip type:promotional]",
         "Lists the groups with all that can be done with each, or makes a new one.",
+        role=Role.VIEWER,
+        role_of=groups.role_of,
     ),
     command(
         "/sms-enter",
@@ -90,6 +99,8 @@ ROUTES: Sequence[Route] = (
         "pool",
         "[13800138000]",
         "Counts all numbers; shows where one is and what it was sent; finds numbers by their last 4 to 8 digits.",
+        role=Role.VIEWER,
+        role_of=pool.role_of,
     ),
     command(
         "/sms-tasks",
@@ -97,6 +108,7 @@ ROUTES: Sequence[Route] = (
         "tasks",
         "[status:scheduled]",
         "Lists the send tasks, newest first, with how they went.",
+        role=Role.VIEWER,
     ),
     command(
         "/sms-cancel",
@@ -112,8 +124,15 @@ ROUTES: Sequence[Route] = (
         "42",
         "Stops a task at any second; what the carrier already has cannot be taken back.",
     ),
-    command("/sms-help", help_.command, "help", "", "Explains all of this."),
-    Route(Kind.EVENT, "message", imports.receive, "importing", "A spreadsheet dropped in a channel is imported."),
+    command("/sms-help", help_.command, "help", "", "Explains all of this.", role=Role.VIEWER),
+    Route(
+        Kind.EVENT,
+        "message",
+        imports.receive,
+        "importing",
+        "A spreadsheet dropped in a channel is imported.",
+        role_of=imports.role_of,
+    ),
     Route(Kind.ACTION, import_views.CHOOSE_GROUP, imports.choose_group, "importing", "Choose the group of an import."),
     Route(Kind.ACTION, import_views.NEW_GROUP, imports.new_group, "importing", "Open the form of a new group."),
     Route(Kind.ACTION, import_views.NOT_NOW, imports.not_now, "importing", "Leave a dropped file alone."),
@@ -148,8 +167,17 @@ ROUTES: Sequence[Route] = (
         "Create a group.",
         acknowledged_with_reply=True,
     ),
-    Route(Kind.ACTION, group_views.PREVIOUS_PAGE, groups.turn_page, "groups", "Turn a page of the groups back."),
-    Route(Kind.ACTION, group_views.NEXT_PAGE, groups.turn_page, "groups", "Turn a page of the groups."),
+    Route(
+        Kind.ACTION,
+        group_views.PREVIOUS_PAGE,
+        groups.turn_page,
+        "groups",
+        "Turn a page of the groups back.",
+        role=Role.VIEWER,
+    ),
+    Route(
+        Kind.ACTION, group_views.NEXT_PAGE, groups.turn_page, "groups", "Turn a page of the groups.", role=Role.VIEWER
+    ),
     Route(Kind.ACTION, group_views.IMPORT, groups.import_file, "groups", "Tell how to import into a group."),
     Route(Kind.ACTION, group_views.ENTER, enter.open_form, "entering", "Open the form for typed numbers."),
     Route(Kind.ACTION, group_views.EXPORT, group_changes.export_form, "groups", "Choose the kind of file."),

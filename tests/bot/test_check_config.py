@@ -31,12 +31,12 @@ class Operator:
 
     def __init__(self, slack: SlackSandbox, carrier: HuaweiSandbox, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self._defaults = {"SLACK_API_URL": slack.api_url}
-        self._toml = WHOLE.replace("http://127.0.0.1:9", carrier.url)
+        self.toml = WHOLE.replace("http://127.0.0.1:9", carrier.url)
         self._folder = folder
         self._patch = patch
 
     async def checks(self, toml: str | None = None, **changes: Any) -> tuple[bool, list[str]]:
-        given = environment(self._folder, self._toml if toml is None else toml, **{**self._defaults, **changes})
+        given = environment(self._folder, self.toml if toml is None else toml, **{**self._defaults, **changes})
         for name in ("SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "PUBLIC_URL"):
             self._patch.delenv(name, raising=False)
         for name, value in given.items():
@@ -59,6 +59,7 @@ async def test_what_is_right_is_said(operator: Operator, slack: SlackSandbox, ca
         "✓ DATABASE_URL: a new SQLite database, made at the first start.",
         "✓ SLACK_BOT_TOKEN: sms in Yunfan Coffee (T0SANDBOX).",
         "✓ SLACK_APP_TOKEN: Socket Mode.",
+        "! [roles]: nobody is named, so everybody may send, and any member but the author approves.",
         (
             "✓ application promo-cn (huawei, mainland): its endpoint answers. Templates: spring. "
             "The credentials show with the first SMS."
@@ -188,3 +189,29 @@ async def test_tencents_console_must_be_told_the_address_and_this_says_it(
     assert said[-1] == f"{about}: https://sms.example.com/receipts/{known.id}/{known.receipts_token}"
     _, said = await operator.checks(toml)
     assert not any(line.startswith(about) for line in said), "without PUBLIC_URL there is no address"
+
+
+@pytest.mark.parametrize(
+    ("roles", "right", "line"),
+    [
+        pytest.param(
+            'admin = ["U0MEI"]\nsender = ["U0ANA", "S0MARKETING"]',
+            True,
+            "✓ [roles]: admin: U0MEI; sender: U0ANA, S0MARKETING. Everybody else may look.",
+            id="right",
+        ),
+        pytest.param(
+            'viewer = ["U0MEI"]', True, "✓ [roles]: viewer: U0MEI. Everybody else may do nothing.", id="closed"
+        ),
+        pytest.param(
+            'sender = ["U0NOBODY"]', False, "✗ [roles]: Slack does not know U0NOBODY: user_not_found.", id="u"
+        ),
+        pytest.param(
+            'sender = ["S0NOBODY"]', False, "✗ [roles]: Slack does not know S0NOBODY: no_such_subteam.", id="s"
+        ),
+    ],
+)
+async def test_slack_knows_whom_the_roles_name(operator: Operator, roles: str, right: bool, line: str) -> None:
+    found, said = await operator.checks(f"{operator.toml}\n[roles]\n{roles}\n")
+    assert line in said
+    assert found is right

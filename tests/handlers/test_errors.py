@@ -45,6 +45,7 @@ FACTS: dict[str, object] = {
     "other": EVIL,
     "other_type": "notification",
     "outside_region": 3,
+    "role": "sender",
     "signature": EVIL,
     "signatures": [EVIL, "b"],
     "state": "finished",
@@ -52,6 +53,7 @@ FACTS: dict[str, object] = {
     "template_type": "notification",
     "variables": [EVIL, "b"],
     "wanted": EVIL,
+    "who": ["U0ANA"],
 }
 
 
