@@ -14,8 +14,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import upload
+from handlers.content import Contents
 from handlers.imports import Importing
-from handlers.posts import Message, ThreadFile, compose
+from handlers.posts import Message, ThreadFile, approval, compose
 from handlers.tasks import Tasks
 from services.imports import Progress
 from services.posts import Post, PostKind, Posts
@@ -49,6 +50,7 @@ class Announcer:
         posts: Posts,
         importing: Importing,
         tasks: Tasks,
+        contents: Contents,
         progress: Callable[[int], Progress | None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -56,6 +58,7 @@ class Announcer:
         self._posts = posts
         self._importing = importing
         self._tasks = tasks
+        self._contents = contents
         self._progress = progress
         self._monotonic = monotonic
         self._retry_at: dict[int, float] = {}
@@ -89,7 +92,10 @@ class Announcer:
 
     async def _show(self, post: Post) -> None:
         progress = self._progress(post.subject_id) if post.kind is PostKind.IMPORT else None
-        composed = await asyncio.to_thread(compose, post, self._importing, self._tasks, progress)
+        if post.kind in (PostKind.TEMPLATE, PostKind.SIGNATURE):
+            composed: Message | ThreadFile = await asyncio.to_thread(approval, post, self._contents)
+        else:
+            composed = await asyncio.to_thread(compose, post, self._importing, self._tasks, progress)
         if isinstance(composed, ThreadFile):
             await self._upload(post, composed)
             return

@@ -29,7 +29,8 @@ from bot.receipt_writer import ReceiptWriter
 from bot.roles import Roles
 from bot.scheduler import Ticks
 from bot.slack_app import Edge
-from bot.web import ReceiptsAddress, make_web_app
+from bot.web import ReceiptsAddress, make_web_app, receipts_path
+from handlers.content import Contents
 from handlers.enter import Entering
 from handlers.groups import Grouping
 from handlers.imports import Importing
@@ -37,10 +38,14 @@ from handlers.routes import help_lines
 from handlers.send import Sending
 from handlers.tasks import Tasks
 from services.carriers.http import Http
-from services.carriers.ports import Carrier
+from services.carriers.ports import Carrier, SyncsContent
 from services.clock import Clock, SystemClock
-from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
+from services.content import Content
+from services.content_changes import ContentChanges
+from services.content_lists import ContentLists
+from services.content_sync import ContentSync
 from services.database import Database
+from services.declarations import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
 from services.dispatch import Dispatch, Sender
 from services.entries import Entries
 from services.group_changes import GroupChanges
@@ -68,6 +73,7 @@ class Services:
     entering: Entering
     pool: Pool
     tasks: Tasks
+    contents: Contents
     help: list[tuple[str, str]]
     posts: Posts
     receipts: Receipts
@@ -186,9 +192,25 @@ class Bot:
             entering=Entering(Entries(database, clock), groups),
             pool=Pool(database),
             tasks=Tasks(send_tasks, TaskReports(database)),
+            contents=self._contents(connected),
             help=help_lines(),
             posts=Posts(database, clock),
             receipts=Receipts(database, clock),
+        )
+
+    def _contents(self, connected: list[Connected]) -> Contents:
+        synced = {
+            each.address.application_id: each.carrier for each in connected if isinstance(each.carrier, SyncsContent)
+        }
+
+        def receipts_address(application_id: int, token: str) -> str:
+            return f"{self._config.public_url or ''}{receipts_path(application_id, token)}"
+
+        return Contents(
+            ContentLists(self._database),
+            ContentChanges(self._database, synced),
+            ContentSync(self._database, self._clock, synced),
+            receipts_address,
         )
 
     def _make_dispatch(self, connected: list[Connected]) -> Dispatch:
@@ -249,7 +271,14 @@ class Bot:
             raise BadConfig(f"Slack's Socket Mode does not answer: {error or 'it takes too long'}.") from error
 
     def _start_ticks(self, services: Services) -> None:
-        announcer = Announcer(self._client, services.posts, services.importing, services.tasks, self._imports.progress)
+        announcer = Announcer(
+            self._client,
+            services.posts,
+            services.importing,
+            services.tasks,
+            services.contents,
+            self._imports.progress,
+        )
         loop = asyncio.get_running_loop()
 
         def start_due() -> None:
@@ -264,6 +293,7 @@ class Bot:
         self._ticks.every(3600, services.tasks.send_tasks.forget_drafts, in_thread=True)
         self._ticks.every(0.5, self._imports.tick, in_thread=False)
         self._ticks.every(0.5, announcer.tick, in_thread=False)
+        self._ticks.every(1, services.contents.sync.tick, in_thread=False)
         self._ticks.start()
         self._parts.push_async_callback(self._ticks.stop)
 
@@ -291,4 +321,5 @@ def _declaration(settings: ApplicationSettings) -> ApplicationDeclaration:
             TemplateDeclaration(each.name, each.code, each.sms_type, each.text, each.signature)
             for each in settings.template
         ],
+        requests_per_second=settings.requests_per_second,
     )

@@ -9,8 +9,10 @@ from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from handlers import content_errors
 from handlers.arguments import BadArguments
 from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime, describe_time
+from handlers.views.content_words import REGIONS
 from handlers.views.words import as_plain, bold, escape, listed, named, number, person, person_or_group, several
 from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
 from services.imports import GROUP_GONE, NO_VALID_NUMBER
@@ -77,6 +79,7 @@ def _unknown_task(name: str) -> str:
 
 
 _GONE = {
+    **content_errors.GONE,
     "chosen group": "This group is no longer there. `/sms-groups` lists them all.",
     "draft": "This preview is no longer there. Run `/sms-send` again.",
     "import": "This file is no longer waiting. Drop it again.",
@@ -86,8 +89,8 @@ _GONE = {
 # Where there is none at all to choose from.
 _HOW_TO_GET = {
     "group": "Drop a spreadsheet of numbers in the channel to make one.",
-    "template": "Your administrator adds approved ones to the settings.",
-    "signature": "Your administrator adds approved ones to the settings.",
+    "template": "`/sms-templates` takes a new one.",
+    "signature": "`/sms-signatures` takes a new one.",
     "application": "Your administrator adds it to the settings.",
 }
 
@@ -162,6 +165,13 @@ def _time(moment: object, zone: ZoneInfo) -> str:
     return describe_time(moment, zone)
 
 
+def _may_not_send(facts: Any) -> str:
+    """To numbers of another region; which application that is about, where the error says it."""
+    if facts.get("region") is None:
+        return "the application may not send to"
+    return f"application {bold(facts['application'])} sends only to {REGIONS[facts['region']]}, not to"
+
+
 def _holders(ids: Sequence[str]) -> str:
     if not ids:
         return "Nobody has it: your administrator names them in the settings, under `[roles]`."
@@ -169,13 +179,13 @@ def _holders(ids: Sequence[str]) -> str:
 
 
 _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
+    **content_errors.RULES,
     "bot_not_in_channel": lambda f, z: (
         "I am not in this channel, so I could not post the result here. Write `/invite @sms` and try again."
     ),
     "role_needed": lambda f, z: f"This needs the role *{f['role']}*. {_holders(f['who'])}",
     "key_missing": lambda f, z: f"`{f['key']}:` is missing. Write it like `{f['example']}`.",
     "no_groups": lambda f, z: "There is no group yet. Drop a spreadsheet of numbers in the channel to make one.",
-    "no_templates": lambda f, z: "There is no approved template yet. Your administrator adds it to the settings.",
     "group_name": lambda f, z: f"A group name has 1 to {f['limit']} characters. Choose another one.",
     "group_exists": lambda f, z: (
         f"A group {bold(f['group'])} exists already. Choose another name, or import into that one."
@@ -224,14 +234,10 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
         f"Template {bold(f['template'])} is universal. Add `signature:` with {named(f['signatures'], 'or')} "
         "to the command."
     ),
-    "no_signature": lambda f, z: (
-        f"Application {bold(f['application'])} has no approved signature, which mainland China "
-        "requires. Your administrator adds it to the settings."
-    ),
     "no_recipients": lambda f, z: (
         f"There is nobody to send to in {named(f['groups'])}"
         + (
-            f": the application may not send to any of its {f['outside_region']} numbers. Choose another application."
+            f": {_may_not_send(f)} any of its {f['outside_region']} numbers. Choose another application."
             if f["outside_region"]
             else ". Drop a spreadsheet of numbers in the channel, or exclude less."
         )

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from handlers import enter, group_changes, groups, imports, pool, send, tasks
+from handlers import content, enter, group_changes, groups, imports, pool, send, tasks
 from handlers import help as help_
 from handlers.replies import Reply
 from handlers.requests import Request
 from handlers.roles import Role
+from handlers.views import content as content_views
+from handlers.views import content_forms
 from handlers.views import enter as enter_views
 from handlers.views import group_changes as change_views
 from handlers.views import groups as group_views
@@ -123,6 +125,30 @@ ROUTES: Sequence[Route] = (
         "tasks",
         "42",
         "Stops a task at any second; what the carrier already has cannot be taken back.",
+    ),
+    command(
+        "/sms-templates",
+        content.templates,
+        "contents",
+        "[name:spring] [app:promo-cn] [status:pending]",
+        "Lists the templates with where they stand; adds, edits and disables them.",
+        role=Role.VIEWER,
+    ),
+    command(
+        "/sms-signatures",
+        content.signatures,
+        "contents",
+        "[name:spring] [app:promo-cn] [status:pending]",
+        "The same for signatures.",
+        role=Role.VIEWER,
+    ),
+    command(
+        "/sms-apps",
+        content.applications,
+        "contents",
+        "[name:promo]",
+        "Lists the applications with carrier, region, rate, and where reports come in.",
+        role=Role.VIEWER,
     ),
     command("/sms-help", help_.command, "help", "", "Explains all of this.", role=Role.VIEWER),
     Route(
@@ -242,6 +268,97 @@ ROUTES: Sequence[Route] = (
     Route(Kind.ACTION, task_views.CANCEL, tasks.cancel_button, "tasks", "Cancel a scheduled task."),
     Route(Kind.ACTION, task_views.STOP, tasks.stop_button, "tasks", "Stop a task."),
     Route(Kind.ACTION, task_views.SEND_LATE, tasks.send_late, "tasks", "Send a task that is late."),
+    Route(
+        Kind.ACTION, content_views.PREVIOUS_PAGE, content.turn_page, "contents", "Turn a page back.", role=Role.VIEWER
+    ),
+    Route(Kind.ACTION, content_views.NEXT_PAGE, content.turn_page, "contents", "Turn a page.", role=Role.VIEWER),
+    Route(Kind.ACTION, content_views.REFRESH, content.refresh, "contents", "Ask the carriers for their content."),
+    Route(
+        Kind.ACTION,
+        content_views.NEW_TEMPLATE,
+        content.new_template,
+        "contents",
+        "Open the form of a new template.",
+        needs_channel=True,
+    ),
+    Route(
+        Kind.ACTION,
+        content_views.NEW_SIGNATURE,
+        content.new_signature,
+        "contents",
+        "Open the form of a new signature.",
+        needs_channel=True,
+    ),
+    Route(
+        Kind.VIEW,
+        content_forms.APPLICATION_FORM,
+        content.choose_application,
+        "contents",
+        "Choose the application of something new.",
+    ),
+    Route(
+        Kind.VIEW,
+        content_forms.TEMPLATE_FORM,
+        content.submit_template,
+        "contents",
+        "Add or edit a template.",
+        acknowledged_with_reply=True,
+    ),
+    Route(
+        Kind.VIEW,
+        content_forms.SIGNATURE_FORM,
+        content.submit_signature,
+        "contents",
+        "Add or edit a signature.",
+        acknowledged_with_reply=True,
+    ),
+    Route(
+        Kind.ACTION,
+        content_views.MORE,
+        content.more,
+        "contents",
+        "Edit, associate, disable or enable.",
+        needs_channel=True,
+    ),
+    Route(
+        Kind.VIEW,
+        content_forms.ASSOCIATE_FORM,
+        content.submit_associate,
+        "contents",
+        "Tie a template to a signature.",
+        acknowledged_with_reply=True,
+    ),
+    Route(
+        Kind.VIEW, content_forms.DISABLE_FORM, content.submit_disable, "contents", "Disable a template or signature."
+    ),
+    Route(
+        Kind.ACTION,
+        content_views.APPROVE,
+        content.approve,
+        "contents",
+        "Approve a template or signature.",
+        role=Role.APPROVER,
+    ),
+    Route(
+        Kind.ACTION, content_views.REJECT, content.reject, "contents", "Open the form of a reason.", role=Role.APPROVER
+    ),
+    Route(
+        Kind.VIEW,
+        content_forms.REJECT_FORM,
+        content.submit_reject,
+        "contents",
+        "Reject a template or signature.",
+        role=Role.APPROVER,
+        acknowledged_with_reply=True,
+    ),
+    Route(
+        Kind.ACTION,
+        content_views.RECEIPTS_ADDRESS,
+        content.receipts_address,
+        "contents",
+        "Show the secret address of an application's reports.",
+        role=Role.ADMIN,
+    ),
 )
 
 

@@ -100,11 +100,7 @@ def _chosen(request: Submission, service: Sending, at: datetime | None) -> SendR
     def names(field: str) -> list[str]:
         return [service.groups.by_id(request.workspace, int(each)).name for each in request.lists.get(field, ())]
 
-    template = next(
-        (t for t in service.content.templates(request.workspace) if str(t.id) == request.values["template"]), None
-    )
-    if template is None:
-        raise NotAllowed("template_gone")
+    template = service.content.template(request.workspace, int(request.values["template"]))
     return SendRequest(
         groups=names("group"),
         template=template.name,
@@ -121,12 +117,12 @@ def _preview(request: Request, service: Sending, wanted: SendRequest) -> Say:
 
 def _form(request: Request, service: Sending, chosen_group: int | None = None) -> Reply:
     groups = service.groups.recent(request.workspace)
-    templates = service.content.templates(request.workspace)
+    choices = service.content.choices(request.workspace)
     if not groups:
         raise NotAllowed("no_groups")
-    if not templates:
-        raise NotAllowed("no_templates")
-    return OpenForm(views.send_form(groups, templates, chosen_group))
+    if not choices.templates:
+        raise NotAllowed("no_templates", not_shown=choices.not_shown)
+    return OpenForm(views.send_form(groups, choices.templates, chosen_group, choices.not_shown))
 
 
 def _need_channel(request: Request) -> None:

@@ -7,22 +7,31 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, literal, or_, select, update
+from sqlalchemy import Connection, FromClause, Row, and_, exists, func, literal, or_, select, update
 
 from services.clock import Clock
 from services.database import Database
-from services.models import number_import, post, send_task
+from services.models import number_import, post, send_task, signature, template
 from services.states import RECEIPT_WINDOW, RESULT_AFTER
 
 
 class PostKind(StrEnum):
-    """What a post is about: for IMPORT and REJECTS (a file in its thread) an import, else a send task."""
+    """What a post is about: for IMPORT and REJECTS (a file in its thread) an import; for TEMPLATE and SIGNATURE what
+    waits for approval; else a send task."""
 
     IMPORT = "import"
     REJECTS = "rejects"
     TASK = "task"
     RESULT = "result"
     LATE = "late"
+    TEMPLATE = "template"
+    SIGNATURE = "signature"
+
+
+_IMPORTS = (PostKind.IMPORT, PostKind.REJECTS)
+_TASKS = (PostKind.TASK, PostKind.RESULT, PostKind.LATE)
+_TEMPLATES = (PostKind.TEMPLATE,)
+_SIGNATURES = (PostKind.SIGNATURE,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +60,15 @@ class Posts:
 
     def due(self) -> list[Post]:
         """Those that do not show what is true now, oldest first."""
-        version = func.coalesce(send_task.c.version, number_import.c.version, 0)
-        is_import = post.c.kind.in_([PostKind.IMPORT.value, PostKind.REJECTS.value])
+        subjects = ((send_task, _TASKS), (number_import, _IMPORTS), (template, _TEMPLATES), (signature, _SIGNATURES))
+        version = func.coalesce(*(table.c.version for table, _ in subjects), 0)
+        owed: FromClause = post
+        for table, kinds in subjects:
+            is_about = and_(post.c.kind.in_([kind.value for kind in kinds]), table.c.id == post.c.subject_id)
+            owed = owed.outerjoin(table, is_about)
         query = (
             select(post, version.label("version"))
-            .outerjoin(send_task, and_(~is_import, send_task.c.id == post.c.subject_id))
-            .outerjoin(number_import, and_(is_import, number_import.c.id == post.c.subject_id))
+            .select_from(owed)
             .where(~post.c.closed, or_(post.c.ts.is_(None), post.c.shown_version < version))
             .order_by(post.c.id)
         )
@@ -135,6 +147,14 @@ class Posts:
 def want_post(tx: Connection, workspace_id: str, channel: str, kind: PostKind, subject_id: int) -> None:
     """Owe the channel a post, in the transaction that makes it true."""
     tx.execute(post.insert().values(workspace_id=workspace_id, channel=channel, kind=kind.value, subject_id=subject_id))
+
+
+def want_fresh_post(tx: Connection, workspace_id: str, channel: str, kind: PostKind, subject_id: int) -> None:
+    """Owe the channel a post about a subject that may have had one: that one stays as it is, and nothing edits it."""
+    again = update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id)
+    values = {"channel": channel, "ts": None, "posting_at": None, "shown_version": None, "closed": False}
+    if tx.execute(again.values(**values)).rowcount == 0:
+        want_post(tx, workspace_id, channel, kind, subject_id)
 
 
 def show_again(tx: Connection, kind: PostKind, subject_id: int) -> None:

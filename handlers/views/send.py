@@ -9,18 +9,17 @@ from zoneinfo import ZoneInfo
 from handlers.replies import Block, Say, View
 from handlers.times import describe_time
 from handlers.views import blocks
+from handlers.views.content_words import REGIONS, not_shown
 from handlers.views.groups import many, menu_hint
 from handlers.views.words import bold, counted, escape, listed, named, number
-from services.content import Template
+from services.content import NotShown, Template
 from services.groups import Group
 from services.previews import CIVIL_HOURS, MAINLAND_ZONE, Preview
-from services.states import Region
 
 CONFIRM = "send_confirm"
 DISCARD = "send_discard"
 FORM = "send_form"
 
-_REGIONS = {Region.MAINLAND: "mainland China", Region.INTERNATIONAL: "numbers outside mainland China"}
 _CHANGES = {
     "text": "the text",
     "signature": "the signature",
@@ -80,7 +79,7 @@ def _warnings(shown: Preview, now: datetime) -> list[str]:
     if shown.outside_region:
         left_out = counted(shown.outside_region, "number is", "numbers are")
         warnings.append(
-            f"{left_out} left out, because {escape(shown.application)} sends only to {_REGIONS[shown.region]}."
+            f"{left_out} left out, because {escape(shown.application)} sends only to {REGIONS[shown.region]}."
         )
     if not shown.receipts_reach_us:
         warnings.append(
@@ -89,8 +88,16 @@ def _warnings(shown: Preview, now: datetime) -> list[str]:
     return warnings
 
 
-def send_form(groups: Sequence[Group], templates: Sequence[Template], chosen_group: int | None = None) -> View:
-    """The form of `/sms-send` without arguments; its menus' values are ids, `groups` those to be offered first."""
+def send_form(
+    groups: Sequence[Group],
+    templates: Sequence[Template],
+    chosen_group: int | None = None,
+    left_out: Sequence[NotShown] = (),
+) -> View:
+    """The form of `/sms-send` without arguments; its menus' values are ids, `groups` those to be offered first.
+
+    `left_out` are the templates that the menu does not offer.
+    """
     chosen = next((group for group in groups if group.id == chosen_group), None)
     group_menu = many("Choose one or more groups", groups, chosen)
     has_several = len({each.application_id for each in templates}) > 1
@@ -112,6 +119,7 @@ def send_form(groups: Sequence[Group], templates: Sequence[Template], chosen_gro
         [
             blocks.field("group", "To", group_menu, hint=menu_hint(groups, "/sms-send group:name")),
             blocks.field("template", "Template", blocks.menu("template", "Choose a template", template_options)),
+            *_left_out(left_out),
             blocks.field(
                 "exclude",
                 "Without",
@@ -128,3 +136,9 @@ def send_form(groups: Sequence[Group], templates: Sequence[Template], chosen_gro
             ),
         ],
     )
+
+
+def _left_out(templates: Sequence[NotShown]) -> list[Block]:
+    if not templates:
+        return []
+    return [blocks.context(f"Not shown: {not_shown(templates)}. `/sms-templates` says more about each.")]

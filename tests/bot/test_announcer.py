@@ -26,6 +26,7 @@ from services.previews import SendRequest
 from services.task_reports import Task
 from tests.bot.settings import a_config
 from tests.bot.workplace import MANIFEST, MARKETING, PATIENT
+from tests.handlers.samples import contents_of
 from tests.services.builders import ANA, Marketing, numbers
 from tests.services.fakes import FakeClock
 
@@ -60,7 +61,9 @@ class Desk:
         """As after a start."""
         importing = Importing(self.marketing.imports, self.marketing.groups)
         tasks = Tasks(self.marketing.tasks, self.marketing.reports)
-        return Announcer(self._client, posts, importing, tasks, self.progress.get, lambda: self.seconds)
+        return Announcer(
+            self._client, posts, importing, tasks, contents_of(self.marketing), self.progress.get, lambda: self.seconds
+        )
 
     def a_dying_one(self) -> Announcer:
         return self.an_announcer(DyingPosts(self.marketing.database, self.marketing.clock))

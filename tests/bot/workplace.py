@@ -30,6 +30,7 @@ from sandbox.slack.server import SlackSandbox
 from sandbox.slack.workspace import TEAM_ID
 from services.database import Database
 from tests.e2e.person import MARKETING, Person, words
+from tests.handlers.samples import contents_of
 from tests.sandbox.people import until
 from tests.services.builders import Marketing
 
@@ -87,6 +88,7 @@ def services_of(marketing: Marketing) -> dict[str, object]:
         "sending": Sending(marketing.previews, marketing.tasks, marketing.groups, marketing.content),
         "groups": marketing.groups,
         "tasks": Tasks(marketing.tasks, marketing.reports),
+        "contents": contents_of(marketing),
         "help": help_lines(),
     }
 

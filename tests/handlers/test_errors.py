@@ -20,9 +20,11 @@ from handlers import errors
 from handlers.arguments import BadArguments
 from handlers.errors import explain, explain_failure, explain_in_form, is_mistyped, unexpected
 from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime
+from services.content import SIGNATURE_UNUSABLE, NotShown
 from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
 from services.imports import NO_VALID_NUMBER
 from services.spreadsheets.reader import ChooseColumn
+from services.states import ApprovalStatus, ContentOrigin, Region
 
 MADRID = ZoneInfo("Europe/Madrid")
 MOMENT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -34,6 +36,7 @@ FACTS: dict[str, object] = {
     "application": EVIL,
     "applications": [EVIL, "b"],
     "by": "U0ANA",
+    "carrier": "huawei",
     "example": "/sms-send group:vip template:spring",
     "group": EVIL,
     "group_type": "promotional",
@@ -41,18 +44,25 @@ FACTS: dict[str, object] = {
     "key": "group",
     "limit": 60,
     "name": EVIL,
+    "not_shown": [NotShown(EVIL, "pending"), NotShown("b", SIGNATURE_UNUSABLE), NotShown("c", "promotional")],
     "number": 42,
+    "origin": "channel",
     "other": EVIL,
     "other_type": "notification",
     "outside_region": 3,
+    "reason": EVIL,
+    "region": Region.MAINLAND,
     "role": "sender",
     "signature": EVIL,
+    "signature_type": "promotional",
     "signatures": [EVIL, "b"],
     "state": "finished",
+    "status": "rejected",
     "template": EVIL,
     "template_type": "notification",
     "variables": [EVIL, "b"],
     "wanted": EVIL,
+    "what": "template",
     "who": ["U0ANA"],
 }
 
@@ -115,6 +125,14 @@ ALL: list[ServiceError] = [
     *(UnknownThing(kind, EVIL, [f"{EVIL}{n}" for n in range(9)]) for kind in UNKNOWN_KINDS),
     *(UnknownThing(kind, EVIL, ["zzzzzzzzz"]) for kind in UNKNOWN_KINDS),
     *(UnknownThing(kind, EVIL) for kind in UNKNOWN_KINDS if kind not in ALWAYS_KNOWN),
+    *(
+        NotAllowed(rule, **{**FACTS, "status": status.value, "origin": origin.value, "reason": reason})
+        for rule in ("template_not_approved", "signature_not_approved")
+        for status in ApprovalStatus
+        for origin in ContentOrigin
+        for reason in (None, EVIL)
+    ),
+    *(NotAllowed(rule, **{**FACTS, "not_shown": []}) for rule in ("no_templates", "no_signature")),
     *(UnknownThing("task", name) for name in ("", "42", "#42", EVIL)),
     *(BadFile(why) for why in BadFile.WHYS),
     *TIMES,
@@ -265,6 +283,14 @@ def test_whatever_a_thing_is_called_its_name_stays_a_name(name: str, known: list
             NotAllowed("not_cancellable", number=42, state="sending"),
             "Task 42 is sending; only a scheduled task can be cancelled. `/sms-stop 42` stops it.",
             id="too late to cancel, not to stop",
+        ),
+        pytest.param(
+            NotAllowed(
+                "no_recipients", groups=["vip"], outside_region=12, application="promo-cn", region=Region.MAINLAND
+            ),
+            "There is nobody to send to in *vip*: application *promo-cn* sends only to mainland China, not to any of "
+            "its 12 numbers. Choose another application.",
+            id="all in another region, of an application that is named",
         ),
         pytest.param(
             NotAllowed("no_recipients", groups=["vip", "gold"], outside_region=12),

@@ -12,6 +12,7 @@ from handlers.replies import FieldErrors, Say
 from handlers.requests import Click, Command, Request, Submission, Upload
 from handlers.roles import Role
 from handlers.routes import ROUTES, Kind, Route, help_lines
+from handlers.views import content as content_views
 from handlers.views import groups as group_views
 from tests.handlers.samples import dropped, typed
 
@@ -63,10 +64,15 @@ def test_every_command_is_in_the_help_with_its_usage() -> None:
 
 # Everything else changes something, sends, or gives whole numbers.
 ONLY_SHOWS = {
+    "/sms-apps",
     "/sms-groups",
     "/sms-help",
     "/sms-pool",
+    "/sms-signatures",
     "/sms-tasks",
+    "/sms-templates",
+    content_views.NEXT_PAGE,
+    content_views.PREVIOUS_PAGE,
     group_views.NEXT_PAGE,
     group_views.PREVIOUS_PAGE,
 }
