@@ -124,9 +124,6 @@ async def _check_roles(config: Config, say: Say) -> bool:
 
 async def _check_application(application: ApplicationSettings, say: Say) -> bool:
     about = f"application {application.name} ({application.carrier}, {application.region.value})"
-    if not application.template:
-        say(f"✗ {about}: it has no template, so nothing can be sent with it. docs/settings.md shows one.")
-        return False
     try:
         timeout = aiohttp.ClientTimeout(total=_REACH_SECONDS)
         # Any answer will do: without a send there is nothing to ask a carrier for.
@@ -138,7 +135,7 @@ async def _check_application(application: ApplicationSettings, say: Say) -> bool
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         say(f"✗ {about}: its endpoint {application.endpoint} does not answer: {error}")
         return False
-    templates = ", ".join(each.name for each in application.template)
+    templates = ", ".join(each.name for each in application.template) or "none here, so add them in Slack"
     say(f"✓ {about}: its endpoint answers. Templates: {templates}. The credentials show with the first SMS.")
     return True
 

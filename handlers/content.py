@@ -135,6 +135,8 @@ def more(request: Click, service: Contents) -> Reply:
     kind, content_id = ContentKind(kind_value), int(key)
     if what == views.DISABLE:
         return OpenForm(forms.disable_form(kind, _name(request, service, kind, content_id)), f"{kind_value}:{key}")
+    if what == views.SAY_TYPE:
+        return OpenForm(forms.type_form(service.lists.template(request.workspace, content_id).template), key)
     _need_channel(request)
     if what == views.ENABLE:
         service.changes.enable(request.workspace, kind, content_id, request.channel, request.person)
@@ -159,6 +161,13 @@ def submit_associate(request: Submission, service: Contents) -> Reply:
     if changed.standing.version == before:
         return Say(views.unchanged(ContentKind.TEMPLATE, changed.template.name))
     return _template_waits(service, changed)
+
+
+def submit_type(request: Submission, service: Contents) -> Reply:
+    """What the carrier does not say of a template."""
+    sms_type = SmsType(request.values["sms_type"])
+    typed = service.changes.say_type(request.workspace, int(request.context), sms_type, request.person)
+    return Say(views.typed(typed.template.name, typed.template.sms_type))
 
 
 def submit_disable(request: Submission, service: Contents) -> Reply:
@@ -235,9 +244,9 @@ def _filter(line: str) -> Filter:
 
 
 def _new(request: Click | Submission, service: Contents, kind: ContentKind, chosen: str) -> Reply:
-    """`chosen` is an application's id, empty where it is to be asked for."""
+    """`chosen` is an application's id, or no number where it is to be asked for."""
     _need_channel(request)
-    if not chosen:
+    if not chosen.isdecimal():
         known = service.lists.applications(request.workspace).items
         if len(known) != 1:
             return OpenForm(forms.application_form(kind, known), kind.value)

@@ -20,6 +20,13 @@ RULES: Mapping[str, Callable[[Any, ZoneInfo], str]] = {
     "signature_not_approved": lambda f, z: why_not_approved(
         "Signature", f["signature"], f["status"], f["reason"], f["origin"]
     ),
+    "template_type_unknown": lambda f, z: (
+        f"The carrier does not say of which SMS type template {bold(f['template'])} is. Somebody with the role "
+        "*approver* says it under `/sms-templates`."
+    ),
+    "type_is_known": lambda f, z: (
+        f"Template {bold(f['template'])} is of type {f['template_type']}. Change it where it comes from."
+    ),
     "application_gone": lambda f, z: (
         f"Template {bold(f['template'])} belongs to application {bold(f['application'])}, which is no longer in the "
         "settings. Choose another one: `/sms-templates` lists them."

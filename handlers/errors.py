@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 from handlers import content_errors
 from handlers.arguments import BadArguments
 from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime, describe_time
-from handlers.views.content_words import REGIONS
 from handlers.views.words import as_plain, bold, escape, listed, named, number, person, person_or_group, several
 from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
 from services.imports import GROUP_GONE, NO_VALID_NUMBER
@@ -165,13 +164,6 @@ def _time(moment: object, zone: ZoneInfo) -> str:
     return describe_time(moment, zone)
 
 
-def _may_not_send(facts: Any) -> str:
-    """To numbers of another region; which application that is about, where the error says it."""
-    if facts.get("region") is None:
-        return "the application may not send to"
-    return f"application {bold(facts['application'])} sends only to {REGIONS[facts['region']]}, not to"
-
-
 def _holders(ids: Sequence[str]) -> str:
     if not ids:
         return "Nobody has it: your administrator names them in the settings, under `[roles]`."
@@ -237,7 +229,7 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
     "no_recipients": lambda f, z: (
         f"There is nobody to send to in {named(f['groups'])}"
         + (
-            f": {_may_not_send(f)} any of its {f['outside_region']} numbers. Choose another application."
+            f": the application may not send to any of its {f['outside_region']} numbers. Choose another application."
             if f["outside_region"]
             else ". Drop a spreadsheet of numbers in the channel, or exclude less."
         )

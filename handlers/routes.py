@@ -329,6 +329,14 @@ ROUTES: Sequence[Route] = (
         acknowledged_with_reply=True,
     ),
     Route(
+        Kind.VIEW,
+        content_forms.TYPE_FORM,
+        content.submit_type,
+        "contents",
+        "Say the SMS type that a carrier does not say.",
+        role=Role.APPROVER,
+    ),
+    Route(
         Kind.VIEW, content_forms.DISABLE_FORM, content.submit_disable, "contents", "Disable a template or signature."
     ),
     Route(

@@ -37,6 +37,9 @@ __all__ = [
 
 # Where a template may be used, but its own signature may not.
 SIGNATURE_UNUSABLE = "signature"
+TYPE_UNKNOWN = "type_unknown"
+# Their API does not say of which SMS type a template is.
+UNTYPED_CARRIERS = frozenset({"tencent"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,8 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class NotShown:
-    """What cannot be chosen, and `why`: its status, its SMS type where that is wrong, or SIGNATURE_UNUSABLE."""
+    """What cannot be chosen, and `why`: its status, its SMS type where that is wrong, SIGNATURE_UNUSABLE or
+    TYPE_UNKNOWN."""
 
     name: str
     why: str
@@ -142,7 +146,8 @@ class Content:
 
     def find_template(self, workspace_id: str, name: str, application_name: str | None = None) -> Template:
         """The one that may be used. Raises UnknownThing only where there is none of that name; else NotAllowed:
-        "several_applications", "template_other_application", "template_not_approved" or "application_gone".
+        "several_applications", "template_other_application", "template_not_approved",
+        "template_type_unknown" or "application_gone".
         """
         with self._database.read() as connection:
             rows = connection.execute(templates_query(workspace_id)).all()
@@ -222,6 +227,7 @@ def templates_query(workspace_id: str) -> Select[Any]:
             application.c.name.label("application"),
             application.c.region,
             application.c.active,
+            application.c.carrier,
             signature.c.name.label("signature"),
             signature.c.status.label("signature_status"),
             signature.c.sms_type.label("signature_type"),
@@ -260,19 +266,34 @@ def is_out_of_settings(row: Row[Any]) -> bool:
     return bool(row.origin == ContentOrigin.SETTINGS and row.status == ApprovalStatus.DISABLED)
 
 
+def type_is_unknown(row: Row[Any]) -> bool:
+    """Whether neither its carrier, nor who applied for it, nor anybody since has said a template's SMS type.
+
+    Of a row of `templates_query`. It counts as verification till then, which is sent to nobody.
+    """
+    return bool(
+        row.origin == ContentOrigin.CARRIER
+        and row.carrier in UNTYPED_CARRIERS
+        and row.created_by is None
+        and row.decided_by is None
+    )
+
+
 def _active_applications(connection: Connection, workspace_id: str) -> list[str]:
     query = select(application.c.name).where(application.c.workspace_id == workspace_id, application.c.active)
     return [*connection.execute(query.order_by(application.c.name)).scalars()]
 
 
 def _may_be_used(row: Row[Any]) -> bool:
-    return bool(row.active and row.status == ApprovalStatus.APPROVED)
+    return bool(row.active and row.status == ApprovalStatus.APPROVED and not type_is_unknown(row))
 
 
 def _why_not_shown(row: Row[Any]) -> str | None:
     """Of an active application's template; None where it can be chosen."""
     if row.status != ApprovalStatus.APPROVED:
         return str(row.status)
+    if type_is_unknown(row):
+        return TYPE_UNKNOWN
     if row.sms_type == SmsType.VERIFICATION:
         return SmsType.VERIFICATION.value
     if row.signature_id is not None and (
@@ -289,6 +310,8 @@ def _refuse_unusable(row: Row[Any]) -> None:
         raise NotAllowed(
             "template_not_approved", template=row.name, status=row.status, reason=row.reason, origin=row.origin
         )
+    if type_is_unknown(row):
+        raise NotAllowed("template_type_unknown", template=row.name)
 
 
 def _signatures_beside(application_id: int) -> Select[Any]:

@@ -139,6 +139,18 @@ class ContentChanges:
             tx.commit()
             return listed_signature(tx, workspace_id, signature_id)
 
+    def say_type(self, workspace_id: str, template_id: int, sms_type: SmsType, by: str) -> ListedTemplate:
+        """What the carrier's API does not say of a template. Raises UnknownThing, or NotAllowed("type_is_known")."""
+        with self._database.write() as tx:
+            listed = listed_template(tx, workspace_id, template_id)
+            name = listed.template.name
+            if not listed.is_typed_here:
+                raise NotAllowed("type_is_known", template=name, template_type=listed.template.sms_type.value)
+            values = {"sms_type": sms_type.value, "decided_by": by}
+            _set(tx, ContentKind.TEMPLATE, template_id, listed.standing.version, name, values)
+            tx.commit()
+            return listed_template(tx, workspace_id, template_id)
+
     def disable(self, workspace_id: str, kind: ContentKind, content_id: int, by: str, reason: str = "") -> None:
         """It can no longer be chosen; tasks that were confirmed with it are sent. Raises UnknownThing or NotAllowed."""
         with self._database.write() as tx:

@@ -9,12 +9,14 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection, Row, Select, func, select
 
 from services.content import (
+    UNTYPED_CARRIERS,
     Signature,
     Template,
     as_signature,
     as_template,
     is_out_of_settings,
     templates_query,
+    type_is_unknown,
 )
 from services.database import Database
 from services.errors import UnknownThing
@@ -27,7 +29,7 @@ T = TypeVar("T")
 # Any text may be sent, so nobody there approves it, and it has no code.
 _FREE_TEXT = frozenset({"twilio", "kannel"})
 # A signature is asked for by its name; it has no channel number.
-_SIGNED_BY_NAME = frozenset({"tencent"})
+SIGNED_BY_NAME = frozenset({"tencent"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,16 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class ListedTemplate:
-    """A template, whether it may be used or not; `signature_status` is that of the signature it belongs to."""
+    """A template, whether it may be used or not; `signature_status` is that of the signature it belongs to.
+
+    `is_typed_here`: its carrier does not say of which SMS type it is, so people do; `is_untyped` until they have.
+    """
 
     template: Template
     standing: Standing
     signature_status: ApprovalStatus | None
+    is_typed_here: bool
+    is_untyped: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,7 @@ class ListedApplication:
     @property
     def signs_by_name(self) -> bool:
         """Whether its carrier takes a signature by its name, so that it has no channel number."""
-        return self.carrier in _SIGNED_BY_NAME
+        return self.carrier in SIGNED_BY_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +235,13 @@ def signatures_query(workspace_id: str) -> Select[Any]:
 def as_listed_template(row: Row[Any]) -> ListedTemplate:
     """Of a row of `templates_query`."""
     own = None if row.signature_status is None else ApprovalStatus(row.signature_status)
-    return ListedTemplate(as_template(row), _standing(row), own)
+    return ListedTemplate(
+        as_template(row),
+        _standing(row),
+        own,
+        is_typed_here=row.origin == ContentOrigin.CARRIER and row.carrier in UNTYPED_CARRIERS,
+        is_untyped=type_is_unknown(row),
+    )
 
 
 def as_listed_signature(row: Row[Any]) -> ListedSignature:

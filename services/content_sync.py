@@ -18,10 +18,11 @@ from sqlalchemy import Connection, Row, Table, select, update
 from services.carriers.ports import CarrierSignature, CarrierTemplate, SyncsContent
 from services.clock import Clock
 from services.content import is_out_of_settings
+from services.content_lists import SIGNED_BY_NAME
 from services.database import Database
 from services.errors import CarrierError, RequestRefused
 from services.groups import NAME_LIMIT, name_key, tidy
-from services.models import signature, template
+from services.models import application, signature, template
 from services.states import ApprovalStatus, ContentOrigin, SmsType
 
 log = structlog.get_logger()
@@ -115,7 +116,8 @@ class ContentSync:
         Returns the templates that are to be applied for.
         """
         with self._database.write() as tx:
-            signature_ids = _take_signatures(tx, application_id, signatures)
+            carrier = tx.execute(select(application.c.carrier).where(application.c.id == application_id)).scalar_one()
+            signature_ids = _take_signatures(tx, application_id, signatures, by_name=carrier in SIGNED_BY_NAME)
             _take_templates(tx, application_id, templates, signature_ids)
             applied = _to_apply(tx, application_id)
             tx.commit()
@@ -128,7 +130,9 @@ class ContentSync:
             tx.commit()
 
 
-def _take_signatures(tx: Connection, application_id: int, listed: Sequence[CarrierSignature]) -> dict[str, int]:
+def _take_signatures(
+    tx: Connection, application_id: int, listed: Sequence[CarrierSignature], *, by_name: bool
+) -> dict[str, int]:
     """The ids of all that the application has, by the key of their name."""
     rows = _rows(tx, signature, application_id)
     known = {name_key(row.name): row for row in rows}
@@ -137,7 +141,7 @@ def _take_signatures(tx: Connection, application_id: int, listed: Sequence[Carri
         name = tidy(each.name)[:NAME_LIMIT]
         values = {
             "name": name,
-            "channel_number": each.channel_number,
+            "channel_number": each.name if by_name else each.channel_number,
             "sms_type": each.sms_type,
             "status": ApprovalStatus(each.status).value,
             "reason": each.reason,
@@ -165,7 +169,7 @@ def _take_templates(
             "name": name,
             "code": each.code,
             "text": each.text,
-            "sms_type": SmsType(each.sms_type).value,
+            "sms_type": _sms_type(each, row),
             "signature_id": None if each.signature is None else signature_ids.get(name_key(each.signature)),
             "status": ApprovalStatus(each.status).value,
             "reason": each.reason,
@@ -175,6 +179,13 @@ def _take_templates(
         seen.add(template_id)
     # What the carrier was asked for a moment ago may not be listed yet.
     _disable_others(tx, template, [row for row in rows if not _is_applied_for(row)], seen)
+
+
+def _sms_type(listed: CarrierTemplate, row: Row[Any] | None) -> str:
+    """Where the carrier does not say it, what is known here; else the one that is sent to nobody."""
+    if listed.sms_type is not None:
+        return SmsType(listed.sms_type).value
+    return SmsType.VERIFICATION.value if row is None else SmsType(row.sms_type).value
 
 
 def _rows(tx: Connection, table: Table, application_id: int) -> Sequence[Row[Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Table, select, update
@@ -35,10 +36,7 @@ class TemplateDeclaration:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationDeclaration:
-    """An application of the settings, without its credentials, which never enter the database.
-
-    `price_per_segment` is a decimal as text, such as 0.045, in `currency`.
-    """
+    """An application of the settings, without its credentials, which never enter the database."""
 
     name: str
     carrier: str
@@ -46,7 +44,7 @@ class ApplicationDeclaration:
     signatures: Sequence[SignatureDeclaration] = ()
     templates: Sequence[TemplateDeclaration] = ()
     requests_per_second: float = 50
-    price_per_segment: str | None = None
+    price_per_segment: Decimal | None = None
     currency: str | None = None
 
 
@@ -100,7 +98,7 @@ def _application(tx: Connection, workspace_id: str, declared: ApplicationDeclara
         "region": declared.region.value,
         "active": True,
         "requests_per_second": declared.requests_per_second,
-        "price_per_segment": declared.price_per_segment,
+        "price_per_segment": None if declared.price_per_segment is None else str(declared.price_per_segment),
         "currency": declared.currency,
     }
     key = (application.c.workspace_id == workspace_id, application.c.name == declared.name)

@@ -145,13 +145,7 @@ class Previews:
         with self._database.read() as connection:
             recipients, outside = count_recipients(connection, groups, excluded, chosen.region)
         if recipients == 0:
-            raise NotAllowed(
-                "no_recipients",
-                groups=[group.name for group in groups],
-                outside_region=outside,
-                application=chosen.application,
-                region=chosen.region,
-            )
+            raise NotAllowed("no_recipients", groups=[group.name for group in groups], outside_region=outside)
         return _Checked(
             template=chosen,
             signature=signature,

@@ -25,7 +25,7 @@ REJECT = "content_reject"
 RECEIPTS_ADDRESS = "app_receipts_address"
 
 APPLICATIONS = "application"
-EDIT, ASSOCIATE, DISABLE, ENABLE = "edit", "associate", "disable", "enable"
+EDIT, ASSOCIATE, DISABLE, ENABLE, SAY_TYPE = "edit", "associate", "disable", "enable", "type"
 
 _TEXT_SHOWN = 200
 _SYMBOLS = {
@@ -38,14 +38,14 @@ _SYMBOLS = {
 
 def template_list(page: Page[ListedTemplate], line: str, *, refreshes: bool) -> Say:
     """Some templates with where they stand; `line` is the filter as it was typed."""
-    new = [blocks.button(NEW_TEMPLATE, "New template…", ""), *_refresh(refreshes)]
+    new = [blocks.button(NEW_TEMPLATE, "New template…", "new"), *_refresh(refreshes)]
     nothing = "No templates yet. *New template…* takes one." if not line else ""
     return _list("Templates", ContentKind.TEMPLATE, page, line, new, _template_row, nothing)
 
 
 def signature_list(page: Page[ListedSignature], line: str, *, refreshes: bool) -> Say:
     """Some signatures with where they stand."""
-    new = [blocks.button(NEW_SIGNATURE, "New signature…", ""), *_refresh(refreshes)]
+    new = [blocks.button(NEW_SIGNATURE, "New signature…", "new"), *_refresh(refreshes)]
     nothing = "No signatures yet. *New signature…* takes one." if not line else ""
     return _list("Signatures", ContentKind.SIGNATURE, page, line, new, _signature_row, nothing)
 
@@ -102,7 +102,8 @@ def _refresh(refreshes: bool) -> list[dict[str, Any]]:
 
 def _template_row(each: ListedTemplate) -> list[Block]:
     known, standing = each.template, each.standing
-    head = [bold(known.name), known.sms_type.value, escape(known.application), f"*{standing.status.value}*"]
+    sms_type = "SMS type not known" if each.is_untyped else known.sms_type.value
+    head = [bold(known.name), sms_type, escape(known.application), f"*{standing.status.value}*"]
     signed = "universal" if known.signature is None else f"【{escape(known.signature)}】"
     shown = " ".join(escape(known.text).split())
     lines = [f"{_SYMBOLS[standing.status]} {' · '.join(head)}", f"{signed} {blocks.cut(shown, _TEXT_SHOWN)}"]
@@ -111,6 +112,8 @@ def _template_row(each: ListedTemplate) -> list[Block]:
         standing.origin is ContentOrigin.CARRIER and standing.status is ApprovalStatus.REJECTED and not known.code
     )
     menu = _menu(ContentKind.TEMPLATE, known.id, standing, associates=True) if is_ours else None
+    if each.is_typed_here and menu is None:
+        menu = _overflow([blocks.option("SMS type…", f"{SAY_TYPE}:{ContentKind.TEMPLATE.value}:{known.id}")])
     return [blocks.section("\n".join(lines), menu), blocks.context(" · ".join(_facts(standing, _not_chosen(each))))]
 
 
@@ -161,6 +164,10 @@ def _menu(kind: ContentKind, content_id: int, standing: Standing, *, associates:
     elif standing.origin is ContentOrigin.CHANNEL:
         entries[DISABLE] = "Disable…"
     options = [blocks.option(label, f"{what}:{kind.value}:{content_id}") for what, label in entries.items()]
+    return _overflow(options)
+
+
+def _overflow(options: list[dict[str, Any]]) -> dict[str, Any]:
     return {"type": "overflow", "action_id": MORE, "options": options}
 
 
@@ -173,7 +180,9 @@ def _facts(standing: Standing, notes: Sequence[str]) -> list[str]:
             facts = ["as the carrier says"]
         case _:
             facts = [f"by {person(standing.created_by or '')}"]
-    if standing.decided_by is not None and standing.status is not ApprovalStatus.PENDING:
+    if standing.decided_by is not None and standing.origin is ContentOrigin.CARRIER:
+        facts.append(f"SMS type by {person(standing.decided_by)}")
+    elif standing.decided_by is not None and standing.status is not ApprovalStatus.PENDING:
         facts.append(f"{standing.status.value} by {person(standing.decided_by)}")
     if standing.status is ApprovalStatus.PENDING and standing.origin is ContentOrigin.CHANNEL:
         facts.append("waits for the approval of somebody else")
@@ -185,7 +194,9 @@ def _facts(standing: Standing, notes: Sequence[str]) -> list[str]:
 def _not_chosen(each: ListedTemplate) -> list[str]:
     """Why a template that is approved can still not be chosen, or not for every send."""
     known, notes = each.template, []
-    if known.sms_type is SmsType.VERIFICATION:
+    if each.is_untyped:
+        notes.append("cannot be chosen until somebody says its SMS type")
+    elif known.sms_type is SmsType.VERIFICATION:
         notes.append("verification templates are not sent to groups")
     if each.signature_status not in (None, ApprovalStatus.APPROVED):
         notes.append(f"cannot be chosen: its signature is {each.signature_status}")
@@ -255,6 +266,8 @@ def _headline(kind: ContentKind, name: str, author: str, standing: Standing) -> 
         asked = "the carrier to approve" if standing.origin is ContentOrigin.CARRIER else "for the approval of"
         return f"{author} asks {asked} the {what}."
     by = f"by {person(standing.decided_by)}" if standing.decided_by else "by the carrier"
+    if standing.origin is ContentOrigin.CARRIER:
+        by = "by the carrier"
     if standing.origin is ContentOrigin.SETTINGS:
         by = "in the settings"
     return f"The {what} of {author} is {standing.status.value} {by}{reason}"
@@ -270,6 +283,11 @@ def added(kind: ContentKind, name: str, *, by_carrier: bool) -> str:
 def unchanged(kind: ContentKind, name: str) -> str:
     """Where a form was sent as it was opened."""
     return f"The {kind.value} {bold(name)} is as it was."
+
+
+def typed(name: str, sms_type: SmsType) -> str:
+    """The answer to **SMS type…**."""
+    return f"Template {bold(name)} is of type {sms_type.value} now."
 
 
 def disabled(kind: ContentKind, name: str) -> str:

@@ -21,6 +21,7 @@ SIGNATURE_FORM = "signature_form"
 ASSOCIATE_FORM = "template_associate_form"
 DISABLE_FORM = "content_disable_form"
 REJECT_FORM = "content_reject_form"
+TYPE_FORM = "template_type_form"
 
 EVERY_TYPE = "every"
 _TYPES = {
@@ -95,6 +96,15 @@ def associate_form(known: Template, signatures: Sequence[Signature]) -> View:
     text = blocks.section(f"Whose name stands before the text of {bold(known.name)}?")
     field = _signature_field(signatures, known.signature_id)
     return blocks.form(ASSOCIATE_FORM, "Associate template", "Ask for approval", [text, field, note])
+
+
+def type_form(known: Template) -> View:
+    """What the carrier does not say of a template."""
+    text = blocks.section(
+        f"The carrier does not say of which type {bold(known.name)} is. It is sent only to groups of the same type."
+    )
+    field = blocks.field("sms_type", "SMS type", _types([*_TYPES], None))
+    return blocks.form(TYPE_FORM, "SMS type of a template", "Save", [text, blocks.verbatim(known.text), field])
 
 
 def disable_form(kind: ContentKind, name: str) -> View:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from handlers.views.words import bold, escape, several
-from services.content import SIGNATURE_UNUSABLE, NotShown
+from services.content import SIGNATURE_UNUSABLE, TYPE_UNKNOWN, NotShown
 from services.states import ApprovalStatus, ContentOrigin, Region, SmsType
 
 REGIONS = {Region.MAINLAND: "mainland China", Region.INTERNATIONAL: "numbers outside mainland China"}
@@ -54,4 +54,6 @@ def trimmed(reason: str) -> str:
 def _why(why: str) -> str:
     if why == SIGNATURE_UNUSABLE:
         return "its signature is not approved"
+    if why == TYPE_UNKNOWN:
+        return "SMS type not known"
     return f"{why} only" if why in (SmsType.PROMOTIONAL, SmsType.NOTIFICATION) else why

@@ -114,12 +114,13 @@ class CarrierSignature:
 
 @dataclass(frozen=True, slots=True)
 class CarrierTemplate:
-    """A template as the carrier's API lists it. `signature` is None where it belongs to none."""
+    """A template as the carrier's API lists it. `signature` is None where it belongs to none, `sms_type` where the API
+    does not say it."""
 
     code: str
     name: str
     text: str
-    sms_type: str
+    sms_type: str | None
     status: str
     signature: str | None = None
     reason: str | None = None

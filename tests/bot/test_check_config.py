@@ -15,7 +15,7 @@ from services.content import ApplicationDeclaration, Content
 from services.database import Database
 from services.states import Region
 from tests.bot.conftest import MANIFEST
-from tests.bot.settings import APPLICATION, SIGNATURE, WHOLE, environment
+from tests.bot.settings import TEMPLATE, WHOLE, environment
 
 
 @pytest.fixture
@@ -137,11 +137,6 @@ async def test_over_http_it_names_where_slacks_requests_go(operator: Operator) -
             "✗ application promo-cn (huawei, mainland): its endpoint http://127.0.0.1:9 does not answer:",
             id="no carrier",
         ),
-        pytest.param(
-            {"toml": APPLICATION + SIGNATURE},
-            "✗ application promo-cn (huawei, mainland): it has no template",
-            id="no template",
-        ),
     ],
 )
 async def test_what_is_wrong_is_one_line(operator: Operator, changes: dict[str, Any], finding: str) -> None:
@@ -150,6 +145,12 @@ async def test_what_is_wrong_is_one_line(operator: Operator, changes: dict[str, 
     (wrong,) = [line for line in said if line.startswith("✗")]
     assert wrong.startswith(finding)
     assert "\n" not in wrong
+
+
+async def test_templates_may_be_added_in_slack_alone(operator: Operator) -> None:
+    right, said = await operator.checks(operator.toml.removesuffix(TEMPLATE))
+    assert right
+    assert any("Templates: none here, so add them in Slack." in line for line in said)
 
 
 TENCENT = """

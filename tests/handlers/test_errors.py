@@ -20,11 +20,11 @@ from handlers import errors
 from handlers.arguments import BadArguments
 from handlers.errors import explain, explain_failure, explain_in_form, is_mistyped, unexpected
 from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime
-from services.content import SIGNATURE_UNUSABLE, NotShown
+from services.content import SIGNATURE_UNUSABLE, TYPE_UNKNOWN, NotShown
 from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
 from services.imports import NO_VALID_NUMBER
 from services.spreadsheets.reader import ChooseColumn
-from services.states import ApprovalStatus, ContentOrigin, Region
+from services.states import ApprovalStatus, ContentOrigin
 
 MADRID = ZoneInfo("Europe/Madrid")
 MOMENT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -44,14 +44,16 @@ FACTS: dict[str, object] = {
     "key": "group",
     "limit": 60,
     "name": EVIL,
-    "not_shown": [NotShown(EVIL, "pending"), NotShown("b", SIGNATURE_UNUSABLE), NotShown("c", "promotional")],
+    "not_shown": [
+        NotShown(EVIL, "pending"),
+        *(NotShown("b", why) for why in (SIGNATURE_UNUSABLE, TYPE_UNKNOWN, "promotional")),
+    ],
     "number": 42,
     "origin": "channel",
     "other": EVIL,
     "other_type": "notification",
     "outside_region": 3,
     "reason": EVIL,
-    "region": Region.MAINLAND,
     "role": "sender",
     "signature": EVIL,
     "signature_type": "promotional",
@@ -283,14 +285,6 @@ def test_whatever_a_thing_is_called_its_name_stays_a_name(name: str, known: list
             NotAllowed("not_cancellable", number=42, state="sending"),
             "Task 42 is sending; only a scheduled task can be cancelled. `/sms-stop 42` stops it.",
             id="too late to cancel, not to stop",
-        ),
-        pytest.param(
-            NotAllowed(
-                "no_recipients", groups=["vip"], outside_region=12, application="promo-cn", region=Region.MAINLAND
-            ),
-            "There is nobody to send to in *vip*: application *promo-cn* sends only to mainland China, not to any of "
-            "its 12 numbers. Choose another application.",
-            id="all in another region, of an application that is named",
         ),
         pytest.param(
             NotAllowed("no_recipients", groups=["vip", "gold"], outside_region=12),

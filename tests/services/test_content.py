@@ -1,6 +1,7 @@
 """What the carriers have approved, as the settings say it."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -295,7 +296,7 @@ class TestDeclaring:
         assert standing.version > added.standing.version, "its post in the channel is brought up to date"
 
     def test_rate_and_price_are_known(self, marketing: Marketing) -> None:
-        marketing.declare(replace(MAINLAND, requests_per_second=20, price_per_segment="0.045", currency="CNY"))
+        marketing.declare(replace(MAINLAND, requests_per_second=20, price_per_segment=Decimal("0.045"), currency="CNY"))
         (known,) = marketing.lists.applications(WORKSPACE).items
         assert (known.requests_per_second, known.price_per_segment, known.currency) == (20, "0.045", "CNY")
         marketing.declare(MAINLAND)

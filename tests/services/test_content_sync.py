@@ -2,56 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from services.carriers.ports import CarrierSignature, CarrierTemplate
+from services.content import TYPE_UNKNOWN, NotShown
 from services.content_changes import ContentChanges, TemplateForm
 from services.content_lists import Filter, ListedSignature, ListedTemplate
 from services.content_sync import EVERY, ContentSync
+from services.database import Database
 from services.errors import NotAllowed, NotTaken, RequestRefused, Unanswered
 from services.posts import PostKind
 from services.states import ContentKind, SmsType
 from tests.services.builders import ANA, BEN, CHANNEL, MAINLAND, SALE, SPRING, WORKSPACE, Marketing
+from tests.services.fakes import FakeConsole
 
 FALL = CarrierTemplate("900", "fall", "Leaves fall.", "notification", "approved", "Autumn")
 AUTUMN = CarrierSignature("Autumn", "approved", "1069000009")
 NEW = TemplateForm("winter", "Snow falls.", SmsType.NOTIFICATION)
-
-
-@dataclass
-class FakeConsole:
-    """A carrier whose API lists content. `before_each` runs while it is being asked."""
-
-    signatures: Sequence[CarrierSignature] = ()
-    templates: Sequence[CarrierTemplate] = ()
-    trouble: Exception | None = None
-    add_trouble: Exception | None = None
-    applied: list[tuple[str, str, str, str | None]] = field(default_factory=list)
-    before_each: Callable[[], None] = lambda: None
-    asked: int = 0
-
-    async def list_signatures(self) -> Sequence[CarrierSignature]:
-        self.asked += 1
-        self.before_each()
-        if self.trouble is not None:
-            raise self.trouble
-        return self.signatures
-
-    async def list_templates(self) -> Sequence[CarrierTemplate]:
-        self.before_each()
-        return self.templates
-
-    async def add_template(self, name: str, text: str, sms_type: str, signature: str | None) -> str:
-        self.before_each()
-        if self.add_trouble is not None:
-            raise self.add_trouble
-        self.applied.append((name, text, sms_type, signature))
-        return f"code-{len(self.applied)}"
 
 
 @dataclass
@@ -264,6 +235,49 @@ async def test_no_transaction_is_open_while_the_carrier_is_asked(desk: Desk) -> 
     desk.console.before_each = write_something
     await desk.ask()
     assert len(desk.console.applied) == 1
+
+
+@pytest.fixture
+def untyped(database: Database) -> Desk:
+    """A workspace at Tencent, whose API says neither channel numbers nor SMS types."""
+    marketing = Marketing(database, applications=(replace(MAINLAND, carrier="tencent", signatures=(), templates=()),))
+    console = FakeConsole([CarrierSignature("Autumn", "approved")], [replace(FALL, sms_type=None, signature=None)])
+    carriers = {marketing.application_id: console}
+    sync = ContentSync(marketing.database, marketing.clock, carriers)
+    return Desk(marketing, console, sync, ContentChanges(marketing.database, carriers))
+
+
+async def test_a_template_of_unknown_type_is_sent_to_nobody_until_somebody_says_its_type(untyped: Desk) -> None:
+    await untyped.ask()
+    content = untyped.marketing.content
+    with pytest.raises(NotAllowed, match="template_type_unknown"):
+        content.find_template(WORKSPACE, "fall")
+    assert content.choices(WORKSPACE).not_shown == [NotShown("fall", TYPE_UNKNOWN)]
+    fall = untyped.template("fall")
+    assert (fall.is_untyped, fall.is_typed_here, fall.template.sms_type) == (True, True, "verification")
+    untyped.changes.say_type(WORKSPACE, fall.template.id, SmsType.NOTIFICATION, BEN)
+    await untyped.ask()
+    found = content.find_template(WORKSPACE, "fall")
+    assert found.sms_type is SmsType.NOTIFICATION
+    signature = content.choose_signature(found, None)
+    assert signature is not None
+    assert signature.channel_number == "Autumn", "its requests name the signature itself"
+    untyped.changes.say_type(WORKSPACE, fall.template.id, SmsType.PROMOTIONAL, BEN)
+    assert content.find_template(WORKSPACE, "fall").sms_type is SmsType.PROMOTIONAL
+
+
+async def test_the_type_of_a_template_that_was_applied_for_here_is_known(untyped: Desk) -> None:
+    untyped.add()
+    await untyped.ask()
+    untyped.console.templates = [CarrierTemplate("code-1", "winter", "Snow falls.", None, "approved")]
+    await untyped.ask()
+    assert untyped.marketing.content.find_template(WORKSPACE, "winter").sms_type is SmsType.NOTIFICATION
+
+
+async def test_a_type_that_the_carrier_says_is_its_word(desk: Desk) -> None:
+    await desk.ask()
+    with pytest.raises(NotAllowed, match="type_is_known"):
+        desk.changes.say_type(WORKSPACE, desk.template("fall").template.id, SmsType.PROMOTIONAL, BEN)
 
 
 async def test_it_is_asked_at_the_start_every_ten_minutes_and_when_told_to(desk: Desk) -> None:
