@@ -1,4 +1,4 @@
-"""The command line: `python -m bot run`, `migrate`, `check-config`."""
+"""The command line: `python -m bot run`, `migrate`, `check-config`, `unread-callbacks`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from bot.check_config import check_config
 from bot.config import BadConfig, read_config
 from bot.logs import set_up_logs
 from bot.wiring import Bot
+from services.clock import SystemClock
 from services.database import Database, DatabaseUnavailable, SchemaMismatch
+from services.unread_callbacks import UnreadCallbacks
 
 # Plain tracebacks: the pretty ones show variables, and those hold credentials and numbers.
 cli = typer.Typer(
@@ -48,6 +50,25 @@ def check() -> None:
     """Say what is right in the settings and what is not; nothing is sent."""
     if not asyncio.run(check_config(typer.echo)):
         raise typer.Exit(1)
+
+
+@cli.command("unread-callbacks")
+def unread_callbacks() -> None:
+    """Print the callbacks that could not be read. They may hold customers' numbers and words."""
+    with _one_sentence():
+        database = Database(read_config().database_url)
+        database.check_schema()
+        kept = UnreadCallbacks(database, SystemClock()).kept()
+        database.close()
+    for each in kept:
+        head = f"{each.id} · {each.received_at:%Y-%m-%d %H:%M:%S} UTC · {each.application} ({each.workspace_id})"
+        typer.echo(f"{head} · {each.reason}\n{_harmless(each.body)}\n")
+    typer.echo(f"{len(kept)} callback(s) kept, the newest last.")
+
+
+def _harmless(text: str) -> str:
+    """Without what a terminal would obey: anybody may have written it."""
+    return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 async def _serve() -> None:

@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import ApplicationSettings, BadConfig, Config, TencentSettings, read_config
-from bot.web import receipts_path
+from bot.web import receipts_path, replies_path
 from bot.wiring import slack_client
 from handlers.views.words import counted
 from services.content import Content, DeclaredApplication
@@ -146,6 +146,10 @@ def _check_receipts(config: Config, say: Say) -> None:
         return
     where = f"{config.public_url}/receipts/…"
     say(f"✓ PUBLIC_URL: carriers report to {where}; that must lead to port {config.http_port} here.")
+    for application in config.applications:
+        for known in _known(application, config):
+            address = f"{config.public_url}{replies_path(known.id, known.receipts_token)}"
+            say(f"! application {application.name}: to hear what people reply, tell its carrier: {address}")
     # The other carriers are told with each message.
     told_by_hand = [each for each in config.applications if isinstance(each, TencentSettings)]
     for application in told_by_hand:
@@ -154,15 +158,20 @@ def _check_receipts(config: Config, say: Say) -> None:
 
 def _say_address(application: TencentSettings, config: Config, say: Say) -> None:
     about = f"application {application.name}: Tencent's console must be told where to report"
-    known = [
-        f"{config.public_url}{receipts_path(each.id, each.receipts_token)}"
+    known = _known(application, config)
+    for each in known:
+        say(f"! {about}: {config.public_url}{receipts_path(each.id, each.receipts_token)}")
+    if not known:
+        say(f"! {about}: start the bot once, then this command says the address.")
+
+
+def _known(application: ApplicationSettings, config: Config) -> list[DeclaredApplication]:
+    """None before the bot was first started with it; several where workspaces share its name."""
+    return [
+        each
         for workspace, name, each in _declared(config)
         if name == application.name and application.workspace in (None, workspace)
     ]
-    for address in known:
-        say(f"! {about}: {address}")
-    if not known:
-        say(f"! {about}: start the bot once, then this command says the address.")
 
 
 def _declared(config: Config) -> list[tuple[str, str, DeclaredApplication]]:

@@ -15,9 +15,13 @@ Tick = Callable[[], object] | Callable[[], Awaitable[object]]
 
 
 class Ticks:
-    """Calls each function at its interval, never twice at the same time, and not again for turns that were missed."""
+    """Calls each function at its interval, never twice at the same time, and not again for turns that were missed.
 
-    def __init__(self) -> None:
+    Only while `leads()`: of several processes one ticks.
+    """
+
+    def __init__(self, leads: Callable[[], bool] = lambda: True) -> None:
+        self._leads = leads
         executors = {"default": AsyncIOExecutor(), "threads": PoolExecutor(4)}
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._scheduler = AsyncIOScheduler(executors=executors, job_defaults=defaults, timezone="UTC")
@@ -25,7 +29,7 @@ class Ticks:
 
     def every(self, seconds: float, tick: Tick, *, in_thread: bool) -> None:
         """`in_thread` for plain functions, which may take a while; coroutines run on the event loop."""
-        job, executor = (tick, "threads") if in_thread else (self._noted(tick), "default")
+        job, executor = (self._led(tick), "threads") if in_thread else (self._noted(tick), "default")
         self._scheduler.add_job(job, IntervalTrigger(seconds=seconds), executor=executor)
 
     def start(self) -> None:
@@ -41,8 +45,17 @@ class Ticks:
         # It puts its own end off to the loop's next turn.
         await asyncio.sleep(0)
 
+    def _led(self, tick: Tick) -> Callable[[], None]:
+        def run() -> None:
+            if self._leads():
+                tick()
+
+        return run
+
     def _noted(self, tick: Tick) -> Callable[[], Awaitable[None]]:
         async def run() -> None:
+            if not self._leads():
+                return
             current = asyncio.current_task()
             assert current is not None
             self._under_way.add(current)

@@ -21,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.answers import Answers, Destination, FormTooLate
 from bot.people import People
 from bot.roles import Roles
-from handlers.errors import explain, form_too_late, is_mistyped, unexpected
+from handlers.errors import explain, form_too_late, is_mistyped, still_working, unexpected
 from handlers.help import mistake, usage
 from handlers.replies import FieldErrors, Nothing, Reply, Say
 from handlers.requests import Click, Command, Request, Submission, Upload
@@ -33,6 +33,9 @@ from services.errors import ServiceError
 log = structlog.get_logger()
 
 HANDLER_THREADS = 8
+# Slack shows an error where a form is not acknowledged within 3 s. What is not done by then, such as a merge of a
+# million numbers, is answered in a message; what is wrong with the form is found long before.
+FORM_SECONDS = 2.0
 
 Body = Mapping[str, Any]
 
@@ -60,6 +63,7 @@ class Edge:
         self._answers = Answers(client)
         self._client = client
         self._threads = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="handler")
+        self._form_seconds = FORM_SECONDS
         self._under_way: set[asyncio.Task[None]] = set()
         for route in ROUTES:
             _LISTEN[route.kind](self, app, route)
@@ -129,11 +133,17 @@ class Edge:
                 await ack()
                 await self._guard(place, self._handle(route, make, place))
                 return
-            reply = await self._reply(route, make, place)
-            if isinstance(reply, FieldErrors):
+            work = asyncio.create_task(self._reply(route, make, place))
+            done, _ = await asyncio.wait([work], timeout=self._form_seconds)
+            if not done:
+                await ack()
+                await self._answers.try_to_say(still_working(), place)
+            reply = await work
+            if done and isinstance(reply, FieldErrors):
                 await ack(response_action="errors", errors=dict(reply.errors))
                 return
-            await ack()
+            if done:
+                await ack()
             await self._guard(place, self._answers.give(reply, place))
 
         app.view(route.key)(self._tracked(listener))

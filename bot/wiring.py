@@ -25,6 +25,8 @@ from bot.carriers import make_carrier
 from bot.config import ApplicationSettings, BadConfig, Config
 from bot.downloads import Downloads
 from bot.import_runner import ImportRunner
+from bot.inbox import Inbox
+from bot.receipt_puller import ReceiptPuller
 from bot.receipt_writer import ReceiptWriter
 from bot.roles import Roles
 from bot.scheduler import Ticks
@@ -38,7 +40,7 @@ from handlers.routes import help_lines
 from handlers.send import Sending
 from handlers.tasks import Tasks
 from services.carriers.http import Http
-from services.carriers.ports import Carrier, SyncsContent
+from services.carriers.ports import Carrier, Limits, PullsReceipts, SyncsContent
 from services.clock import Clock, SystemClock
 from services.content import Content
 from services.content_changes import ContentChanges
@@ -52,13 +54,17 @@ from services.group_changes import GroupChanges
 from services.group_exports import GroupExports
 from services.groups import Groups
 from services.imports import Imports
+from services.opt_outs import OptOuts
 from services.pool import Pool
 from services.posts import Posts
 from services.previews import Previews
 from services.rate import RateLimit
 from services.receipts import Receipts
+from services.replies import Replies
 from services.send_tasks import SendTasks
+from services.settling import Settling
 from services.task_reports import TaskReports
+from services.unread_callbacks import UnreadCallbacks
 
 log = structlog.get_logger()
 
@@ -77,6 +83,8 @@ class Services:
     help: list[tuple[str, str]]
     posts: Posts
     receipts: Receipts
+    replies: Replies
+    opt_outs: OptOuts
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +105,7 @@ class Bot:
         self._clock = clock or SystemClock()
         self._database = Database(config.database_url)
         self._client = slack_client(config)
-        self._http = Http()
+        self._http = Http(connect_seconds=config.carrier_connect_seconds, read_seconds=config.carrier_read_seconds)
         self._ticks = Ticks()
         # SQLite has one writer; a second thread would only wait for the first.
         threads = 1 if self._database.is_sqlite else 8
@@ -143,10 +151,12 @@ class Bot:
         parts.push_async_callback(edge.stop)
         self._imports = ImportRunner(services.importing.imports, downloads)
         parts.push_async_callback(self._imports.stop)
-        await self._serve_http(connected, ReceiptWriter(services.receipts, self._receipt_threads), app)
+        writer = ReceiptWriter(services.receipts, self._receipt_threads)
+        inbox = Inbox(services.replies, UnreadCallbacks(self._database, self._clock), self._receipt_threads)
+        await self._serve_http(connected, writer, inbox, app)
         sending = asyncio.create_task(self._dispatch.run())
         parts.push_async_callback(self._stop_sending, sending)
-        self._start_ticks(services)
+        self._start_ticks(services, self._make_puller(connected, writer))
         await self._connect_to_slack(app)
         log.info("bot.started", workspace=workspace, applications=len(connected))
 
@@ -180,22 +190,29 @@ class Bot:
 
     def _services(self, connected: list[Connected]) -> Services:
         database, clock = self._database, self._clock
-        groups, content = Groups(database, clock), Content(database)
+        groups, content, imports = Groups(database, clock), Content(database), Imports(database, clock)
         receipts_reach_us = self._config.public_url is not None
         previews = Previews(database, clock, groups, content, receipts_reach_us=receipts_reach_us)
-        max_numbers = {each.address.application_id: each.carrier.max_numbers for each in connected}
-        send_tasks = SendTasks(database, clock, previews, max_numbers)
+        limits = {
+            each.address.application_id: Limits(each.carrier.max_numbers, each.carrier.max_numbers_with_values)
+            for each in connected
+        }
+        send_tasks = SendTasks(database, clock, previews, limits)
         return Services(
-            importing=Importing(Imports(database, clock), groups),
+            importing=Importing(imports, groups),
             sending=Sending(previews, send_tasks, groups, content),
             groups=Grouping(groups, GroupChanges(database, clock), GroupExports(database)),
-            entering=Entering(Entries(database, clock), groups),
+            entering=Entering(Entries(database, clock), groups, imports),
             pool=Pool(database),
             tasks=Tasks(send_tasks, TaskReports(database)),
             contents=self._contents(connected),
             help=help_lines(),
             posts=Posts(database, clock),
-            receipts=Receipts(database, clock),
+            receipts=Receipts(
+                database, clock, {each.address.application_id: each.carrier.opted_out_codes for each in connected}
+            ),
+            replies=Replies(database, clock),
+            opt_outs=OptOuts(database, clock),
         )
 
     def _contents(self, connected: list[Connected]) -> Contents:
@@ -242,10 +259,11 @@ class Bot:
             request_verification_enabled=not self._config.uses_socket_mode,
         )
 
-    async def _serve_http(self, connected: list[Connected], writer: ReceiptWriter, app: AsyncApp) -> None:
+    async def _serve_http(self, connected: list[Connected], writer: ReceiptWriter, inbox: Inbox, app: AsyncApp) -> None:
         addresses = {each.address.application_id: each.address for each in connected}
         slack = None if self._config.uses_socket_mode else app
-        runner = web.AppRunner(make_web_app(addresses, writer, slack, self._config.public_url), access_log=None)
+        web_app = make_web_app(addresses, writer, slack, self._config.public_url, inbox)
+        runner = web.AppRunner(web_app, access_log=None)
         self._parts.push_async_callback(runner.cleanup)
         await runner.setup()
         host, port = self._config.http_host, self._config.http_port
@@ -270,13 +288,20 @@ class Bot:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise BadConfig(f"Slack's Socket Mode does not answer: {error or 'it takes too long'}.") from error
 
-    def _start_ticks(self, services: Services) -> None:
+    def _make_puller(self, connected: list[Connected], writer: ReceiptWriter) -> ReceiptPuller:
+        can_be_asked = {
+            each.address.application_id: each.carrier for each in connected if isinstance(each.carrier, PullsReceipts)
+        }
+        return ReceiptPuller(Settling(self._database, self._clock), writer, can_be_asked, self._clock)
+
+    def _start_ticks(self, services: Services, puller: ReceiptPuller) -> None:
         announcer = Announcer(
             self._client,
             services.posts,
             services.importing,
             services.tasks,
             services.contents,
+            services.replies,
             self._imports.progress,
         )
         loop = asyncio.get_running_loop()
@@ -291,6 +316,7 @@ class Bot:
         self._ticks.every(2, self._dispatch.give_up_lost, in_thread=True)
         self._ticks.every(3600, services.posts.close_old, in_thread=True)
         self._ticks.every(3600, services.tasks.send_tasks.forget_drafts, in_thread=True)
+        self._ticks.every(30, puller.tick, in_thread=False)
         self._ticks.every(0.5, self._imports.tick, in_thread=False)
         self._ticks.every(0.5, announcer.tick, in_thread=False)
         self._ticks.every(1, services.contents.sync.tick, in_thread=False)

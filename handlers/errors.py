@@ -15,6 +15,7 @@ from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime, desc
 from handlers.views.words import as_plain, bold, escape, listed, named, number, person, person_or_group, several
 from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
 from services.imports import GROUP_GONE, NO_VALID_NUMBER
+from services.numbers import format_e164
 
 
 def explain(error: ServiceError, zone: ZoneInfo) -> str:
@@ -52,6 +53,11 @@ def unexpected(reference: str) -> str:
 def form_too_late() -> str:
     """Slack gives three seconds to open a form."""
     return "The form came too late for Slack to open it. Try again."
+
+
+def still_working() -> str:
+    """For a form that had to close before what it asked for was done."""
+    return "This takes a moment. The answer comes here when it is done."
 
 
 def _unknown(error: UnknownThing, _zone: ZoneInfo) -> str:
@@ -272,6 +278,15 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
         f"{bold(f['name'])} is no phone number. Write a whole one such as `13800138000` or `85251234567`, or the last "
         "4 to 8 digits."
     ),
+    "no_opt_out_number": lambda f, z: (
+        f"{bold(f['name'])} is no phone number. Write a whole one such as `/sms-optouts 13800138000`."
+        if f["name"]
+        else "Which number? Write it behind, such as `/sms-optouts add 13800138000`."
+    ),
+    "not_opted_out": lambda f, z: (
+        f"The number {format_e164(f['number'])} is not on the do-not-send list. `/sms-optouts` shows who is."
+    ),
+    "no_opt_outs": lambda f, z: "Nobody is on the do-not-send list, so there is nothing to export.",
     "group_not_given": lambda f, z: "Choose a group above, or name a new one.",
     "group_given_twice": lambda f, z: "Choose an existing group or name a new one, not both.",
     "sms_type_not_given": lambda f, z: "Choose what the new group is for.",

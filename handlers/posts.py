@@ -13,12 +13,14 @@ from handlers.replies import Block
 from handlers.tasks import Tasks
 from handlers.views import content as content_views
 from handlers.views import imports as import_views
+from handlers.views import opt_outs as opt_out_views
 from handlers.views import tasks as task_views
 from handlers.views.words import counted, escape
 from services.errors import UnknownThing
 from services.groups import Group
-from services.imports import NO_VALID_NUMBER, Import, Progress
+from services.imports import NO_VALID_NUMBER, Import, Progress, Purpose
 from services.posts import Post, PostKind
+from services.replies import Replies
 from services.states import ApprovalStatus, ImportState, TaskState
 from services.task_reports import Task
 
@@ -75,6 +77,12 @@ def approval(post: Post, contents: Contents) -> Message:
     return Message(text, body, standing.version, is_last=standing.status is not ApprovalStatus.PENDING)
 
 
+def compose_reply(post: Post, replies: Replies) -> Message:
+    """What somebody answered, for the thread of the task it is about."""
+    text, body = opt_out_views.reply(replies.by_id(post.subject_id))
+    return Message(text, body, post.version, is_last=True)
+
+
 def _is_over(task: Task) -> bool:
     """Nothing that the task's own post shows will change; receipts show in the result."""
     return task.state.is_over and task.waiting == 0
@@ -86,6 +94,8 @@ def _import(importing: Importing, current: Import, progress: Progress | None, ve
             text, body = import_views.running(current, progress)
         case ImportState.WAITING:
             text, body = import_views.waiting(current)
+        case ImportState.DONE if current.purpose is Purpose.OPT_OUTS:
+            text, body = opt_out_views.imported(current)
         case ImportState.DONE:
             text, body = import_views.done(current, _group_of(importing, current))
         case ImportState.CANCELLED:

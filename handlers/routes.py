@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from handlers import content, enter, group_changes, groups, imports, pool, send, tasks
+from handlers import content, enter, group_changes, groups, imports, opt_outs, pool, send, tasks
 from handlers import help as help_
 from handlers.replies import Reply
 from handlers.requests import Request
@@ -18,6 +18,7 @@ from handlers.views import enter as enter_views
 from handlers.views import group_changes as change_views
 from handlers.views import groups as group_views
 from handlers.views import imports as import_views
+from handlers.views import opt_outs as opt_out_views
 from handlers.views import pool as pool_views
 from handlers.views import send as send_views
 from handlers.views import tasks as task_views
@@ -36,7 +37,8 @@ class Kind(Enum):
 class Route:
     """`key` is the command, action id, callback id or event; `service` names a part of `bot.wiring.Services`.
 
-    `acknowledged_with_reply`: the reply is the acknowledgement itself (field errors), so the handler must be quick.
+    `acknowledged_with_reply`: the reply is the acknowledgement itself (field errors), so the handler must say quickly
+    what is wrong; what it then does may take long.
     `needs_channel`: whether the bot is in the channel is looked up first. `role` is the least that may use it;
     `role_of` tells it where that depends on what was typed or dropped, None for what is none of our business.
     """
@@ -103,6 +105,15 @@ ROUTES: Sequence[Route] = (
         "Counts all numbers; shows where one is and what it was sent; finds numbers by their last 4 to 8 digits.",
         role=Role.VIEWER,
         role_of=pool.role_of,
+    ),
+    command(
+        "/sms-optouts",
+        opt_outs.command,
+        "opt_outs",
+        "[13800138000] [add 13800138000] [remove 13800138000] [import] [export]",
+        "Lists who gets no promotional SMS; looks a number up, adds it or takes it off; takes a file, gives one.",
+        role=Role.VIEWER,
+        needs_channel=True,
     ),
     command(
         "/sms-tasks",
@@ -244,8 +255,38 @@ ROUTES: Sequence[Route] = (
         "Take typed numbers into a group.",
         acknowledged_with_reply=True,
     ),
+    Route(Kind.ACTION, enter_views.KEEP, enter.keep, "entering", "Keep the typed numbers that were set aside."),
+    Route(Kind.ACTION, enter_views.UNDO, enter.undo, "entering", "Take typed numbers out of their group again."),
     Route(Kind.ACTION, pool_views.LOOK_UP, pool.look_up, "pool", "Show where a number is."),
     Route(Kind.ACTION, pool_views.REMOVE, pool.remove, "pool", "Take a number out of every group."),
+    Route(Kind.ACTION, opt_out_views.SHOW, opt_outs.show, "opt_outs", "Show a number of the list."),
+    Route(Kind.ACTION, opt_out_views.ADD, opt_outs.add, "opt_outs", "Put a number on the do-not-send list."),
+    Route(
+        Kind.ACTION,
+        opt_out_views.REMOVE,
+        opt_outs.remove,
+        "opt_outs",
+        "Take a number off the do-not-send list.",
+        role=Role.APPROVER,
+    ),
+    Route(
+        Kind.ACTION,
+        opt_out_views.PREVIOUS_PAGE,
+        opt_outs.turn_page,
+        "opt_outs",
+        "Turn a page of the list back.",
+        role=Role.VIEWER,
+    ),
+    Route(
+        Kind.ACTION,
+        opt_out_views.NEXT_PAGE,
+        opt_outs.turn_page,
+        "opt_outs",
+        "Turn a page of the list.",
+        role=Role.VIEWER,
+    ),
+    Route(Kind.ACTION, opt_out_views.EXPORT, opt_outs.export_form, "opt_outs", "Choose the kind of file."),
+    Route(Kind.VIEW, opt_out_views.EXPORT_FORM, opt_outs.submit_export, "opt_outs", "Get the list as a file."),
     Route(
         Kind.ACTION,
         group_views.SEND,

@@ -33,6 +33,7 @@ from services.models import (
     submission,
     to_milliseconds,
 )
+from services.opt_outs import take_carriers_word
 from services.rate import RateLimit
 from services.states import BatchState, TaskState
 
@@ -254,6 +255,9 @@ class Dispatch:
                 counts["first_batch_done"] = True
             _count(tx, claim.task_id, counts)
             finish_if_over(tx, claim.task_id, self._clock.now())
+            codes = self._senders[claim.application_id].carrier.opted_out_codes
+            told = [number for number, o in outcomes.items() if not o.accepted and o.code in codes]
+            take_carriers_word(tx, bulk, claim.application_id, told, self._clock.now())
             tx.commit()
 
     def give_back(self, claim: Claim, code: str, delay: timedelta) -> None:

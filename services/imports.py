@@ -18,6 +18,7 @@ from services.import_records import (
     NO_VALID_NUMBER,
     Import,
     Progress,
+    Purpose,
     Reject,
     UploadedFile,
     find_import,
@@ -40,7 +41,7 @@ from services.models import (
 from services.posts import PostKind, show_again, want_post
 from services.states import ImportState, TaskState
 
-__all__ = ["GROUP_GONE", "NO_VALID_NUMBER", "Import", "Imports", "Progress", "Reject", "UploadedFile"]
+__all__ = ["GROUP_GONE", "NO_VALID_NUMBER", "Import", "Imports", "Progress", "Purpose", "Reject", "UploadedFile"]
 
 _UNDER_WAY = (ImportState.RUNNING, ImportState.WAITING)
 _NEVER_SENT = (TaskState.DRAFT, TaskState.CANCELLED, TaskState.EXPIRED)
@@ -78,8 +79,16 @@ class Imports:
 
     def begin(self, workspace_id: str, import_id: int, group_id: int) -> Import:
         """Start taking the file into the group, once. Raises UnknownThing or NotAllowed("import_begun")."""
+        return self._begin(workspace_id, import_id, Purpose.GROUP, group_id)
+
+    def begin_opt_outs(self, workspace_id: str, import_id: int) -> Import:
+        """Start taking the file onto the do-not-send list, once. Raises NotAllowed("import_begun")."""
+        return self._begin(workspace_id, import_id, Purpose.OPT_OUTS)
+
+    def _begin(self, workspace_id: str, import_id: int, purpose: Purpose, group_id: int | None = None) -> Import:
         with self._database.write() as tx:
-            group_by_id(tx, workspace_id, group_id)
+            if group_id is not None:
+                group_by_id(tx, workspace_id, group_id)
             row = tx.execute(
                 update(number_import)
                 .where(
@@ -90,6 +99,7 @@ class Imports:
                 .values(
                     state=ImportState.RUNNING.value,
                     group_id=group_id,
+                    purpose=purpose.value,
                     started_at=self._clock.now(),
                     version=number_import.c.version + 1,
                 )

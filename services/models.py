@@ -297,6 +297,8 @@ send_task = Table(
     # Off the list, but not forgotten: its counts stay.
     Column("deleted_by", Text),
     Column("deleted_at", Moment),
+    # Batches 1 to this have been given to the queue, where a fleet has one.
+    _count("queued"),
     Column("first_batch_done", Boolean, nullable=False, server_default=text("false")),
     # Last trouble that delays it, as a carrier error code; NULL when the last request went well.
     Column("trouble", Text),
@@ -460,7 +462,10 @@ reply = Table(
     Column("at", Moment, nullable=False),
     Column("received_at", Moment, nullable=False),
     Column("task_id", _Id),
+    # Whether it took its number off promotional SMS (true) or allowed them again (false); NULL for other words.
+    Column("opts_out", Boolean),
     UniqueConstraint("application_id", "sms_id", name="uq_reply_once"),
+    Index("ix_reply_number", "number"),
 )
 
 # Callbacks that could not be read, kept for a look.
@@ -490,4 +495,22 @@ post = Table(
     Column("closed", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("kind", "subject_id"),
     Index("ix_post_open", "id", sqlite_where=text("closed = 0"), postgresql_where=text("NOT closed")),
+)
+
+# What only one process of a fleet may do at a time, such as ticking.
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("until", Moment, nullable=False),
+)
+
+# An application's turns to send, for all processes that send for it: `next_at` (microseconds since 1970) is the first
+# one nobody has taken.
+rate_turn = Table(
+    "rate_turn",
+    metadata,
+    _ref("application_id", "application.id", primary_key=True),
+    Column("next_at", BigInteger, nullable=False),
 )

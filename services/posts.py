@@ -7,23 +7,24 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, Row, and_, exists, func, literal, or_, select, update
+from sqlalchemy import Connection, FromClause, Row, and_, exists, func, literal, null, or_, select, update
 
 from services.clock import Clock
 from services.database import Database
-from services.models import number_import, post, send_task, signature, template
+from services.models import number_import, post, reply, send_task, signature, template
 from services.states import RECEIPT_WINDOW, RESULT_AFTER
 
 
 class PostKind(StrEnum):
-    """What a post is about: for IMPORT and REJECTS (a file in its thread) an import; for TEMPLATE and SIGNATURE what
-    waits for approval; else a send task."""
+    """What a post is about: for IMPORT and REJECTS (a file in its thread) an import, for REPLY (in the thread of its
+    task's post) a reply, for TEMPLATE and SIGNATURE what waits for approval, else a send task."""
 
     IMPORT = "import"
     REJECTS = "rejects"
     TASK = "task"
     RESULT = "result"
     LATE = "late"
+    REPLY = "reply"
     TEMPLATE = "template"
     SIGNATURE = "signature"
 
@@ -38,7 +39,8 @@ _SIGNATURES = (PostKind.SIGNATURE,)
 class Post:
     """A post that Slack does not have yet (`ts` None), or has in an older `version`.
 
-    `posting_at` with no `ts`: a process was about to post it and died; Slack may have it.
+    `posting_at` with no `ts`: a process was about to post it and died; Slack may have it. `thread_ts` is the message it
+    hangs on, None for a post of its own.
     """
 
     id: int
@@ -49,6 +51,19 @@ class Post:
     ts: str | None
     posting_at: datetime | None
     version: int
+    thread_ts: str | None = None
+
+
+# A reply waits until its task's post is in the channel.
+_THREAD = post.alias("thread")
+_IS_THREAD = and_(_THREAD.c.kind == PostKind.TASK.value, _THREAD.c.subject_id == reply.c.task_id)
+_NEXT_REPLIES = (
+    select(func.min(post.c.id))
+    .join(reply, reply.c.id == post.c.subject_id)
+    .join(_THREAD, _IS_THREAD)
+    .where(~post.c.closed, post.c.ts.is_(None), post.c.kind == PostKind.REPLY.value, _THREAD.c.ts.is_not(None))
+    .group_by(post.c.channel)
+)
 
 
 class Posts:
@@ -59,25 +74,29 @@ class Posts:
         self._clock = clock
 
     def due(self) -> list[Post]:
-        """Those that do not show what is true now, oldest first."""
+        """Those that do not show what is true now, oldest first; replies last, and of each channel only the next."""
         subjects = ((send_task, _TASKS), (number_import, _IMPORTS), (template, _TEMPLATES), (signature, _SIGNATURES))
         version = func.coalesce(*(table.c.version for table, _ in subjects), 0)
         owed: FromClause = post
         for table, kinds in subjects:
             is_about = and_(post.c.kind.in_([kind.value for kind in kinds]), table.c.id == post.c.subject_id)
             owed = owed.outerjoin(table, is_about)
+        is_reply = post.c.kind == PostKind.REPLY.value
         query = (
-            select(post, version.label("version"))
+            select(post, version.label("version"), _THREAD.c.ts.label("thread_ts"))
             .select_from(owed)
+            .outerjoin(reply, and_(is_reply, reply.c.id == post.c.subject_id))
+            .outerjoin(_THREAD, _IS_THREAD)
             .where(~post.c.closed, or_(post.c.ts.is_(None), post.c.shown_version < version))
-            .order_by(post.c.id)
+            .where(or_(~is_reply, post.c.id.in_(_NEXT_REPLIES)))
+            .order_by(is_reply, post.c.id)
         )
         with self._database.read() as connection:
             return [_post(row) for row in connection.execute(query)]
 
     def open_imports(self) -> list[Post]:
         """The posts of imports under way, whose progress is shown though nothing is stored yet."""
-        query = select(post, post.c.shown_version.label("version")).where(
+        query = select(post, post.c.shown_version.label("version"), null().label("thread_ts")).where(
             ~post.c.closed, post.c.kind == PostKind.IMPORT.value, post.c.ts.is_not(None)
         )
         with self._database.read() as connection:
@@ -172,4 +191,5 @@ def _post(row: Row[Any]) -> Post:
         ts=row.ts,
         posting_at=row.posting_at,
         version=row.version,
+        thread_ts=row.thread_ts,
     )

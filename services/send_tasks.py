@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, literal, select, update
 
 from services import text
+from services.carriers.ports import Limits
 from services.clock import Clock
 from services.content import Signature, Template, signatures_of, template_by_id
 from services.database import Database
@@ -35,19 +37,19 @@ class Stopped:
 
 
 class SendTasks:
-    """The life of send tasks. `max_numbers` gives the most numbers one request of an application takes."""
+    """The life of send tasks. `limits` gives the most numbers of a batch for each application."""
 
     def __init__(
         self,
         database: Database,
         clock: Clock,
         previews: Previews,
-        max_numbers: dict[int, int],
+        limits: Mapping[int, Limits],
     ) -> None:
         self._database = database
         self._clock = clock
         self._previews = previews
-        self._max_numbers = max_numbers
+        self._limits = limits
 
     def confirm(self, workspace_id: str, draft_id: int, by: str) -> Task | Preview:
         """Make a draft a task, with a copy of its recipients, and owe the channel a post about it.
@@ -152,7 +154,8 @@ class SendTasks:
         return len(ids)
 
     def _plan_batches(self, tx: Connection, draft: Row[Any]) -> None:
-        ranges = plan(draft.recipients, self._max_numbers[draft.application_id])
+        limits = self._limits[draft.application_id]
+        ranges = plan(draft.recipients, limits.plain if draft.variables is None else limits.with_values)
         self._database.bulk.insert(
             tx,
             batch,

@@ -12,7 +12,7 @@ from handlers.views.groups import SEND as SEND_GROUP
 from handlers.views.groups import group_fields
 from handlers.views.words import bar, bold, code, counted, duration, listed, named, number, person
 from services.groups import Group
-from services.imports import Import, Progress
+from services.imports import Import, Progress, Purpose
 from services.numbers import Reason
 from services.spreadsheets.reader import Column
 
@@ -116,7 +116,7 @@ def how_to_form(groups: Sequence[Group]) -> View:
 
 def running(current: Import, progress: Progress | None) -> tuple[str, list[Block]]:
     """The one message that is edited while an import runs."""
-    text = f"Importing {bold(current.file.name)} into {bold(current.group or '')}"
+    text = f"Importing {bold(current.file.name)} {_into(current)}"
     if progress is None or not progress.rows:
         state = f"{bar(0)}  Reading the file…"
     elif not progress.to_store:
@@ -132,7 +132,7 @@ def waiting(current: Import) -> tuple[str, list[Block]]:
     """The question which column holds the numbers; the samples are in its form, because they are full numbers."""
     headers = [column.header or f"column {column.letter}" for column in current.columns]
     text = f"{bold(current.file.name)} has more than one column of phone numbers: {named(headers, 'or')}. Which one?"
-    note = f"Nothing has been imported into {bold(current.group or '')} yet."
+    note = f"Nothing has been imported {_into(current)} yet."
     choose = blocks.button(CHOOSE_COLUMN, "Choose the column", str(current.id), "primary")
     return text, [blocks.section(text), blocks.context(note), blocks.actions(choose, _cancel_button(current))]
 
@@ -142,7 +142,7 @@ def column_form(current: Import) -> View:
     options = [blocks.option(_column_line(column), str(at)) for at, column in enumerate(current.columns)]
     menu = blocks.menu("column", "Choose a column", options)
     field = blocks.field("column", "Which column holds the numbers?", menu)
-    note = blocks.context(f"{bold(current.file.name)} is imported into {bold(current.group or '')}.")
+    note = blocks.context(f"{bold(current.file.name)} is imported {_into(current)}.")
     return blocks.form(COLUMN_FORM, "Choose the column", "Import", [field, note])
 
 
@@ -153,17 +153,19 @@ def _column_line(column: Column) -> str:
 
 
 def _cancel_button(current: Import) -> dict[str, Any]:
-    text = f"Nothing of {current.file.name} will be in the group."
+    text = f"Nothing of {current.file.name} will be kept."
     confirm = blocks.confirmation("Cancel the import?", text, "Cancel the import", "Go on importing")
     return blocks.button(CANCEL, "Cancel the import", str(current.id), confirm=confirm)
+
+
+def _into(current: Import) -> str:
+    return "into the do-not-send list" if current.purpose is Purpose.OPT_OUTS else f"into {bold(current.group or '')}"
 
 
 def cancelled(ended: Import) -> tuple[str, list[Block]]:
     """What stays of an import that was cancelled: nothing but this."""
     by = f" by {person(ended.ended_by)}" if ended.ended_by else ""
-    text = (
-        f"The import of {bold(ended.file.name)} into {bold(ended.group or '')} was cancelled{by}. Nothing was imported."
-    )
+    text = f"The import of {bold(ended.file.name)} {_into(ended)} was cancelled{by}. Nothing was imported."
     return text, [blocks.section(text)]
 
 
@@ -232,12 +234,17 @@ def _notes(ended: Import, group: Group | None) -> list[str]:
 def _ways_on(ended: Import, group: Group) -> list[dict[str, Any]]:
     ways = [blocks.button(SEND_GROUP, "Send SMS", str(group.id))]
     if ended.keepable:
-        ways.append(blocks.button(KEEP, f"Keep these {number(ended.keepable)} anyway", str(ended.id)))
+        ways.append(blocks.button(KEEP, keep_anyway(ended.keepable), str(ended.id)))
     if ended.imported:
         text = f"The {counted(ended.imported, 'number')} that it alone brought are taken out of {group.name} again."
         confirm = blocks.confirmation("Undo the import?", text, "Undo the import", "Leave it")
         ways.append(blocks.button(UNDO, "Undo the import", str(ended.id), confirm=confirm))
     return ways
+
+
+def keep_anyway(count: int) -> str:
+    """The button beside numbers that were set aside."""
+    return "Keep this one anyway" if count == 1 else f"Keep these {number(count)} anyway"
 
 
 def nothing_valid(ended: Import, reasons: Sequence[tuple[str, int]]) -> tuple[str, list[Block]]:

@@ -188,6 +188,8 @@ async def test_tencents_console_must_be_told_the_address_and_this_says_it(
     database.close()
     _, said = await operator.checks(toml, PUBLIC_URL="https://sms.example.com")
     assert said[-1] == f"{about}: https://sms.example.com/receipts/{known.id}/{known.receipts_token}"
+    replies = f"https://sms.example.com/replies/{known.id}/{known.receipts_token}"
+    assert f"! application promo-cn: to hear what people reply, tell its carrier: {replies}" in said
     _, said = await operator.checks(toml)
     assert not any(line.startswith(about) for line in said), "without PUBLIC_URL there is no address"
 

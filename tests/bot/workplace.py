@@ -112,6 +112,7 @@ async def opened(database: Database, *, http: bool, roles: RoleSettings | None =
             place.worked += 1
 
         place.edge = Edge(app, client, place.services, marketing.clock, worked, Roles(roles or RoleSettings(), client))
+        place.edge._form_seconds = 4.0
         parts.push_async_callback(place.edge.stop)
         if http:
             nobody: Any = None

@@ -14,6 +14,7 @@ from handlers.roles import Role
 from handlers.routes import ROUTES, Kind, Route, help_lines
 from handlers.views import content as content_views
 from handlers.views import groups as group_views
+from handlers.views import opt_outs as opt_out_views
 from tests.handlers.samples import dropped, typed
 
 REQUESTS = {Kind.COMMAND: Command, Kind.ACTION: Click, Kind.VIEW: Submission, Kind.EVENT: Upload}
@@ -67,6 +68,7 @@ ONLY_SHOWS = {
     "/sms-apps",
     "/sms-groups",
     "/sms-help",
+    "/sms-optouts",
     "/sms-pool",
     "/sms-signatures",
     "/sms-tasks",
@@ -75,6 +77,8 @@ ONLY_SHOWS = {
     content_views.PREVIOUS_PAGE,
     group_views.NEXT_PAGE,
     group_views.PREVIOUS_PAGE,
+    opt_out_views.NEXT_PAGE,
+    opt_out_views.PREVIOUS_PAGE,
 }
 
 

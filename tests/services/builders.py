@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from services.carriers.ports import Receipt
+from services.carriers.ports import Limits, Receipt
 from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
 from services.content_changes import ContentChanges, SignatureForm, TemplateForm
 from services.content_lists import ContentLists, ListedSignature, ListedTemplate
@@ -82,13 +82,16 @@ class Marketing:
             database,
             self.clock,
             self.previews,
-            {each.id: self.carrier.max_numbers for each in self.applications.values()},
+            dict.fromkeys(
+                [each.id for each in self.applications.values()],
+                Limits(self.carrier.max_numbers, self.carrier.max_numbers_with_values),
+            ),
         )
         self.reports = TaskReports(database)
         self.lists = ContentLists(database)
         self.changes = ContentChanges(database)
         self.posts = Posts(database, self.clock)
-        self.receipts = Receipts(database, self.clock)
+        self.receipts = Receipts(database, self.clock, {self.application_id: self.carrier.opted_out_codes})
         self.sender = self.a_sender()
 
     def declare(self, *applications: ApplicationDeclaration) -> None:

@@ -50,6 +50,13 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "lease",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_lease")),
+    )
+    op.create_table(
         "recipient",
         sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
@@ -208,6 +215,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_number_import_state", "number_import", ["state"], unique=False)
     op.create_table(
+        "rate_turn",
+        sa.Column("application_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("next_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_rate_turn_application_id")),
+        sa.PrimaryKeyConstraint("application_id", name=op.f("pk_rate_turn")),
+    )
+    op.create_table(
         "receipt",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("application_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -245,10 +259,12 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("opts_out", sa.Boolean(), nullable=True),
         sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_reply_application_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reply")),
         sa.UniqueConstraint("application_id", "sms_id", name="uq_reply_once"),
     )
+    op.create_index("ix_reply_number", "reply", ["number"], unique=False)
     op.create_table(
         "signature",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -337,6 +353,7 @@ def upgrade() -> None:
         sa.Column("paused_by", sa.Text(), nullable=True),
         sa.Column("deleted_by", sa.Text(), nullable=True),
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
+        sa.Column("queued", sa.Integer(), server_default="0", nullable=False),
         sa.Column("first_batch_done", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("trouble", sa.Text(), nullable=True),
         sa.Column("handed_over", sa.Integer(), server_default="0", nullable=False),
@@ -440,6 +457,7 @@ def downgrade() -> None:
     op.drop_table("template")
     op.drop_table("unread_callback")
     op.drop_table("signature")
+    op.drop_index("ix_reply_number", table_name="reply")
     op.drop_table("reply")
     op.drop_index(
         "ix_receipt_new",
@@ -448,6 +466,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("NOT applied"),
     )
     op.drop_table("receipt")
+    op.drop_table("rate_turn")
     op.drop_index("ix_number_import_state", table_name="number_import")
     op.drop_table("number_import")
     op.drop_index(
@@ -462,6 +481,7 @@ def downgrade() -> None:
     op.drop_table("sent_sms")
     op.drop_table("result")
     op.drop_table("recipient")
+    op.drop_table("lease")
     op.drop_table("import_row")
     op.drop_table("import_reject")
     op.drop_table("group_member")
