@@ -19,6 +19,8 @@ from bot.logs import LogFormat, LogLevel
 from services.carriers import huawei, huawei_management, kannel, tencent, twilio
 from services.states import Region, SmsType
 
+_SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,20}")
+
 
 class BadConfig(Exception):
     """A setting is missing or wrong; the text is the sentence people read."""
@@ -214,6 +216,28 @@ _APPLICATION: TypeAdapter[ApplicationSettings] = TypeAdapter(
 )
 
 
+class RoleSettings(_Strict):
+    """`[roles]`: who may do what, each by a person's Slack id (U…) or a user group's (S…)."""
+
+    admin: tuple[str, ...] = ()
+    approver: tuple[str, ...] = ()
+    sender: tuple[str, ...] = ()
+    viewer: tuple[str, ...] = ()
+
+    @field_validator("admin", "approver", "sender", "viewer")
+    @classmethod
+    def _are_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if _SLACK_ID.fullmatch(each) is None:
+                raise ValueError(f"{each} is no Slack id: a person's is like U0ANA, a user group's like S0MANAGERS")
+        return value
+
+    @property
+    def are_set(self) -> bool:
+        """Whether anybody has a role; else everybody may do everything but what only an admin may."""
+        return any((self.admin, self.approver, self.sender, self.viewer))
+
+
 class _Environment(BaseModel):
     slack_bot_token: str
     slack_app_token: str | None = None
@@ -261,6 +285,7 @@ class Config:
     log_format: LogFormat | None
     log_level: LogLevel
     applications: tuple[ApplicationSettings, ...]
+    roles: RoleSettings
 
     @property
     def uses_socket_mode(self) -> bool:
@@ -283,6 +308,7 @@ def read_config(environment: Mapping[str, str] | None = None) -> Config:
     _check_token("SLACK_BOT_TOKEN", settings.slack_bot_token, "xoxb-")
     if settings.slack_app_token is not None:
         _check_token("SLACK_APP_TOKEN", settings.slack_app_token, "xapp-")
+    content = _read_file(settings.sms_applications)
     return Config(
         slack_bot_token=settings.slack_bot_token,
         slack_app_token=settings.slack_app_token,
@@ -296,12 +322,17 @@ def read_config(environment: Mapping[str, str] | None = None) -> Config:
         carrier_read_seconds=settings.carrier_read_seconds,
         log_format=settings.log_format,
         log_level=settings.log_level,
-        applications=read_applications(settings.sms_applications, environment),
+        applications=_applications(content, settings.sms_applications, environment),
+        roles=_roles(content, settings.sms_applications),
     )
 
 
 def read_applications(path: Path, environment: Mapping[str, str]) -> tuple[ApplicationSettings, ...]:
     """The applications of a toml file; `env:NAME` in it stands for that variable. Raises BadConfig."""
+    return _applications(_read_file(path), path, environment)
+
+
+def _read_file(path: Path) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -310,9 +341,26 @@ def read_applications(path: Path, environment: Mapping[str, str]) -> tuple[Appli
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadConfig(f"{path} cannot be read: {error}.") from error
-    entries = content.pop("application", None)
-    if content:
-        raise BadConfig(f"{next(iter(content))} in {path} is no setting: only [[application]] tables stand there.")
+    for name in content:
+        if name not in ("application", "roles"):
+            raise BadConfig(f"{name} in {path} is no setting: only [[application]] tables and [roles] stand there.")
+    return content
+
+
+def _roles(content: Mapping[str, Any], path: Path) -> RoleSettings:
+    given = content.get("roles", {})
+    if not isinstance(given, dict):
+        raise BadConfig(f"roles in {path} is wrong: write it as one table, [roles].")
+    try:
+        return RoleSettings.model_validate(given)
+    except ValidationError as error:
+        raise BadConfig(_first(error, str, f"{path}, roles")) from error
+
+
+def _applications(
+    content: Mapping[str, Any], path: Path, environment: Mapping[str, str]
+) -> tuple[ApplicationSettings, ...]:
+    entries = content.get("application")
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise BadConfig(f"{path} holds no [[application]]: write one as docs/settings.md shows.")
     applications = []

@@ -22,10 +22,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.answers import Answers, Destination, FormTooLate
 from bot.logs import a_request, current_request, in_this_context
 from bot.people import People
+from bot.roles import Roles
 from handlers.errors import explain, form_too_late, is_mistyped, still_working, unexpected
 from handlers.help import mistake, usage
-from handlers.replies import FieldErrors, Later, Reply, Say
+from handlers.replies import FieldErrors, Later, Nothing, Reply, Say
 from handlers.requests import Click, Command, Request, Submission, Upload
+from handlers.roles import require
 from handlers.routes import ROUTES, Kind, Route
 from services.clock import Clock
 from services.errors import ServiceError
@@ -73,12 +75,14 @@ class Edge:
         services: Mapping[str, object],
         clock: Clock,
         worked: Callable[[], None],
+        roles: Roles,
         counting: Counting | None = None,
     ) -> None:
         self._services = services
         self._clock = clock
         self._worked = worked
         self._counting = counting or Uncounted()
+        self._roles = roles
         self._people = People(client)
         self._answers = Answers(client)
         self._client = client
@@ -244,6 +248,10 @@ class Edge:
         try:
             request = await make()
             zone = request.zone
+            needed = route.needs(request)
+            if needed is None:
+                return Nothing()
+            require(needed, await self._roles.of(request.person), self._roles.holders(needed))
             work = in_this_context(route.handler)
             loop = asyncio.get_running_loop()
             reply: Reply = await loop.run_in_executor(self._threads, work, request, self._services[route.service])

@@ -32,10 +32,12 @@ from bot.metrics import Metrics
 from bot.observed_carrier import ObservedCarrier
 from bot.receipt_puller import ReceiptPuller
 from bot.receipt_writer import ReceiptWriter
+from bot.roles import Roles
 from bot.scheduler import Ticks
 from bot.slack_app import Edge
 from bot.slack_calls import CountedClient, Counting, Uncounted
-from bot.web import ReceiptsAddress, make_web_app, signs_of_life
+from bot.web import ReceiptsAddress, make_web_app, receipts_path, signs_of_life
+from handlers.content import Contents
 from handlers.enter import Entering
 from handlers.groups import Grouping
 from handlers.imports import Importing
@@ -43,11 +45,15 @@ from handlers.routes import help_lines
 from handlers.send import Sending
 from handlers.tasks import Tasks
 from services.carriers.http import Http
-from services.carriers.ports import Carrier, Limits, PullsReceipts
+from services.carriers.ports import Carrier, Limits, PullsReceipts, SyncsContent
 from services.clock import Clock, SystemClock
 from services.confirm import Confirmations
-from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
+from services.content import Content
+from services.content_changes import ContentChanges
+from services.content_lists import ContentLists
+from services.content_sync import ContentSync
 from services.database import Database
+from services.declarations import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
 from services.dispatch import Dispatch
 from services.draft_tests import DraftTests
 from services.entries import Entries
@@ -90,6 +96,7 @@ class Services:
     entering: Entering
     pool: Pool
     tasks: Tasks
+    contents: Contents
     help: list[tuple[str, str]]
     posts: Posts
     receipts: Receipts
@@ -188,7 +195,8 @@ class Bot:
         session = await parts.enter_async_context(aiohttp.ClientSession(timeout=timeout))
         downloads = Downloads(session, self._config.slack_bot_token, self._config.slack_api_url)
         app = self._make_app()
-        self._edge = Edge(app, self._client, _by_name(services), self._clock, self._dispatch.wake, self._metrics)
+        roles = Roles(self._config.roles, self._client)
+        self._edge = Edge(app, self._client, _by_name(services), self._clock, self._dispatch.wake, roles, self._metrics)
         parts.push_async_callback(self._edge.stop)
         self._imports = ImportRunner(services.importing.imports, downloads, self._metrics.import_ended)
         parts.push_async_callback(self._imports.stop)
@@ -263,6 +271,7 @@ class Bot:
             entering=Entering(Entries(database, clock), groups, imports),
             pool=Pool(database),
             tasks=Tasks(SendTasks(database, clock), TaskReports(database)),
+            contents=self._contents(connected),
             help=help_lines(),
             posts=Posts(database, clock),
             receipts=Receipts(
@@ -270,6 +279,21 @@ class Bot:
             ),
             replies=Replies(database, clock),
             opt_outs=OptOuts(database, clock),
+        )
+
+    def _contents(self, connected: list[Connected]) -> Contents:
+        synced = {
+            each.address.application_id: each.carrier for each in connected if isinstance(each.carrier, SyncsContent)
+        }
+
+        def receipts_address(application_id: int, token: str) -> str:
+            return f"{self._config.public_url or ''}{receipts_path(application_id, token)}"
+
+        return Contents(
+            ContentLists(self._database),
+            ContentChanges(self._database, synced),
+            ContentSync(self._database, self._clock, synced),
+            receipts_address,
         )
 
     def _make_dispatch(self, connected: list[Connected]) -> Dispatch:
@@ -368,7 +392,13 @@ class Bot:
 
     def _start_ticks(self, services: Services, puller: ReceiptPuller) -> None:
         self._announcer = announcer = Announcer(
-            self._client, services.posts, services.importing, services.tasks, services.replies, self._imports.progress
+            self._client,
+            services.posts,
+            services.importing,
+            services.tasks,
+            services.contents,
+            services.replies,
+            self._imports.progress,
         )
         loop = asyncio.get_running_loop()
 
@@ -386,6 +416,7 @@ class Bot:
         self._ticks.every(0.5, self._imports.tick, in_thread=False)
         self._ticks.every(0.5, announcer.tick, in_thread=False)
         self._ticks.every(CONNECTION_LOOK_SECONDS, self._look_at_connection, in_thread=False)
+        self._ticks.every(1, services.contents.sync.tick, in_thread=False)
         self._ticks.start()
         self._parts.push_async_callback(self._ticks.stop)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from handlers import content_errors
 from handlers.arguments import BadArguments
 from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime, describe_time
-from handlers.views.words import as_plain, bold, code, escape, listed, named, number, person
+from handlers.views.words import as_plain, bold, code, escape, listed, named, number, person, person_or_group, several
 from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
 from services.imports import GROUP_GONE, NO_VALID_NUMBER
 from services.numbers import format_e164
@@ -84,6 +85,7 @@ def _unknown_task(name: str) -> str:
 
 
 _GONE = {
+    **content_errors.GONE,
     "chosen group": "This group is no longer there. `/sms-groups` lists them all.",
     "draft": "This preview is no longer there. Run `/sms-send` again.",
     "import": "This file is no longer waiting. Drop it again.",
@@ -94,8 +96,8 @@ _GONE = {
 # Where there is none at all to choose from.
 _HOW_TO_GET = {
     "group": "Drop a spreadsheet of numbers in the channel to make one.",
-    "template": "Your administrator adds approved ones to the settings.",
-    "signature": "Your administrator adds approved ones to the settings.",
+    "template": "`/sms-templates` takes a new one.",
+    "signature": "`/sms-signatures` takes a new one.",
     "application": "Your administrator adds it to the settings.",
 }
 
@@ -201,12 +203,19 @@ def _no_recipients(facts: Any) -> str:
     return f"{nobody}: {listed([why for why, _ in found])}. {found[0][1]}"
 
 
+def _holders(ids: Sequence[str]) -> str:
+    if not ids:
+        return "Nobody has it: your administrator names them in the settings, under `[roles]`."
+    return f"Ask {several([person_or_group(each) for each in ids], 'or')}."
+
+
 _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
+    **content_errors.RULES,
     "bot_not_in_channel": lambda f, z: (
         "I am not in this channel, so I could not post the result here. Write `/invite @sms` and try again."
     ),
+    "role_needed": lambda f, z: f"This needs the role *{f['role']}*. {_holders(f['who'])}",
     "key_missing": lambda f, z: f"`{f['key']}:` is missing. Write it like `{f['example']}`.",
-    "no_templates": lambda f, z: "There is no approved template yet. Your administrator adds it to the settings.",
     "group_name": lambda f, z: f"A group name has 1 to {f['limit']} characters. Choose another one.",
     "group_exists": lambda f, z: (
         f"A group {bold(f['group'])} exists already. Choose another name, or import into that one."
@@ -280,10 +289,6 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
     "signature_needed": lambda f, z: (
         f"Template {bold(f['template'])} is universal. Add `signature:` with {named(f['signatures'], 'or')} "
         "to the command."
-    ),
-    "no_signature": lambda f, z: (
-        f"Application {bold(f['application'])} has no approved signature, which mainland China "
-        "requires. Your administrator adds it to the settings."
     ),
     "no_recipients": lambda f, z: _no_recipients(f),
     "already_confirmed": lambda f, z: (

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from handlers.content import Contents
 from handlers.errors import explain_failure
 from handlers.imports import Importing, write_reject_file
 from handlers.replies import Block
 from handlers.tasks import Tasks
+from handlers.views import content as content_views
 from handlers.views import imports as import_views
 from handlers.views import opt_outs as opt_out_views
 from handlers.views import tasks as task_views
@@ -19,7 +21,7 @@ from services.groups import Group
 from services.imports import NO_VALID_NUMBER, Import, Progress, Purpose
 from services.posts import Post, PostKind
 from services.replies import Replies
-from services.states import ImportState, TaskState
+from services.states import ApprovalStatus, ImportState, TaskState
 from services.task_reports import Task
 
 
@@ -62,6 +64,17 @@ def compose(post: Post, importing: Importing, tasks: Tasks, progress: Progress |
             text, body = task_views.post(task)
             is_last = _is_over(task)
     return Message(text, body, task.version, is_last)
+
+
+def approval(post: Post, contents: Contents) -> Message:
+    """What the post about a template or signature that waits, or waited, for its approval should show now."""
+    if post.kind is PostKind.TEMPLATE:
+        template = contents.lists.template(post.workspace_id, post.subject_id)
+        (text, body), standing = content_views.template_post(template), template.standing
+    else:
+        signature = contents.lists.signature(post.workspace_id, post.subject_id)
+        (text, body), standing = content_views.signature_post(signature), signature.standing
+    return Message(text, body, standing.version, is_last=standing.status is not ApprovalStatus.PENDING)
 
 
 def compose_reply(post: Post, replies: Replies) -> Message:

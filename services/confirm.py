@@ -154,7 +154,7 @@ def _is_still_signed_so(draft: Row[Any], chosen: Template, signature: Signature 
     """Whether the text would go out under the name shown, and asked for in the same way."""
     if draft.signature_id is None:
         return chosen.is_universal
-    if signature is None or signature.channel_number != draft.sender:
+    if signature is None or signature.channel_number != draft.sender or not signature.signs(chosen.sms_type):
         return False
     if chosen.is_universal:
         return bool(draft.request_signature == signature.name)

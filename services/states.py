@@ -108,6 +108,21 @@ class ApprovalStatus(StrEnum):
     DISABLED = "disabled"
 
 
+class ContentKind(StrEnum):
+    """What is approved before it can be chosen."""
+
+    TEMPLATE = "template"
+    SIGNATURE = "signature"
+
+
+class ContentOrigin(StrEnum):
+    """Whose word a signature's or a template's status is: the settings', a person's in Slack, or the carrier's."""
+
+    SETTINGS = "settings"
+    CHANNEL = "channel"
+    CARRIER = "carrier"
+
+
 class SmsType(StrEnum):
     """What a text is for. A group has one and a template has one, and they must be equal."""
 

@@ -96,6 +96,11 @@ def person(user_id: str) -> str:
     return f"<@{user_id}>"
 
 
+def person_or_group(slack_id: str) -> str:
+    """The same for an id that may be a user group's. Only for private answers: it would call the whole group."""
+    return f"<!subteam^{slack_id}>" if slack_id.startswith("S") else person(slack_id)
+
+
 def named(names: Sequence[str], last: str = "and", most: int = 5) -> str:
     """*a*, *b* and *c* for names as people gave them; the first ones and a count where there are many."""
     return several([bold(name) for name in names], last, most)

@@ -28,6 +28,7 @@ from services.replies import Replies
 from services.task_reports import Task
 from tests.bot.settings import a_config
 from tests.bot.workplace import MANIFEST, MARKETING, PATIENT
+from tests.handlers.samples import contents_of
 from tests.services.builders import ANA, FIRST_NUMBER, Marketing, numbers
 from tests.services.fakes import FakeClock
 
@@ -63,7 +64,10 @@ class Desk:
         importing = Importing(self.marketing.imports, self.marketing.groups)
         tasks = Tasks(self.marketing.tasks, self.marketing.reports)
         replies = Replies(self.marketing.database, self.marketing.clock)
-        return Announcer(self._client, posts, importing, tasks, replies, self.progress.get, lambda: self.seconds)
+        contents = contents_of(self.marketing)
+        return Announcer(
+            self._client, posts, importing, tasks, contents, replies, self.progress.get, lambda: self.seconds
+        )
 
     def a_dying_one(self) -> Announcer:
         return self.an_announcer(DyingPosts(self.marketing.database, self.marketing.clock))

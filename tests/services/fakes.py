@@ -4,10 +4,21 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.carriers.ports import Answer, CodeClass, Outcome, Receipt, ReceiptsAnswer, ReceiptsRequest, Submission
+from services.carriers.ports import (
+    Answer,
+    CarrierSignature,
+    CarrierTemplate,
+    CodeClass,
+    Outcome,
+    Receipt,
+    ReceiptsAnswer,
+    ReceiptsRequest,
+    Submission,
+)
 from services.errors import NotTaken, RequestRefused, Unanswered
 
 Answering = Callable[[Submission], Awaitable[Answer]]
@@ -208,3 +219,34 @@ class Held:
 
     def release(self) -> None:
         self._released.set()
+
+
+@dataclass
+class FakeConsole:
+    """A carrier whose API lists content. `before_each` runs while it is being asked."""
+
+    signatures: Sequence[CarrierSignature] = ()
+    templates: Sequence[CarrierTemplate] = ()
+    trouble: Exception | None = None
+    add_trouble: Exception | None = None
+    applied: list[tuple[str, str, str, str | None]] = field(default_factory=list)
+    before_each: Callable[[], None] = lambda: None
+    asked: int = 0
+
+    async def list_signatures(self) -> Sequence[CarrierSignature]:
+        self.asked += 1
+        self.before_each()
+        if self.trouble is not None:
+            raise self.trouble
+        return self.signatures
+
+    async def list_templates(self) -> Sequence[CarrierTemplate]:
+        self.before_each()
+        return self.templates
+
+    async def add_template(self, name: str, text: str, sms_type: str, signature: str | None) -> str:
+        self.before_each()
+        if self.add_trouble is not None:
+            raise self.add_trouble
+        self.applied.append((name, text, sms_type, signature))
+        return f"code-{len(self.applied)}"
