@@ -16,6 +16,7 @@ import uvloop
 from bench.processes import ROOT, in_own_process, new_database, peak_mb
 from services.carriers.http import Http
 from services.carriers.huawei import MAX_NUMBERS, Huawei
+from services.carriers.ports import Limits
 from services.clock import SystemClock
 from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
@@ -83,7 +84,7 @@ def prepare(url: str) -> None:
     previews = Previews(database, clock, Groups(database, clock), Content(database), receipts_reach_us=True)
     wanted = SendRequest(groups=["vip"], template="spring")
     draft = previews.draft(WORKSPACE, "C0BENCH", "U0BENCH", wanted)
-    task = SendTasks(database, clock, previews, {application_id: MAX_NUMBERS}).confirm(
+    task = SendTasks(database, clock, previews, {application_id: Limits(MAX_NUMBERS, MAX_NUMBERS)}).confirm(
         WORKSPACE, draft.draft_id, "U0BENCH"
     )
     assert isinstance(task, Task), task
@@ -99,8 +100,9 @@ def print_run(url: str, endpoint: str) -> None:
 
 async def _send(url: str, endpoint: str) -> float:
     database, clock, http = Database(url), SystemClock(), Http()
-    carrier = Huawei(app_key="key", app_secret="secret", http=http, clock=clock, endpoint=endpoint)
-    sender = Sender(_declare(database), carrier, RateLimit(_PER_SECOND), receipts_url="http://127.0.0.1/receipts/1/x")
+    rate = RateLimit(_PER_SECOND)
+    carrier = Huawei(app_key="key", app_secret="secret", http=http, clock=clock, pace=rate.acquire, endpoint=endpoint)
+    sender = Sender(_declare(database), carrier, rate, receipts_url="http://127.0.0.1/receipts/1/x")
     threads = 1 if database.is_sqlite else 8
     with ThreadPoolExecutor(threads) as executor:
         dispatch = Dispatch(

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
-from services.carriers import huawei, kannel, tencent, twilio
+from bot.logs import LogFormat, LogLevel
+from services.carriers import huawei, huawei_management, kannel, tencent, twilio
 from services.states import Region, SmsType
 
 
@@ -88,7 +89,7 @@ class CommonSettings(_Strict):
     signature: tuple[SignatureSettings | TencentSignatureSettings | FreeSignatureSettings, ...] = ()
     template: tuple[TemplateSettings, ...] = ()
 
-    @field_validator("endpoint", "url", check_fields=False)
+    @field_validator("endpoint", "url", "management_endpoint", check_fields=False)
     @classmethod
     def _is_address(cls, value: str) -> str:
         return _address(value)
@@ -121,7 +122,21 @@ class HuaweiSettings(CommonSettings):
     endpoint: str = huawei.ENDPOINT
     app_key: str = Field(min_length=1)
     app_secret: str = Field(min_length=1)
+    auth: Literal["aksk", "wsse"] = "aksk"
+    wsse_digest: Literal["hex", "raw"] = "hex"
+    callback_signed: bool = False
+    management_endpoint: str = huawei_management.ENDPOINT
+    project_id: str | None = Field(default=None, min_length=1)
+    access_key: str | None = Field(default=None, min_length=1)
+    secret_key: str | None = Field(default=None, min_length=1)
     signature: tuple[SignatureSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _manages_wholly(self) -> HuaweiSettings:
+        given = [self.project_id, self.access_key, self.secret_key]
+        if any(given) and not all(given):
+            raise ValueError("project_id, access_key and secret_key go together")
+        return self
 
 
 class TencentSettings(CommonSettings):
@@ -134,6 +149,7 @@ class TencentSettings(CommonSettings):
     secret_key: str = Field(min_length=1)
     sdk_app_id: str = Field(min_length=1)
     sender_id: str | None = None
+    pull_receipts: bool = False
     signature: tuple[TencentSignatureSettings, ...] = ()
 
 
@@ -198,6 +214,15 @@ class _Environment(BaseModel):
     http_port: int = Field(default=3000, ge=0, le=65535)
     public_url: str | None = None
     sms_applications: Path = Path("applications.toml")
+    carrier_connect_seconds: float = Field(default=5, gt=0, le=60)
+    carrier_read_seconds: float = Field(default=10, gt=0, le=120)
+    log_format: LogFormat | None = None
+    log_level: LogLevel = "info"
+
+    @field_validator("log_format", "log_level", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
 
     @field_validator("slack_api_url", "public_url")
     @classmethod
@@ -209,7 +234,8 @@ class _Environment(BaseModel):
 class Config:
     """All settings. Slack is reached by Socket Mode with `slack_app_token`, else over HTTP with the signing secret.
 
-    `public_url` (no slash at its end) is where carriers reach us; None: receipts cannot come.
+    `public_url` (no slash at its end) is where carriers reach us; None: receipts cannot come. `log_format` None: text
+    on a terminal, JSON elsewhere.
     """
 
     slack_bot_token: str
@@ -220,6 +246,10 @@ class Config:
     http_host: str
     http_port: int
     public_url: str | None
+    carrier_connect_seconds: float
+    carrier_read_seconds: float
+    log_format: LogFormat | None
+    log_level: LogLevel
     applications: tuple[ApplicationSettings, ...]
 
     @property
@@ -252,6 +282,10 @@ def read_config(environment: Mapping[str, str] | None = None) -> Config:
         http_host=settings.http_host,
         http_port=settings.http_port,
         public_url=settings.public_url.rstrip("/") if settings.public_url else None,
+        carrier_connect_seconds=settings.carrier_connect_seconds,
+        carrier_read_seconds=settings.carrier_read_seconds,
+        log_format=settings.log_format,
+        log_level=settings.log_level,
         applications=read_applications(settings.sms_applications, environment),
     )
 

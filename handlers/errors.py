@@ -54,6 +54,11 @@ def form_too_late() -> str:
     return "The form came too late for Slack to open it. Try again."
 
 
+def still_working() -> str:
+    """For a form that had to close before what it asked for was done."""
+    return "This takes a moment. The answer comes here when it is done."
+
+
 def _unknown(error: UnknownThing, _zone: ZoneInfo) -> str:
     if error.kind == "task":
         return _unknown_task(error.name)

@@ -34,7 +34,8 @@ class Kind(Enum):
 class Route:
     """`key` is the command, action id, callback id or event; `service` names a part of `bot.wiring.Services`.
 
-    `acknowledged_with_reply`: the reply is the acknowledgement itself (field errors), so the handler must be quick.
+    `acknowledged_with_reply`: the reply is the acknowledgement itself (field errors), so the handler must say quickly
+    what is wrong; what it then does may take long.
     `needs_channel`: whether the bot is in the channel is looked up first. `role` is the least that may use it.
     """
 
@@ -200,6 +201,8 @@ ROUTES: Sequence[Route] = (
         "Take typed numbers into a group.",
         acknowledged_with_reply=True,
     ),
+    Route(Kind.ACTION, enter_views.KEEP, enter.keep, "entering", "Keep the typed numbers that were set aside."),
+    Route(Kind.ACTION, enter_views.UNDO, enter.undo, "entering", "Take typed numbers out of their group again."),
     Route(Kind.ACTION, pool_views.LOOK_UP, pool.look_up, "pool", "Show where a number is."),
     Route(Kind.ACTION, pool_views.REMOVE, pool.remove, "pool", "Take a number out of every group."),
     Route(Kind.ACTION, opt_out_views.SHOW, opt_outs.show, "opt_outs", "Show a number of the list.", role=Role.VIEWER),

@@ -63,6 +63,16 @@ class Database:
             # SQLite's every transaction sees one picture; PostgreSQL's default is a new one for each statement.
             self._readers = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
+    @property
+    def writing_engine(self) -> Engine:
+        """For a package that makes its own transactions: each is one that writes."""
+        return self.engine.execution_options(**{_WRITES: True})
+
+    @property
+    def conninfo(self) -> str:
+        """The address for PostgreSQL's own driver; for what has a pool of its own."""
+        return self.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for reading one consistent picture; rolled back at the end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, literal, select, update
 
 from services import text
+from services.carriers.ports import Limits
 from services.clock import Clock
 from services.content import Signature, Template, signatures_of, template_by_id
 from services.database import Database
@@ -35,19 +37,19 @@ class Stopped:
 
 
 class SendTasks:
-    """The life of send tasks. `max_numbers` gives the most numbers one request of an application takes."""
+    """The life of send tasks. `limits` gives the most numbers of a batch for each application."""
 
     def __init__(
         self,
         database: Database,
         clock: Clock,
         previews: Previews,
-        max_numbers: dict[int, int],
+        limits: Mapping[int, Limits],
     ) -> None:
         self._database = database
         self._clock = clock
         self._previews = previews
-        self._max_numbers = max_numbers
+        self._limits = limits
 
     def confirm(self, workspace_id: str, draft_id: int, by: str) -> Task | Preview:
         """Make a draft a task, with a copy of its recipients, and owe the channel a post about it.
@@ -102,7 +104,7 @@ class SendTasks:
         return Stopped(task, task.handed_over, in_flight, held_back)
 
     def send_late(self, workspace_id: str, number: int, by: str) -> Task:
-        """A person's yes to a task that is late. Raises UnknownThing or NotAllowed."""
+        """A person's yes to a task that is late, or that a restored copy holds. Raises UnknownThing or NotAllowed."""
         now = self._clock.now()
         with self._database.write() as tx:
             task = find_task(tx, workspace_id, number)
@@ -110,7 +112,11 @@ class SendTasks:
             if task.state is not TaskState.PAUSED or expired:
                 state = TaskState.EXPIRED if task.state is TaskState.PAUSED else task.state
                 raise NotAllowed("not_waiting", number=number, state=state.value)
-            _move(tx, task, TaskState.SENDING, now, started_at=now, confirmed_by=by)
+            if task.scheduled_at is not None and task.scheduled_at > now:
+                # Asked about after a restore, and its time is still to come.
+                _move(tx, task, TaskState.SCHEDULED, now, pause_reason=None, confirmed_by=by)
+            else:
+                _move(tx, task, TaskState.SENDING, now, pause_reason=None, started_at=now, confirmed_by=by)
             tx.commit()
             return find_task(tx, workspace_id, number)
 
@@ -152,7 +158,8 @@ class SendTasks:
         return len(ids)
 
     def _plan_batches(self, tx: Connection, draft: Row[Any]) -> None:
-        ranges = plan(draft.recipients, self._max_numbers[draft.application_id])
+        limits = self._limits[draft.application_id]
+        ranges = plan(draft.recipients, limits.plain if draft.variables is None else limits.with_values)
         self._database.bulk.insert(
             tx,
             batch,

@@ -128,6 +128,13 @@ def running(current: Import, progress: Progress | None) -> tuple[str, list[Block
     return text, [blocks.section(f"{text}\n{state}"), blocks.actions(_cancel_button(current))]
 
 
+def interrupted(current: Import) -> tuple[str, list[Block]]:
+    """The same message while the bot restarts: nobody has to do anything."""
+    text = f"Importing {bold(current.file.name)} into {bold(current.group or '')}"
+    note = "I am being restarted. This import starts over by itself when I am back; nothing of it is stored yet."
+    return text, [blocks.section(f"{text}\n:hourglass: {note}"), blocks.actions(_cancel_button(current))]
+
+
 def waiting(current: Import) -> tuple[str, list[Block]]:
     """The question which column holds the numbers; the samples are in its form, because they are full numbers."""
     headers = [column.header or f"column {column.letter}" for column in current.columns]
@@ -234,12 +241,17 @@ def _notes(ended: Import, group: Group | None) -> list[str]:
 def _ways_on(ended: Import, group: Group) -> list[dict[str, Any]]:
     ways = [blocks.button(SEND_GROUP, "Send SMS", str(group.id))]
     if ended.keepable:
-        ways.append(blocks.button(KEEP, f"Keep these {number(ended.keepable)} anyway", str(ended.id)))
+        ways.append(blocks.button(KEEP, keep_anyway(ended.keepable), str(ended.id)))
     if ended.imported:
         text = f"The {counted(ended.imported, 'number')} that it alone brought are taken out of {group.name} again."
         confirm = blocks.confirmation("Undo the import?", text, "Undo the import", "Leave it")
         ways.append(blocks.button(UNDO, "Undo the import", str(ended.id), confirm=confirm))
     return ways
+
+
+def keep_anyway(count: int) -> str:
+    """The button beside numbers that were set aside."""
+    return "Keep this one anyway" if count == 1 else f"Keep these {number(count)} anyway"
 
 
 def nothing_valid(ended: Import, reasons: Sequence[tuple[str, int]]) -> tuple[str, list[Block]]:

@@ -74,6 +74,23 @@ class KannelSandbox(CarrierSandbox):
             self._report(end, number, fields["from"], fields["dlr-url"], int(mask))
         return _line(202, "0: Accepted for delivery")
 
+    def reply_delivery(self, number: str, text: str) -> Delivery:
+        """GET of an sms-service's get-url, its escapes filled in; text outside the GSM alphabet comes as UTF-16."""
+        is_gsm = all(char in GSM or char in EXTENSION for char in text)
+        written = quote(text, safe="") if is_gsm else quote(text.encode("utf-16-be"), safe="")
+        values = {
+            "p": quote(number, safe=""),
+            "P": "10690000",
+            "a": written,
+            "C": "UTF-8" if is_gsm else "UTF-16BE",
+            "c": "0" if is_gsm else "2",
+            "T": str(int(self.now().timestamp())),
+            "i": "FAKE",
+            "I": str(uuid4()),
+        }
+        filled = re.sub(r"%([pPaCcTiI])", lambda found: values[found[1]], self.reply_callback)
+        return Delivery(filled, method="GET")
+
     def _arriving(self, fields: Mapping[str, str]) -> str:
         text = fields.get("text", "")
         if fields.get("charset", "").upper() != "UTF-8":

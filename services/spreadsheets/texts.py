@@ -44,13 +44,13 @@ def shape_of(file: BinaryIO) -> Shape:
     """Find out how a text is written, reading it once. Raises BadFile if it is no text at all."""
     file.seek(0)
     head = file.read(_BLOCK)
-    encodings = next(((encoding,) for bom, encoding in _BOMS if head.startswith(bom)), ()) or _without_bom(file, head)
-    for encoding in encodings:
+    with_bom = [encoding for bom, encoding in _BOMS if head.startswith(bom)][:1]
+    for encoding in with_bom or _without_bom(file, head):
         quotes = _count_quotes(file, encoding)
         if quotes is not None:
             break
     else:
-        raise BadFile("truncated", error=f"not {encodings[0]}")
+        raise BadFile("truncated", error="not in its encoding")
     file.seek(0)
     sample = getincrementaldecoder(encoding)().decode(head)
     if _NOT_TEXT.search(sample):
@@ -78,13 +78,15 @@ def rows_of(file: BinaryIO, shape: Shape) -> Iterator[list[str]]:
         text.detach()  # the file stays the caller's to close
 
 
-def _without_bom(file: BinaryIO, head: bytes) -> tuple[str, ...]:
+def _without_bom(file: BinaryIO, head: bytes) -> Iterator[str]:
     odd, even = head[1::2].count(0), head[::2].count(0)  # digits, delimiters and line ends have one zero byte each
     if odd > len(head) // 50 and odd > 8 * even:
-        return ("utf-16-le",)
-    if even > len(head) // 50 and even > 8 * odd:
-        return ("utf-16-be",)
-    return ("utf-8", *_old_encodings(file))
+        yield "utf-16-le"
+    elif even > len(head) // 50 and even > 8 * odd:
+        yield "utf-16-be"
+    else:
+        yield "utf-8"
+        yield from _old_encodings(file)  # looks at the whole file, so only where it must
 
 
 def _old_encodings(file: BinaryIO) -> tuple[str, ...]:

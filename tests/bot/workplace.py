@@ -108,6 +108,7 @@ async def opened(database: Database, *, http: bool) -> AsyncIterator[Workplace]:
             place.worked += 1
 
         place.edge = Edge(app, client, place.services, marketing.clock, worked)
+        place.edge._form_seconds = 4.0
         parts.push_async_callback(place.edge.stop)
         if http:
             nobody: Any = None

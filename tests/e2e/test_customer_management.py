@@ -92,7 +92,7 @@ async def enter_into_a_new_group(page: Page) -> None:
     await expect(form).to_contain_text("Line 2 (85266660001): in no assigned range. Line 3 (1371481): too short.")
     await expect(numbers).to_have_value("13714810001\n85266660001\n1371481")
     await numbers.fill("13714810001\n85266660001\n13714810003")
-    await form.get_by_role("checkbox", name="Take those in no assigned range as well").check()
+    await form.get_by_role("checkbox", name="Take landlines and those in no assigned range as well").check()
     await submit(form, "OK")
     entered = private(page, "3 imported · 1 read as country code + number")
     await expect(entered).to_contain_text("typed numbers → friends, which now has 3 customers")

@@ -20,7 +20,8 @@ from aiohttp import ClientSession, web
 from sandbox.carriers import tencent, twilio
 from sandbox.carriers.kannel import PATH, KannelSandbox
 from sandbox.carriers.server import CarrierSandbox
-from sandbox.carriers.tencent import Refused, TencentSandbox, check_signature
+from sandbox.carriers.tencent import TencentSandbox, check_signature
+from sandbox.carriers.tencent_asked import Refused
 from sandbox.carriers.twilio import ACCOUNT_SID, AUTH_TOKEN, TwilioSandbox
 from services.carriers.tencent import authorization
 

@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from services.carriers.ports import Receipt
+from services.carriers.ports import Limits, Receipt
 from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
 from services.dispatch import Claim, Dispatch, Sender
@@ -72,7 +72,10 @@ class Marketing:
             database,
             self.clock,
             self.previews,
-            {each.id: self.carrier.max_numbers for each in self.applications.values()},
+            dict.fromkeys(
+                [each.id for each in self.applications.values()],
+                Limits(self.carrier.max_numbers, self.carrier.max_numbers_with_values),
+            ),
         )
         self.reports = TaskReports(database)
         self.posts = Posts(database, self.clock)

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.carriers.ports import Answer, Outcome, Receipt, ReceiptsAnswer, ReceiptsRequest, Submission
+from services.carriers.ports import Answer, CodeClass, Outcome, Receipt, ReceiptsAnswer, ReceiptsRequest, Submission
 from services.errors import NotTaken, RequestRefused, Unanswered
 
 Answering = Callable[[Submission], Awaitable[Answer]]
@@ -62,8 +62,17 @@ class FakeCarrier:
     A request that the script says was not taken is not in `requests`: it never got there.
     """
 
-    def __init__(self, max_numbers: int = 500, *, echoes_reference: bool = True) -> None:
+    def __init__(
+        self,
+        max_numbers: int = 500,
+        *,
+        max_numbers_with_values: int | None = None,
+        echoes_reference: bool = True,
+        classes: Mapping[str, CodeClass] | None = None,
+    ) -> None:
         self._max_numbers = max_numbers
+        self._max_numbers_with_values = max_numbers_with_values or max_numbers
+        self._classes = classes or {}
         self.opted_out_codes = frozenset({"OPTED_OUT"})
         self.echoes_reference = echoes_reference
         self._script: deque[Answering] = deque()
@@ -73,6 +82,10 @@ class FakeCarrier:
     @property
     def max_numbers(self) -> int:
         return self._max_numbers
+
+    @property
+    def max_numbers_with_values(self) -> int:
+        return self._max_numbers_with_values
 
     @property
     def longest_seconds(self) -> float:
@@ -96,6 +109,9 @@ class FakeCarrier:
         except NotTaken:
             self.requests.remove(submission)
             raise
+
+    def kind_of(self, code: str) -> CodeClass | None:
+        return self._classes.get(code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
         raise NotImplementedError
