@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, select, update
@@ -45,6 +46,9 @@ class ApplicationDeclaration:
     region: Region
     signatures: Sequence[SignatureDeclaration] = ()
     templates: Sequence[TemplateDeclaration] = ()
+    requests_per_second: float = 50
+    price_per_segment: Decimal | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +218,14 @@ def _declare(tx: Connection, workspace_id: str, declared: ApplicationDeclaration
         tx,
         application,
         {"workspace_id": workspace_id, "name": declared.name},
-        {"carrier": declared.carrier, "region": declared.region.value, "active": True},
+        {
+            "carrier": declared.carrier,
+            "region": declared.region.value,
+            "active": True,
+            "requests_per_second": declared.requests_per_second,
+            "price_per_segment": None if declared.price_per_segment is None else str(declared.price_per_segment),
+            "currency": declared.currency,
+        },
         first_values={"receipts_token": secrets.token_urlsafe(24)},
     )
     for table in (signature, template):

@@ -25,6 +25,7 @@ class PostKind(StrEnum):
     RESULT = "result"
     LATE = "late"
     REPLY = "reply"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +158,16 @@ def want_post(tx: Connection, workspace_id: str, channel: str, kind: PostKind, s
     tx.execute(post.insert().values(workspace_id=workspace_id, channel=channel, kind=kind.value, subject_id=subject_id))
 
 
-def show_again(tx: Connection, kind: PostKind, subject_id: int) -> None:
-    """Bring a closed post up to date once more, in the transaction that changes what it shows."""
-    tx.execute(update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id).values(closed=False))
+def want_post_anew(tx: Connection, workspace_id: str, channel: str, kind: PostKind, subject_id: int) -> None:
+    """The same for what may happen again: the post that is there already is brought up to date."""
+    if not show_again(tx, kind, subject_id):
+        want_post(tx, workspace_id, channel, kind, subject_id)
+
+
+def show_again(tx: Connection, kind: PostKind, subject_id: int) -> bool:
+    """Bring a closed post up to date once more, in the transaction that changes what it shows; whether there is one."""
+    of_subject = update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id)
+    return tx.execute(of_subject.values(closed=False)).rowcount > 0
 
 
 def _post(row: Row[Any]) -> Post:
