@@ -39,6 +39,11 @@ def counted(value: int, noun: str, plural: str | None = None) -> str:
     return f"{number(value)} {noun if value == 1 else plural or noun + 's'}"
 
 
+def verb(value: int, one: str, many: str) -> str:
+    """The form of a verb that goes with a count: 1 is, 2 are."""
+    return one if value == 1 else many
+
+
 def share(part: int, whole: int) -> str:
     """A percentage with one decimal, which says 100 % or 0 % only where that is exact."""
     if whole == 0 or part in (0, whole):
