@@ -365,7 +365,8 @@ class Bot:
 
     async def _look_at_connection(self) -> None:
         verdicts = await self._slack_part()
-        self._metrics.slack_connection(connected=verdicts["slack"].ok)
+        mode = "socket" if self._config.uses_socket_mode else "http"
+        self._metrics.slack_connection(mode, connected=verdicts["slack"].ok)
 
     async def _connect_to_slack(self, app: AsyncApp) -> None:
         if not self._config.uses_socket_mode:
