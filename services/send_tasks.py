@@ -6,21 +6,29 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from services import text
 from services.clock import Clock
 from services.content import Signature, Template, signatures_of, template_by_id
 from services.database import Database
 from services.errors import NotAllowed
-from services.models import application, batch, customer_group, recipient, send_task, submission, task_group, workspace
+from services.models import (
+    application,
+    batch,
+    customer_group,
+    group_member,
+    send_task,
+    submission,
+    task_group,
+    workspace,
+)
 from services.posts import PostKind, want_post
-from services.previews import Preview, Previews, in_region, members
+from services.previews import Preview, Previews, in_region
+from services.recipients import copy_recipients, member_rows, plan_batches
 from services.states import BatchState, Region, TaskState, due_state, may_cancel
 from services.task_reports import Task, find_task, task_by_id
 
-# A small first batch goes alone, so that a bad send is noticed before it is large.
-FIRST_BATCH = 200
 DRAFTS_KEPT = timedelta(days=2)
 
 
@@ -64,7 +72,15 @@ class SendTasks:
             if not changed and _copy_recipients(tx, draft) != draft.recipients:
                 changed = ["recipients"]
             if not changed:
-                self._plan_batches(tx, draft)
+                plan_batches(
+                    tx,
+                    self._database.bulk,
+                    task_id=draft.id,
+                    application_id=draft.application_id,
+                    token=draft.token,
+                    layers=[draft.recipients],
+                    max_numbers=self._max_numbers[draft.application_id],
+                )
                 _make_real(tx, draft, by, now)
                 want_post(tx, workspace_id, draft.channel, PostKind.TASK, draft.id)
                 tx.commit()
@@ -151,25 +167,6 @@ class SendTasks:
             tx.commit()
         return len(ids)
 
-    def _plan_batches(self, tx: Connection, draft: Row[Any]) -> None:
-        ranges = plan(draft.recipients, self._max_numbers[draft.application_id])
-        self._database.bulk.insert(
-            tx,
-            batch,
-            ["task_id", "no", "first", "last", "application_id", "reference", "state"],
-            (
-                (draft.id, no, first, last, draft.application_id, f"{draft.token}-{no}", BatchState.PLANNED.value)
-                for no, (first, last) in enumerate(ranges, start=1)
-            ),
-        )
-
-
-def plan(recipients: int, max_numbers: int) -> list[tuple[int, int]]:
-    """The ranges of sequence numbers of a task's batches: a small first one, then as large as a request takes."""
-    first = min(recipients, FIRST_BATCH, max_numbers)
-    starts = range(first + 1, recipients + 1, max_numbers)
-    return [(1, first), *((start, min(start + max_numbers - 1, recipients)) for start in starts)]
-
 
 def _changes(tx: Connection, draft: Row[Any]) -> list[str]:
     """What is no longer as the person was shown it. Raises NotAllowed("template_gone")."""
@@ -215,17 +212,10 @@ def _copy_recipients(tx: Connection, draft: Row[Any]) -> int:
     """Copy the numbers the draft names, as they are now. Returns how many."""
     chosen = tx.execute(select(task_group).where(task_group.c.task_id == draft.id)).all()
     region = tx.execute(select(application.c.region).where(application.c.id == draft.application_id)).scalar_one()
-    found = members(
+    rows = member_rows(
         [row.group_id for row in chosen if not row.excluded], [row.group_id for row in chosen if row.excluded]
-    ).subquery()
-    numbered = (
-        select(literal(draft.id), func.row_number().over(order_by=found.c.number), found.c.number)
-        .where(in_region(found.c.number, Region(region)))
-        .order_by(found.c.number)
     )
-    copied = insert(recipient).from_select(["task_id", "seq", "number"], numbered)
-    # psycopg forgets how many rows an INSERT wrote when its cursor closes.
-    return int(tx.execute(copied, execution_options={"preserve_rowcount": True}).rowcount)
+    return copy_recipients(tx, draft.id, rows.where(in_region(group_member.c.number, Region(region))))
 
 
 def _lock_draft(tx: Connection, workspace_id: str, draft_id: int) -> Row[Any]:
@@ -256,6 +246,7 @@ def _make_real(tx: Connection, draft: Row[Any], by: str, now: datetime) -> None:
             confirmed_by=by,
             confirmed_at=now,
             started_at=now if state is TaskState.SENDING else None,
+            distinct_numbers=draft.recipients,
             version=1,
         )
     ).rowcount

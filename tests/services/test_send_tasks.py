@@ -4,11 +4,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import event, select
 
 from services.content import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
@@ -18,7 +15,6 @@ from services.groups import Group
 from services.models import batch, recipient
 from services.posts import PostKind
 from services.previews import Preview
-from services.send_tasks import FIRST_BATCH, plan
 from services.states import SmsType, TaskState
 from services.task_reports import Task
 from tests.services.audit import check_every_task
@@ -259,15 +255,6 @@ def test_a_chosen_signature_that_is_gone_is_told(marketing: Marketing) -> None:
 
 class TestPlanning:
     """A small first batch, then as many as a request takes."""
-
-    @given(recipients=st.integers(1, 20_000), max_numbers=st.integers(1, 1_000))
-    def test_batches_cover_everybody_once(self, recipients: int, max_numbers: int) -> None:
-        ranges = plan(recipients, max_numbers)
-        assert ranges[0][0] == 1
-        assert ranges[-1][1] == recipients
-        assert all(one[1] + 1 == other[0] for one, other in pairwise(ranges))
-        assert all(1 <= last - first + 1 <= max_numbers for first, last in ranges)
-        assert ranges[0][1] <= FIRST_BATCH
 
     def test_batches_are_stored_as_planned(self, marketing: Marketing) -> None:
         task = marketing.a_confirmed_task(1300)
