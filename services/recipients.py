@@ -24,7 +24,7 @@ _BATCH_COLUMNS = ["task_id", "no", "first", "last", "application_id", "reference
 
 
 def copy_recipients(tx: Connection, task_id: int, rows: Select[Any]) -> int:
-    """Copy rows of number, import_id, row and attributes, each number once, in order of the numbers. Returns how many."""
+    """Copy rows of number, import_id, row and attributes, each number once, in their order. Returns how many."""
     found = rows.subquery()
     numbered = select(
         literal(task_id),
