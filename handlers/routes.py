@@ -260,7 +260,7 @@ ROUTES: Sequence[Route] = (
     Route(Kind.ACTION, enter_views.UNDO, enter.undo, "entering", "Take typed numbers out of their group again."),
     Route(Kind.ACTION, pool_views.LOOK_UP, pool.look_up, "pool", "Show where a number is."),
     Route(Kind.ACTION, pool_views.REMOVE, pool.remove, "pool", "Take a number out of every group."),
-    Route(Kind.ACTION, opt_out_views.SHOW, opt_outs.show, "opt_outs", "Show a number of the list.", role=Role.VIEWER),
+    Route(Kind.ACTION, opt_out_views.SHOW, opt_outs.show, "opt_outs", "Show a number of the list."),
     Route(Kind.ACTION, opt_out_views.ADD, opt_outs.add, "opt_outs", "Put a number on the do-not-send list."),
     Route(
         Kind.ACTION,
