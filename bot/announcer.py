@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.answers import upload
 from handlers.content import Contents
 from handlers.imports import Importing
-from handlers.posts import Message, ThreadFile, approval, compose, compose_reply
+from handlers.posts import Message, ThreadFile, approval, compose, compose_reply, interrupted
 from handlers.tasks import Tasks
 from services.imports import Progress
 from services.posts import Post, PostKind, Posts
@@ -81,6 +81,19 @@ class Announcer:
         for post in [*due, *(post for post in moving if post.id not in due_ids)]:
             if self._monotonic() >= self._retry_at.get(post.id, 0):
                 await self._bring_up_to_date(post)
+
+    async def tell_interrupted(self) -> None:
+        """Say in the posts of imports under way that they start over. After the last tick: it notes nothing."""
+        for post in await asyncio.to_thread(self._posts.open_imports):
+            try:
+                message = await asyncio.to_thread(interrupted, post, self._importing)
+                if message is not None:
+                    assert post.ts is not None
+                    await self._client.chat_update(
+                        channel=post.channel, ts=post.ts, text=message.text, blocks=message.blocks
+                    )
+            except Exception:
+                log.exception("post.failed", post=post.id, kind=post.kind.value)
 
     def _has_moved(self, post: Post) -> bool:
         return self._progress(post.subject_id) != self._shown_progress.get(post.subject_id)

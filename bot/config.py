@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
+from bot.logs import LogFormat, LogLevel
 from services.carriers import huawei, huawei_management, kannel, tencent, twilio
 from services.states import Region, SmsType
 
@@ -239,6 +240,13 @@ class _Environment(BaseModel):
     sms_applications: Path = Path("applications.toml")
     carrier_connect_seconds: float = Field(default=5, gt=0, le=60)
     carrier_read_seconds: float = Field(default=10, gt=0, le=120)
+    log_format: LogFormat | None = None
+    log_level: LogLevel = "info"
+
+    @field_validator("log_format", "log_level", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
 
     @field_validator("slack_api_url", "public_url")
     @classmethod
@@ -250,7 +258,8 @@ class _Environment(BaseModel):
 class Config:
     """All settings. Slack is reached by Socket Mode with `slack_app_token`, else over HTTP with the signing secret.
 
-    `public_url` (no slash at its end) is where carriers reach us; None: receipts cannot come.
+    `public_url` (no slash at its end) is where carriers reach us; None: receipts cannot come. `log_format` None: text
+    on a terminal, JSON elsewhere.
     """
 
     slack_bot_token: str
@@ -263,6 +272,8 @@ class Config:
     public_url: str | None
     carrier_connect_seconds: float
     carrier_read_seconds: float
+    log_format: LogFormat | None
+    log_level: LogLevel
     applications: tuple[ApplicationSettings, ...]
     roles: RoleSettings
 
@@ -299,6 +310,8 @@ def read_config(environment: Mapping[str, str] | None = None) -> Config:
         public_url=settings.public_url.rstrip("/") if settings.public_url else None,
         carrier_connect_seconds=settings.carrier_connect_seconds,
         carrier_read_seconds=settings.carrier_read_seconds,
+        log_format=settings.log_format,
+        log_level=settings.log_level,
         applications=_applications(content, settings.sms_applications, environment),
         roles=_roles(content, settings.sms_applications),
     )

@@ -6,10 +6,12 @@ import asyncio
 import logging
 import os
 import socket
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import aiohttp
 import structlog
@@ -17,21 +19,24 @@ from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
-from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.announcer import Announcer
 from bot.carriers import make_carrier
 from bot.config import ApplicationSettings, BadConfig, Config
 from bot.downloads import Downloads
+from bot.health import Health, Verdict, database_part, ticks_verdict
 from bot.import_runner import ImportRunner
 from bot.inbox import Inbox
+from bot.metrics import Metrics
+from bot.observed_carrier import ObservedCarrier
 from bot.receipt_puller import ReceiptPuller
 from bot.receipt_writer import ReceiptWriter
 from bot.roles import Roles
 from bot.scheduler import Ticks
 from bot.slack_app import Edge
-from bot.web import ReceiptsAddress, make_web_app, receipts_path
+from bot.slack_calls import CountedClient, Counting, Uncounted
+from bot.web import ReceiptsAddress, make_web_app, receipts_path, signs_of_life
 from handlers.content import Contents
 from handlers.enter import Entering
 from handlers.groups import Grouping
@@ -50,6 +55,7 @@ from services.database import Database
 from services.declarations import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
 from services.dispatch import Dispatch, Sender
 from services.entries import Entries
+from services.figures import FigureReader
 from services.group_changes import GroupChanges
 from services.group_exports import GroupExports
 from services.groups import Groups
@@ -67,6 +73,14 @@ from services.task_reports import TaskReports
 from services.unread_callbacks import UnreadCallbacks
 
 log = structlog.get_logger()
+
+# How long a stop waits: for requests at carriers, for people's requests, for open HTTP requests. Together with the rest
+# it stays below the 15 s after which `bot/__main__.py` ends the process.
+SENDING_SECONDS = 11.0
+ANSWERING_SECONDS = 8.0
+TELLING_SECONDS = 3.0
+HTTP_SECONDS = 2.0
+CONNECTION_LOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +112,22 @@ class Connected:
 
 
 class Bot:
-    """The running program. `start()` returns when people can use it; `stop()` when nothing is left half-done."""
+    """The running program. `start()` returns when people can use it; `stop()` when nothing is left half-done.
+
+    `http_port` is where it listens, once it does: HTTP_PORT, or for 0 the one the system chose.
+    """
+
+    http_port: int
 
     def __init__(self, config: Config, clock: Clock | None = None) -> None:
         self._config = config
         self._clock = clock or SystemClock()
         self._database = Database(config.database_url)
-        self._client = slack_client(config)
+        self._metrics = Metrics(FigureReader(self._database, self._clock).read, lambda: self._ticks.ages())
+        self._client = slack_client(config, self._metrics)
         self._http = Http(connect_seconds=config.carrier_connect_seconds, read_seconds=config.carrier_read_seconds)
-        self._ticks = Ticks()
+        self._ticks = Ticks(self._metrics.tick_ran)
+        self._socket: AsyncSocketModeHandler | None = None
         # SQLite has one writer; a second thread would only wait for the first.
         threads = 1 if self._database.is_sqlite else 8
         self._dispatch_threads = ThreadPoolExecutor(threads, thread_name_prefix="dispatch")
@@ -122,9 +143,30 @@ class Bot:
             raise
 
     async def stop(self) -> None:
-        """Take nothing new; requests under way end and are recorded."""
+        """Take nothing new; requests under way end and are recorded, and who waits is told. At most about 14 s."""
+        log.info("bot.stopping")
+        self._dispatch.stop()
+        # Slack stays connected, so that what it has asked already is answered.
+        await asyncio.gather(self._end_sending(), self._edge.drain(ANSWERING_SECONDS), self._tell_who_waits())
         await self._parts.aclose()
         log.info("bot.stopped")
+
+    async def _end_sending(self) -> None:
+        """A request that takes longer is given up: its messages are unknown, and their receipts settle them."""
+        done, _ = await asyncio.wait({self._sending}, timeout=SENDING_SECONDS)
+        if not done:
+            log.warning("dispatch.cut_short")
+            self._sending.cancel()
+        await asyncio.wait({self._sending})
+
+    async def _tell_who_waits(self) -> None:
+        await self._ticks.stop()
+        await self._imports.stop()
+        try:
+            async with asyncio.timeout(TELLING_SECONDS):
+                await self._announcer.tell_interrupted()
+        except TimeoutError:
+            log.warning("interruption.not_told")
 
     async def _start(self) -> None:
         """Each part is stopped before those it was made from."""
@@ -147,15 +189,15 @@ class Bot:
         downloads = Downloads(session, self._config.slack_bot_token, self._config.slack_api_url)
         app = self._make_app()
         roles = Roles(self._config.roles, self._client)
-        edge = Edge(app, self._client, _by_name(services), self._clock, self._dispatch.wake, roles)
-        parts.push_async_callback(edge.stop)
-        self._imports = ImportRunner(services.importing.imports, downloads)
+        self._edge = Edge(app, self._client, _by_name(services), self._clock, self._dispatch.wake, roles, self._metrics)
+        parts.push_async_callback(self._edge.stop)
+        self._imports = ImportRunner(services.importing.imports, downloads, self._metrics.import_ended)
         parts.push_async_callback(self._imports.stop)
         writer = ReceiptWriter(services.receipts, self._receipt_threads)
         inbox = Inbox(services.replies, UnreadCallbacks(self._database, self._clock), self._receipt_threads)
         await self._serve_http(connected, writer, inbox, app)
-        sending = asyncio.create_task(self._dispatch.run())
-        parts.push_async_callback(self._stop_sending, sending)
+        self._sending = asyncio.create_task(self._dispatch.run())
+        parts.push_async_callback(self._stop_sending)
         self._start_ticks(services, self._make_puller(connected, writer))
         await self._connect_to_slack(app)
         log.info("bot.started", workspace=workspace, applications=len(connected))
@@ -170,9 +212,9 @@ class Bot:
             url = self._config.slack_api_url
             raise BadConfig(f"SLACK_API_URL: {url} does not answer: {error or 'it takes too long'}.") from error
 
-    async def _stop_sending(self, sending: asyncio.Task[None]) -> None:
+    async def _stop_sending(self) -> None:
         self._dispatch.stop()
-        await sending
+        await self._end_sending()
 
     def _connect(self, workspace: str) -> list[Connected]:
         mine = [each for each in self._config.applications if each.workspace in (None, workspace)]
@@ -235,7 +277,7 @@ class Bot:
         senders = [
             Sender(
                 application_id=each.address.application_id,
-                carrier=each.carrier,
+                carrier=ObservedCarrier(each.carrier, partial(self._metrics.batch_answered, *_labels(each.settings))),
                 rate=each.rate,
                 receipts_url=f"{public_url}{each.address.path}" if public_url else None,
             )
@@ -262,8 +304,20 @@ class Bot:
     async def _serve_http(self, connected: list[Connected], writer: ReceiptWriter, inbox: Inbox, app: AsyncApp) -> None:
         addresses = {each.address.application_id: each.address for each in connected}
         slack = None if self._config.uses_socket_mode else app
-        web_app = make_web_app(addresses, writer, slack, self._config.public_url, inbox)
-        runner = web.AppRunner(web_app, access_log=None)
+        health = Health(
+            {"database": database_part(self._database), "slack": self._slack_part, "ticks": self._ticks_part}
+        )
+        self._parts.push_async_callback(health.stop)
+        web_app = make_web_app(
+            addresses,
+            writer,
+            slack,
+            self._config.public_url,
+            inbox,
+            signs_of_life(health, self._metrics),
+            self._metrics.http_answered,
+        )
+        runner = web.AppRunner(web_app, access_log=None, shutdown_timeout=HTTP_SECONDS)
         self._parts.push_async_callback(runner.cleanup)
         await runner.setup()
         host, port = self._config.http_host, self._config.http_port
@@ -271,6 +325,21 @@ class Bot:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
             raise BadConfig(f"HTTP_PORT: cannot listen on {host}:{port}: {error.strerror}.") from error
+        self.http_port = int(runner.addresses[0][1])
+
+    async def _slack_part(self) -> Mapping[str, Verdict]:
+        if not self._config.uses_socket_mode:
+            return {"slack": Verdict(True)}
+        if self._socket is None or not await self._socket.client.is_connected():
+            return {"slack": Verdict(False, "not connected")}
+        return {"slack": Verdict(True)}
+
+    async def _ticks_part(self) -> Mapping[str, Verdict]:
+        return {"ticks": ticks_verdict(self._ticks.ages())}
+
+    async def _look_at_connection(self) -> None:
+        verdicts = await self._slack_part()
+        self._metrics.slack_connection(connected=verdicts["slack"].ok)
 
     async def _connect_to_slack(self, app: AsyncApp) -> None:
         if not self._config.uses_socket_mode:
@@ -282,6 +351,7 @@ class Bot:
             opened = await self._client.apps_connections_open(app_token=self._config.slack_app_token or "")
             handler.client.wss_uri = opened["url"]
             await handler.connect_async()  # type: ignore[no-untyped-call] # Bolt has no types here
+            self._socket = handler
         except SlackApiError as error:
             code = error.response.get("error")
             raise BadConfig(f"Slack refuses SLACK_APP_TOKEN: {code}. It needs the scope connections:write.") from error
@@ -295,7 +365,7 @@ class Bot:
         return ReceiptPuller(Settling(self._database, self._clock), writer, can_be_asked, self._clock)
 
     def _start_ticks(self, services: Services, puller: ReceiptPuller) -> None:
-        announcer = Announcer(
+        self._announcer = announcer = Announcer(
             self._client,
             services.posts,
             services.importing,
@@ -320,17 +390,18 @@ class Bot:
         self._ticks.every(0.5, self._imports.tick, in_thread=False)
         self._ticks.every(0.5, announcer.tick, in_thread=False)
         self._ticks.every(1, services.contents.sync.tick, in_thread=False)
+        self._ticks.every(CONNECTION_LOOK_SECONDS, self._look_at_connection, in_thread=False)
         self._ticks.start()
         self._parts.push_async_callback(self._ticks.stop)
 
 
-def slack_client(config: Config) -> AsyncWebClient:
-    """Waits when Slack says to, and repeats nothing else: a post that may have arrived must not be posted again."""
-    return AsyncWebClient(
-        token=config.slack_bot_token,
-        base_url=config.slack_api_url,
-        retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=3)],
-    )
+def slack_client(config: Config, counting: Counting | None = None) -> AsyncWebClient:
+    """Slack's Web API with the bot's token."""
+    return CountedClient(config.slack_bot_token, config.slack_api_url, counting or Uncounted())
+
+
+def _labels(settings: ApplicationSettings) -> tuple[str, str]:
+    return settings.name, settings.carrier
 
 
 def _by_name(services: Services) -> dict[str, object]:

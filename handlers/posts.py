@@ -83,6 +83,15 @@ def compose_reply(post: Post, replies: Replies) -> Message:
     return Message(text, body, post.version, is_last=True)
 
 
+def interrupted(post: Post, importing: Importing) -> Message | None:
+    """What an import's post says while the bot restarts; None where nobody waits for it."""
+    current = importing.imports.get(post.workspace_id, post.subject_id)
+    if current.state is not ImportState.RUNNING:
+        return None
+    text, body = import_views.interrupted(current)
+    return Message(text, body, post.version, is_last=False)
+
+
 def _is_over(task: Task) -> bool:
     """Nothing that the task's own post shows will change; receipts show in the result."""
     return task.state.is_over and task.waiting == 0

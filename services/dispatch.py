@@ -121,6 +121,7 @@ class Dispatch:
         self._jitter = jitter
         self._wake = asyncio.Event()
         self._stopping = False
+        self._without_batch: set[asyncio.Task[Any]] = set()
 
     def wake(self) -> None:
         """Look for work now. Call from the event loop's thread."""
@@ -134,12 +135,21 @@ class Dispatch:
                     group.create_task(self._send_for(sender))
 
     def stop(self) -> None:
-        """Claim nothing more."""
+        """Claim nothing more. Whoever only waits for a turn, which may be long after "slow down", ends at once."""
         self._stopping = True
         self._wake.set()
+        for waiting in self._without_batch:
+            waiting.cancel()
 
     async def send_batch(self, claim: Claim, sender: Sender) -> None:
-        """Hand one claimed batch over and record what came of it. The outcome is written even while being cancelled."""
+        """Hand one claimed batch over and record what came of it. The outcome is written even while being cancelled.
+
+        What is logged meanwhile bears the task and the batch.
+        """
+        with structlog.contextvars.bound_contextvars(task=claim.task_id, batch=claim.no):
+            await self._send_batch(claim, sender)
+
+    async def _send_batch(self, claim: Claim, sender: Sender) -> None:
         if self._clock.now() + self._takes(sender) > claim.lease_until:
             await self._finish(self.give_back, claim, "lease_too_short", timedelta(0))
             return
@@ -334,7 +344,7 @@ class Dispatch:
                 await asyncio.sleep(IDLE_SECONDS)
 
     async def _send_one(self, sender: Sender) -> None:
-        await sender.rate.acquire()
+        await self._turn(sender)
         # Before looking, not after: a wake that comes while looking must not be lost.
         self._wake.clear()
         claim = None if self._stopping else await self._in_thread(self.claim, sender)
@@ -347,6 +357,15 @@ class Dispatch:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(IDLE_SECONDS):
                 await self._wake.wait()
+
+    async def _turn(self, sender: Sender) -> None:
+        current = asyncio.current_task()
+        assert current is not None
+        self._without_batch.add(current)
+        try:
+            await sender.rate.acquire()
+        finally:
+            self._without_batch.discard(current)
 
     async def _finish(self, write: Callable[..., None], *arguments: object) -> None:
         """An outcome must reach the database even while the program is being shut down."""

@@ -275,7 +275,8 @@ def _task_with_numbers_of(done: Import) -> Any:
         .where(
             send_task.c.workspace_id == done.workspace_id,
             send_task.c.state.not_in([state.value for state in _NEVER_SENT]),
-            send_task.c.confirmed_at >= done.finished_at,
+            # Not when it ended: whoever confirmed may have looked at the clock and then waited for its group.
+            send_task.c.confirmed_at >= done.started_at,
             through_it,
             holds,
         )

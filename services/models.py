@@ -65,6 +65,8 @@ def literal_state(column: Column[str], state: StrEnum) -> ColumnElement[bool]:
 
 
 # SQLite makes only an INTEGER key count up by itself; PostgreSQL's must be able to outgrow 32 bits.
+# There too, a table `sqlite_autoincrement` gives no key a second time; else that of a deleted last row comes again, and
+# a button in Slack would come to mean something else.
 _Id = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -128,6 +130,7 @@ signature = Table(
     Column("decided_by", Text),
     _count("version"),
     UniqueConstraint("application_id", "name"),
+    sqlite_autoincrement=True,
 )
 
 template = Table(
@@ -149,6 +152,7 @@ template = Table(
     Column("decided_by", Text),
     _count("version"),
     UniqueConstraint("application_id", "name"),
+    sqlite_autoincrement=True,
 )
 
 customer_group = Table(
@@ -163,6 +167,7 @@ customer_group = Table(
     Column("created_by", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("workspace_id", "name_key"),
+    sqlite_autoincrement=True,
 )
 
 group_member = Table(
@@ -217,6 +222,7 @@ number_import = Table(
     _count("version"),
     UniqueConstraint("workspace_id", "channel", "file_id"),
     Index("ix_number_import_state", "state"),
+    sqlite_autoincrement=True,
 )
 
 import_reject = Table(
@@ -321,6 +327,7 @@ send_task = Table(
         sqlite_where=text("result_wanted = 0"),
         postgresql_where=text("NOT result_wanted"),
     ),
+    sqlite_autoincrement=True,
 )
 
 task_group = Table(
@@ -466,6 +473,7 @@ reply = Table(
     Column("opts_out", Boolean),
     UniqueConstraint("application_id", "sms_id", name="uq_reply_once"),
     Index("ix_reply_number", "number"),
+    sqlite_autoincrement=True,
 )
 
 # Callbacks that could not be read, kept for a look.
@@ -495,6 +503,7 @@ post = Table(
     Column("closed", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("kind", "subject_id"),
     Index("ix_post_open", "id", sqlite_where=text("closed = 0"), postgresql_where=text("NOT closed")),
+    sqlite_autoincrement=True,
 )
 
 # What only one process of a fleet may do at a time, such as ticking.

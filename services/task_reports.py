@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Select, select
 from services.database import Database
 from services.errors import UnknownThing
 from services.models import application, recipient, result, send_task, signature, submission, task_group, template
-from services.states import TaskState
+from services.states import PauseReason, TaskState
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Task:
     failed: int
     held_back: int
     version: int
+    pause_reason: PauseReason | None = None
 
     @property
     def waiting(self) -> int:
@@ -198,4 +199,5 @@ def _task(row: Row[Any], groups: dict[int, list[Row[Any]]]) -> Task:
         failed=row.failed,
         held_back=row.held_back,
         version=row.version,
+        pause_reason=PauseReason(row.pause_reason) if row.pause_reason else None,
     )

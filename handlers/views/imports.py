@@ -128,6 +128,13 @@ def running(current: Import, progress: Progress | None) -> tuple[str, list[Block
     return text, [blocks.section(f"{text}\n{state}"), blocks.actions(_cancel_button(current))]
 
 
+def interrupted(current: Import) -> tuple[str, list[Block]]:
+    """The same message while the bot restarts: nobody has to do anything."""
+    text = f"Importing {bold(current.file.name)} into {bold(current.group or '')}"
+    note = "I am being restarted. This import starts over by itself when I am back; nothing of it is stored yet."
+    return text, [blocks.section(f"{text}\n:hourglass: {note}"), blocks.actions(_cancel_button(current))]
+
+
 def waiting(current: Import) -> tuple[str, list[Block]]:
     """The question which column holds the numbers; the samples are in its form, because they are full numbers."""
     headers = [column.header or f"column {column.letter}" for column in current.columns]

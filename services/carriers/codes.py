@@ -49,7 +49,7 @@ HTTP_CODES: dict[str, CodeClass] = {
 }
 
 
-def class_of(code: str, codes: Mapping[str, Code]) -> CodeClass | None:
+def kind_of(codes: Mapping[str, Code], code: str) -> CodeClass | None:
     """The class of a carrier's code, or of the HTTP status that was all there was; None where nothing is known."""
     return codes[code].kind if code in codes else HTTP_CODES.get(code)
 

@@ -26,7 +26,7 @@ from urllib.parse import parse_qsl, urlencode
 import structlog
 from yarl import URL
 
-from services.carriers.codes import ACCOUNT_WIDE, REFUSED_UNREAD, class_of, phrase, segment_count, settle, word
+from services.carriers.codes import ACCOUNT_WIDE, REFUSED_UNREAD, kind_of, phrase, segment_count, settle, word
 from services.carriers.http import Http, HttpAnswer, retry_after_seconds
 from services.carriers.huawei_auth import Digest, is_signed, signed_headers, wsse_headers
 from services.carriers.huawei_codes import ACCEPTED, CODES, DELIVERED, PENDING, describe
@@ -110,16 +110,16 @@ class Huawei:
             try:
                 return await self._send(DIFF_PATH, JSON, bodies[numbers[0]], numbers)
             except RequestRefused as refusal:
-                if self.class_of(refusal.code) in ACCOUNT_WIDE:
+                if self.kind_of(refusal.code) in ACCOUNT_WIDE:
                     raise
                 # It may be about these values only.
                 return Answer(dict.fromkeys(numbers, Outcome(False, refusal.code)))
 
         return await self._in_parts.submit([numbers for numbers, _ in requests], send)
 
-    def class_of(self, code: str) -> CodeClass | None:
+    def kind_of(self, code: str) -> CodeClass | None:
         """From `huawei_codes.py`."""
-        return class_of(code, CODES)
+        return kind_of(CODES, code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
         """Both shapes: the form of one segment that `statusCallback` gets, and the application-wide JSON list.

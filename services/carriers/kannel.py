@@ -27,7 +27,7 @@ from urllib.parse import parse_qsl, quote
 from yarl import URL
 
 from services import text
-from services.carriers.codes import REFUSED_UNREAD, Code, class_of, e164, phrase, settle, word
+from services.carriers.codes import REFUSED_UNREAD, Code, e164, kind_of, phrase, settle, word
 from services.carriers.http import Http, HttpAnswer, retry_after_seconds
 from services.carriers.in_parts import MAX_NUMBERS, WINDOW_SECONDS, InParts, Pace
 from services.carriers.ports import (
@@ -153,9 +153,9 @@ class Kannel:
         answer = await self._in_parts.submit_each(submission.numbers, send)
         return Answer(settle(answer.outcomes, len(submission.numbers), CODES, "kannel").outcomes, answer.not_taken)
 
-    def class_of(self, code: str) -> CodeClass | None:
+    def kind_of(self, code: str) -> CodeClass | None:
         """From the table above."""
-        return class_of(code, CODES)
+        return kind_of(CODES, code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
         """One report about one recipient, from the query that our own address asked for."""

@@ -208,7 +208,7 @@ class Carrier(Protocol):
         """Hand one batch over. Raises NotTaken, RequestRefused or Unanswered (`services/errors.py`), nothing else;
         each of them is true of every number of the batch."""
 
-    def class_of(self, code: str) -> CodeClass | None:
+    def kind_of(self, code: str) -> CodeClass | None:
         """What a code of an answer means (`services/carriers/codes.py`); None for one that is not listed."""
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:

@@ -27,7 +27,7 @@ from typing import Any, Literal
 
 import structlog
 
-from services.carriers.codes import ACCOUNT_WIDE, class_of, e164, segment_count, settle, word
+from services.carriers.codes import ACCOUNT_WIDE, e164, kind_of, segment_count, settle, word
 from services.carriers.http import Http, HttpAnswer
 from services.carriers.in_parts import MAX_NUMBERS as MAX_NUMBERS_IN_PARTS
 from services.carriers.in_parts import WINDOW_SECONDS, InParts, Pace
@@ -125,16 +125,16 @@ class Tencent:
             try:
                 return await self._send(submission, numbers, submission.values_for(numbers[0]))
             except RequestRefused as refusal:
-                if len(same) == 1 or self.class_of(refusal.code) in ACCOUNT_WIDE:
+                if len(same) == 1 or self.kind_of(refusal.code) in ACCOUNT_WIDE:
                     raise
                 # It may be about these values only.
                 return Answer(dict.fromkeys(numbers, Outcome(False, refusal.code)))
 
         return await self._in_parts.submit(list(same.values()), send)
 
-    def class_of(self, code: str) -> CodeClass | None:
+    def kind_of(self, code: str) -> CodeClass | None:
         """From `tencent_codes.py`."""
-        return class_of(code, CODES)
+        return kind_of(CODES, code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
         """A JSON list of reports. Those that cannot be read are logged and left out, as long as one can."""

@@ -26,7 +26,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 import structlog
 from yarl import URL
 
-from services.carriers.codes import REFUSED_UNREAD, class_of, e164, phrase, segment_count, settle, word
+from services.carriers.codes import REFUSED_UNREAD, e164, kind_of, phrase, segment_count, settle, word
 from services.carriers.http import Http, HttpAnswer, retry_after_seconds
 from services.carriers.in_parts import MAX_NUMBERS, WINDOW_SECONDS, InParts, Pace
 from services.carriers.ports import (
@@ -137,9 +137,9 @@ class Twilio:
         answer = await self._in_parts.submit_each(submission.numbers, send)
         return Answer(settle(answer.outcomes, len(submission.numbers), CODES, "twilio").outcomes, answer.not_taken)
 
-    def class_of(self, code: str) -> CodeClass | None:
+    def kind_of(self, code: str) -> CodeClass | None:
         """From `twilio_codes.py`."""
-        return class_of(code, CODES)
+        return kind_of(CODES, code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
         """One status of one message, signed by Twilio."""

@@ -69,7 +69,7 @@ async def test_one_refused_number_leaves_the_others_accepted(stand: Stand, http:
 async def test_wrong_credentials_refuse_the_whole_batch(stand: Stand, http: Http) -> None:
     with pytest.raises(RequestRefused) as raised:
         await stand.carrier(http, secret="wrong").submit(stand.with_values(*stand.good))
-    assert stand.carrier(http).class_of(raised.value.code) == "refused_account"
+    assert stand.carrier(http).kind_of(raised.value.code) == "refused_account"
     assert stand.sandbox.log == []
 
 

@@ -137,6 +137,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_customer_group_workspace_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_group")),
         sa.UniqueConstraint("workspace_id", "name_key", name=op.f("uq_customer_group_workspace_id_name_key")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "opt_out",
@@ -163,6 +164,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_post_workspace_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_post")),
         sa.UniqueConstraint("kind", "subject_id", name=op.f("uq_post_kind_subject_id")),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         "ix_post_open",
@@ -212,6 +214,7 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "workspace_id", "channel", "file_id", name=op.f("uq_number_import_workspace_id_channel_file_id")
         ),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_number_import_state", "number_import", ["state"], unique=False)
     op.create_table(
@@ -263,6 +266,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_reply_application_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reply")),
         sa.UniqueConstraint("application_id", "sms_id", name="uq_reply_once"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_reply_number", "reply", ["number"], unique=False)
     op.create_table(
@@ -281,6 +285,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_signature_application_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_signature")),
         sa.UniqueConstraint("application_id", "name", name=op.f("uq_signature_application_id_name")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "unread_callback",
@@ -311,6 +316,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["signature_id"], ["signature.id"], name=op.f("fk_template_signature_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_template")),
         sa.UniqueConstraint("application_id", "name", name=op.f("uq_template_application_id_name")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "send_task",
@@ -373,6 +379,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_send_task")),
         sa.UniqueConstraint("token", name=op.f("uq_send_task_token")),
         sa.UniqueConstraint("workspace_id", "number", name=op.f("uq_send_task_workspace_id_number")),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         "ix_send_task_result",

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from services.carriers.codes import ACCOUNT_WIDE, HTTP_CODES, REFUSED_UNREAD, Code, class_of, e164
+from services.carriers.codes import ACCOUNT_WIDE, HTTP_CODES, REFUSED_UNREAD, Code, e164, kind_of
 from services.carriers.huawei_codes import CODES as HUAWEI
 from services.carriers.kannel import CODES as KANNEL
 from services.carriers.ports import CodeClass
@@ -140,12 +140,12 @@ def test_an_http_status_that_refuses_is_about_the_account_or_the_requests_length
         "http_414",
         "http_431",
     }
-    assert class_of("http_404", {}) == "refused_account"
+    assert kind_of({}, "http_404") == "refused_account"
 
 
 def test_nothing_is_known_of_a_code_that_no_table_lists() -> None:
-    assert class_of("E999999", HUAWEI) is None
-    assert class_of("http_500", HUAWEI) is None
+    assert kind_of(HUAWEI, "E999999") is None
+    assert kind_of(HUAWEI, "http_500") is None
 
 
 @pytest.mark.parametrize(
