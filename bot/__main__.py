@@ -19,6 +19,7 @@ import uvloop
 from bot.check_config import check_config
 from bot.config import BadConfig, Config, read_config
 from bot.logs import set_up_logs
+from bot.process import spare_the_collector
 from bot.wiring import Bot
 from handlers.views.words import counted
 from services.clock import SystemClock
@@ -43,6 +44,7 @@ cli = typer.Typer(
 @cli.command()
 def run() -> None:
     """Serve Slack, receive receipts and send."""
+    spare_the_collector()
     with _one_sentence():
         config = read_config()
         set_up_logs(config.log_format, config.log_level)

@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -88,6 +89,9 @@ class CommonSettings(_Strict):
     carrier: str
     region: Region
     requests_per_second: float = Field(default=50, gt=0, le=1000)
+    connections: int | None = Field(default=None, ge=1, le=100)
+    price_per_segment: Decimal | None = Field(default=None, ge=0, max_digits=12)
+    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
     signature: tuple[SignatureSettings | TencentSignatureSettings | FreeSignatureSettings, ...] = ()
     template: tuple[TemplateSettings, ...] = ()
 
@@ -104,6 +108,12 @@ class CommonSettings(_Strict):
                 raise ValueError(f"template {each.name} names the signature {each.signature}, which is not there")
         if self.region is Region.MAINLAND and self.template and not self.signature:
             raise ValueError("a mainland application needs an [[application.signature]]")
+        return self
+
+    @model_validator(mode="after")
+    def _price_has_currency(self) -> CommonSettings:
+        if (self.price_per_segment is None) != (self.currency is None):
+            raise ValueError("price_per_segment and currency go together: give both or neither")
         return self
 
     @model_validator(mode="after")

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from services.carriers.codes import CodeClass
-from services.carriers.ports import Answer, Carrier, Receipt, ReceiptsAnswer, ReceiptsRequest, Submission
+from services.carriers.ports import Answer, Carrier, CodeClass, Receipt, ReceiptsAnswer, ReceiptsRequest, Submission
 from services.errors import NotTaken, RequestRefused, Unanswered
 
 log = structlog.get_logger()

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Protocol
 
 import structlog
@@ -24,7 +25,7 @@ from bot.people import People
 from bot.roles import Roles
 from handlers.errors import explain, form_too_late, is_mistyped, still_working, unexpected
 from handlers.help import mistake, usage
-from handlers.replies import FieldErrors, Nothing, Reply, Say
+from handlers.replies import FieldErrors, Later, Nothing, Reply, Say
 from handlers.requests import Click, Command, Request, Submission, Upload
 from handlers.roles import require
 from handlers.routes import ROUTES, Kind, Route
@@ -173,7 +174,7 @@ class Edge:
                 return
             if done:
                 await ack()
-            await self._guard(place, self._answers.give(reply, place))
+            await self._guard(place, self._give(reply, route, make, place))
 
         app.view(route.key)(self._tracked(route, listener))
 
@@ -228,7 +229,17 @@ class Edge:
         }
 
     async def _handle(self, route: Route, make: Callable[[], Awaitable[Request]], place: Destination) -> None:
-        await self._answers.give(await self._reply(route, make, place), place)
+        await self._give(await self._reply(route, make, place), route, make, place)
+
+    async def _give(
+        self, reply: Reply, route: Route, make: Callable[[], Awaitable[Request]], place: Destination
+    ) -> None:
+        """Deliver a reply, and what it says will follow."""
+        await self._answers.give(reply, place)
+        if isinstance(reply, Later):
+            work = reply.work
+            following = replace(route, handler=lambda _request, _service: work())
+            await self._answers.give(await self._reply(following, make, place), place)
 
     async def _reply(self, route: Route, make: Callable[[], Awaitable[Request]], place: Destination) -> Reply:
         """The handler's reply, or the sentence for what went wrong."""

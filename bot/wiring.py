@@ -22,7 +22,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.announcer import Announcer
-from bot.carriers import make_carrier
+from bot.carriers import make_carrier, numbers_per_request
 from bot.config import ApplicationSettings, BadConfig, Config
 from bot.downloads import Downloads
 from bot.health import Health, Verdict, database_part, ticks_verdict
@@ -47,13 +47,15 @@ from handlers.tasks import Tasks
 from services.carriers.http import Http
 from services.carriers.ports import Carrier, Limits, PullsReceipts, SyncsContent
 from services.clock import Clock, SystemClock
+from services.confirm import Confirmations
 from services.content import Content
 from services.content_changes import ContentChanges
 from services.content_lists import ContentLists
 from services.content_sync import ContentSync
 from services.database import Database
 from services.declarations import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
-from services.dispatch import Dispatch, Sender
+from services.dispatch import Dispatch
+from services.draft_tests import DraftTests
 from services.entries import Entries
 from services.figures import FigureReader
 from services.group_changes import GroupChanges
@@ -68,6 +70,7 @@ from services.rate import RateLimit
 from services.receipts import Receipts
 from services.replies import Replies
 from services.send_tasks import SendTasks
+from services.senders import Sender, connections_for
 from services.settling import Settling
 from services.task_reports import TaskReports
 from services.unread_callbacks import UnreadCallbacks
@@ -125,7 +128,11 @@ class Bot:
         self._database = Database(config.database_url)
         self._metrics = Metrics(FigureReader(self._database, self._clock).read, lambda: self._ticks.ages())
         self._client = slack_client(config, self._metrics)
-        self._http = Http(connect_seconds=config.carrier_connect_seconds, read_seconds=config.carrier_read_seconds)
+        self._http = Http(
+            connect_seconds=config.carrier_connect_seconds,
+            read_seconds=config.carrier_read_seconds,
+            connections=100 * len(config.applications),
+        )
         self._ticks = Ticks(self._metrics.tick_ran)
         self._socket: AsyncSocketModeHandler | None = None
         # SQLite has one writer; a second thread would only wait for the first.
@@ -234,19 +241,36 @@ class Bot:
         database, clock = self._database, self._clock
         groups, content, imports = Groups(database, clock), Content(database), Imports(database, clock)
         receipts_reach_us = self._config.public_url is not None
-        previews = Previews(database, clock, groups, content, receipts_reach_us=receipts_reach_us)
         limits = {
             each.address.application_id: Limits(each.carrier.max_numbers, each.carrier.max_numbers_with_values)
             for each in connected
         }
-        send_tasks = SendTasks(database, clock, previews, limits)
+        per_request = {
+            each.address.application_id: numbers_per_request(each.settings, each.carrier) for each in connected
+        }
+        previews = Previews(
+            database,
+            clock,
+            groups,
+            content,
+            receipts_reach_us=receipts_reach_us,
+            numbers_per_request=per_request,
+        )
+        confirmations = Confirmations(database, clock, previews, limits)
         return Services(
             importing=Importing(imports, groups),
-            sending=Sending(previews, send_tasks, groups, content),
+            sending=Sending(
+                previews=previews,
+                confirmations=confirmations,
+                tests=DraftTests(database, clock, limits),
+                groups=groups,
+                content=content,
+                imports=imports,
+            ),
             groups=Grouping(groups, GroupChanges(database, clock), GroupExports(database)),
             entering=Entering(Entries(database, clock), groups, imports),
             pool=Pool(database),
-            tasks=Tasks(send_tasks, TaskReports(database)),
+            tasks=Tasks(SendTasks(database, clock), TaskReports(database)),
             contents=self._contents(connected),
             help=help_lines(),
             posts=Posts(database, clock),
@@ -280,6 +304,8 @@ class Bot:
                 carrier=ObservedCarrier(each.carrier, partial(self._metrics.batch_answered, *_labels(each.settings))),
                 rate=each.rate,
                 receipts_url=f"{public_url}{each.address.path}" if public_url else None,
+                connections=each.settings.connections
+                or connections_for(each.carrier, each.settings.requests_per_second),
             )
             for each in connected
         ]
@@ -413,10 +439,12 @@ def _declaration(settings: ApplicationSettings) -> ApplicationDeclaration:
         name=settings.name,
         carrier=settings.carrier,
         region=settings.region,
+        requests_per_second=settings.requests_per_second,
+        price_per_segment=settings.price_per_segment,
+        currency=settings.currency,
         signatures=[SignatureDeclaration(each.name, each.sender) for each in settings.signature],
         templates=[
             TemplateDeclaration(each.name, each.code, each.sms_type, each.text, each.signature)
             for each in settings.template
         ],
-        requests_per_second=settings.requests_per_second,
     )

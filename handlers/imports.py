@@ -91,6 +91,12 @@ def choose_group(request: Click, service: Importing) -> Reply:
     return _begun(begun)
 
 
+def use_once(request: Click, service: Importing) -> Reply:
+    """**Use for one send only**: the file is read, and its numbers go into no group."""
+    begun = service.imports.begin_for_send(request.workspace, int(request.value))
+    return Replace(f"Reading {bold(begun.file.name)} for one send only. The progress is in the channel.")
+
+
 def new_group(request: Click, service: Importing) -> Reply:
     """**New group…**: its form."""
     waiting = service.imports.get(request.workspace, int(request.value))

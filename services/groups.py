@@ -80,7 +80,7 @@ class Groups:
             ).first()
         if row is None:
             raise UnknownThing("group", name, [group.name for group in self.list(workspace_id)])
-        return _group(row)
+        return group_of(row)
 
     def by_id(self, workspace_id: str, group_id: int) -> Group:
         """Raises UnknownThing, also for another workspace's group."""
@@ -143,13 +143,13 @@ def group_by_id(connection: Connection, workspace_id: str, group_id: int, *, loc
     row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
         raise UnknownThing("chosen group", str(group_id))
-    return _group(row)
+    return group_of(row)
 
 
 def groups_of(connection: Connection, workspace_id: str) -> list[Group]:
     """All of a workspace, by name."""
     query = select(customer_group).where(customer_group.c.workspace_id == workspace_id)
-    return [_group(row) for row in connection.execute(query.order_by(customer_group.c.name_key))]
+    return [group_of(row) for row in connection.execute(query.order_by(customer_group.c.name_key))]
 
 
 def clean_name(name: str) -> str:
@@ -170,7 +170,8 @@ def tidy(name: str) -> str:
     return " ".join("".join(c for c in name if c.isprintable() or c.isspace()).split())
 
 
-def _group(row: Row[Any]) -> Group:
+def group_of(row: Row[Any]) -> Group:
+    """A row of `customer_group`."""
     return Group(row.id, row.name, SmsType(row.sms_type), row.size, row.created_by, row.created_at)
 
 
@@ -197,4 +198,4 @@ def _listed(workspace_id: str) -> Select[Any]:
 
 
 def _listed_group(row: Row[Any]) -> ListedGroup:
-    return ListedGroup(_group(row), row.last_import, row.last_send)
+    return ListedGroup(group_of(row), row.last_import, row.last_send)

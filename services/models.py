@@ -211,6 +211,8 @@ number_import = Table(
     _count("hidden_rows"),
     _count("hidden_columns"),
     _count("hidden_sheets"),
+    # The names of its other columns, as a JSON list: those to the right of the numbers first. NULL where it has none.
+    Column("attribute_names", Text),
     # The columns to choose from, as JSON, and the one a person chose.
     Column("columns", Text),
     Column("column", Text),
@@ -239,7 +241,8 @@ import_reject = Table(
     sqlite_with_rowid=False,
 )
 
-# The numbers of an import for one send alone, in the order of its file; one number may stand there twice.
+# The rows of an import for one send alone. One number may stand there twice, with other attributes; its rows come in
+# the order of the file.
 import_row = Table(
     "import_row",
     metadata,
@@ -286,6 +289,8 @@ send_task = Table(
     # Recipients 1 to this are in order of their numbers, each once; further copies of a number stand behind them.
     _count("distinct_numbers"),
     Column("outside_region", Integer, nullable=False),
+    # Whether rows that lack a value for one of the variables are left out; without that nothing can be sent.
+    Column("without_missing", Boolean, nullable=False, server_default=text("false")),
     # Left out when it was confirmed, because they are on the do-not-send list.
     _count("opted_out"),
     Column("created_by", Text, nullable=False),
@@ -300,6 +305,8 @@ send_task = Table(
     Column("pause_reason", Text),
     Column("pause_code", Text),
     Column("paused_by", Text),
+    # Refusals of recipients up to this one have been asked about, and do not count for pausing again.
+    _count("refusals_seen"),
     # Off the list, but not forgotten: its counts stay.
     Column("deleted_by", Text),
     Column("deleted_at", Moment),
@@ -453,6 +460,16 @@ opt_out = Table(
     # Who added it, where a person did.
     Column("added_by", Text),
     Column("at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Where a person's test sends went last.
+own_number = Table(
+    "own_number",
+    metadata,
+    Column("workspace_id", Text, ForeignKey("workspace.id"), primary_key=True),
+    Column("person", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

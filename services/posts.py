@@ -25,12 +25,13 @@ class PostKind(StrEnum):
     RESULT = "result"
     LATE = "late"
     REPLY = "reply"
+    PAUSED = "paused"
     TEMPLATE = "template"
     SIGNATURE = "signature"
 
 
 _IMPORTS = (PostKind.IMPORT, PostKind.REJECTS)
-_TASKS = (PostKind.TASK, PostKind.RESULT, PostKind.LATE)
+_TASKS = (PostKind.TASK, PostKind.RESULT, PostKind.LATE, PostKind.PAUSED)
 _TEMPLATES = (PostKind.TEMPLATE,)
 _SIGNATURES = (PostKind.SIGNATURE,)
 
@@ -176,9 +177,16 @@ def want_fresh_post(tx: Connection, workspace_id: str, channel: str, kind: PostK
         want_post(tx, workspace_id, channel, kind, subject_id)
 
 
-def show_again(tx: Connection, kind: PostKind, subject_id: int) -> None:
-    """Bring a closed post up to date once more, in the transaction that changes what it shows."""
-    tx.execute(update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id).values(closed=False))
+def want_post_anew(tx: Connection, workspace_id: str, channel: str, kind: PostKind, subject_id: int) -> None:
+    """The same for what may happen again: the post that is there already is brought up to date."""
+    if not show_again(tx, kind, subject_id):
+        want_post(tx, workspace_id, channel, kind, subject_id)
+
+
+def show_again(tx: Connection, kind: PostKind, subject_id: int) -> bool:
+    """Bring a closed post up to date once more, in the transaction that changes what it shows; whether there is one."""
+    of_subject = update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id)
+    return tx.execute(of_subject.values(closed=False)).rowcount > 0
 
 
 def _post(row: Row[Any]) -> Post:

@@ -15,8 +15,8 @@ from sqlalchemy import Column, Connection, Row, Table, and_, column, delete, fun
 
 from services.clock import Clock
 from services.database import Database
-from services.dispatch import finish_if_over
 from services.models import batch, metadata, post, send_task, submission, task_group, workspace
+from services.outcomes import finish_if_over
 from services.posts import PostKind, show_again, want_post
 from services.states import BatchState, PauseReason, TaskState
 
@@ -111,7 +111,7 @@ def _give_up(tx: Connection, task: Row[Any], now: datetime) -> int:
             version=send_task.c.version + 1,
         )
     )
-    finish_if_over(tx, task.id, now)
+    finish_if_over(tx, task.id, TaskState.SENDING, now)
     show_again(tx, PostKind.TASK, task.id)
     return messages
 

@@ -44,7 +44,9 @@ _NEXT: dict[TaskState, frozenset[TaskState]] = {
         {TaskState.SENDING, TaskState.PAUSED, TaskState.CANCELLED, TaskState.STOPPED, TaskState.EXPIRED}
     ),
     TaskState.SENDING: frozenset({TaskState.PAUSED, TaskState.FINISHED, TaskState.STOPPED}),
-    TaskState.PAUSED: frozenset({TaskState.SCHEDULED, TaskState.SENDING, TaskState.STOPPED, TaskState.EXPIRED}),
+    TaskState.PAUSED: frozenset(
+        {TaskState.SCHEDULED, TaskState.SENDING, TaskState.FINISHED, TaskState.STOPPED, TaskState.EXPIRED}
+    ),
     TaskState.FINISHED: frozenset(),
     TaskState.CANCELLED: frozenset(),
     TaskState.STOPPED: frozenset(),

@@ -62,13 +62,13 @@ def enter_form(groups: Sequence[Group], chosen: Group | None = None) -> View:
     return blocks.form(FORM, "Enter numbers", "OK", fields)
 
 
-def wrong_lines(wrong: Sequence[WrongLine]) -> str:
+def wrong_lines(wrong: Sequence[WrongLine], way_out: str = "Correct them, or tick below to leave them out.") -> str:
     """Each wrong line by its number, what is wrong and what it may mean; plain text, for under the field."""
     told = [_wrong_line(each) for each in wrong[:_WRONG_SHOWN]]
     more = len(wrong) - _WRONG_SHOWN
     if more > 0:
         told.append(f"And {counted(more, 'more line')}.")
-    return " ".join([*told, "Correct them, or tick below to leave them out."])
+    return " ".join([*told, way_out])
 
 
 def _wrong_line(wrong: WrongLine) -> str:

@@ -19,6 +19,8 @@ from services.spreadsheets.reader import Column
 CHOOSE_GROUP = "import_choose_group"
 NEW_GROUP = "import_new_group"
 NOT_NOW = "import_not_now"
+USE_ONCE = "import_use_once"
+SEND = "import_send"
 NEW_GROUP_FORM = "import_new_group_form"
 CANCEL = "import_cancel"
 CHOOSE_COLUMN = "import_choose_column"
@@ -64,6 +66,7 @@ def ask_group(asked: Import, groups: Sequence[Group], note: str | None = None) -
     elements = [
         *([blocks.menu(CHOOSE_GROUP, "Choose a group", options)] if options else []),
         blocks.button(NEW_GROUP, "New group…", str(asked.id)),
+        blocks.button(USE_ONCE, "Use for one send only", str(asked.id)),
         blocks.button(NOT_NOW, "Not now", str(asked.id)),
     ]
     hint = "Next time, write *group:name* beside the file and it starts at once."
@@ -166,7 +169,13 @@ def _cancel_button(current: Import) -> dict[str, Any]:
 
 
 def _into(current: Import) -> str:
-    return "into the do-not-send list" if current.purpose is Purpose.OPT_OUTS else f"into {bold(current.group or '')}"
+    match current.purpose:
+        case Purpose.OPT_OUTS:
+            return "into the do-not-send list"
+        case Purpose.SEND:
+            return "for one send only"
+        case _:
+            return f"into {bold(current.group or '')}"
 
 
 def cancelled(ended: Import) -> tuple[str, list[Block]]:
@@ -190,7 +199,9 @@ def done(ended: Import, group: Group | None) -> tuple[str, list[Block]]:
     """What happened, in one line, and the way on. `group` is None where it has been deleted since."""
     line = _counts(ended)
     body = [blocks.section(line), blocks.context(" · ".join(_notes(ended, group)))]
-    if group is not None:
+    if ended.purpose is Purpose.SEND:
+        body.append(blocks.actions(blocks.button(SEND, "Send SMS", str(ended.id), "primary"), *_keep_button(ended)))
+    elif group is not None:
         body.append(blocks.actions(*_ways_on(ended, group)))
     return line.replace("*", ""), body
 
@@ -217,6 +228,8 @@ def _counts(ended: Import) -> str:
 
 def _notes(ended: Import, group: Group | None) -> list[str]:
     where = bold(group.name if group else ended.group or "a group that is gone")
+    if ended.purpose is Purpose.SEND:
+        where = "for one send only, in no group"
     now = f", which now has {counted(group.size, 'customer')}" if group else ""
     notes = [f"{bold(ended.file.name)} → {where}{now}"]
     if ended.kept:
@@ -240,8 +253,7 @@ def _notes(ended: Import, group: Group | None) -> list[str]:
 
 def _ways_on(ended: Import, group: Group) -> list[dict[str, Any]]:
     ways = [blocks.button(SEND_GROUP, "Send SMS", str(group.id))]
-    if ended.keepable:
-        ways.append(blocks.button(KEEP, keep_anyway(ended.keepable), str(ended.id)))
+    ways += _keep_button(ended)
     if ended.imported:
         text = f"The {counted(ended.imported, 'number')} that it alone brought are taken out of {group.name} again."
         confirm = blocks.confirmation("Undo the import?", text, "Undo the import", "Leave it")
@@ -252,6 +264,12 @@ def _ways_on(ended: Import, group: Group) -> list[dict[str, Any]]:
 def keep_anyway(count: int) -> str:
     """The button beside numbers that were set aside."""
     return "Keep this one anyway" if count == 1 else f"Keep these {number(count)} anyway"
+
+
+def _keep_button(ended: Import) -> list[dict[str, Any]]:
+    if not ended.keepable:
+        return []
+    return [blocks.button(KEEP, keep_anyway(ended.keepable), str(ended.id))]
 
 
 def nothing_valid(ended: Import, reasons: Sequence[tuple[str, int]]) -> tuple[str, list[Block]]:

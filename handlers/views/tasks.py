@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from handlers.replies import Block, Say
 from handlers.views import blocks
-from handlers.views.words import bar, bold, counted, duration, escape, moment, named, number, person, share
+from handlers.views.words import bar, bold, counted, duration, escape, moment, number, person, recipients_of, share
 from services.send_tasks import Stopped
 from services.states import RECEIPT_WINDOW, PauseReason, TaskState
 from services.task_reports import Task
@@ -222,10 +222,10 @@ def _who_did_what(task: Task) -> str:
 
 
 def _what(task: Task) -> str:
-    groups = named(task.groups)
-    without = f" without {named(task.excluded)}" if task.excluded else ""
     name = f"{bold(task.name)}, " if task.name else ""
-    return f"{name}{bold(task.template)} to {groups}{without}"
+    if task.is_test:
+        return f"a *test* of {name}{bold(task.template)}"
+    return f"{name}{bold(task.template)} to {recipients_of(task.source, task.groups, task.excluded, task.file)}"
 
 
 def _at(task: Task) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from services.states import Source
 
 
 def escape(text: str) -> str:
@@ -37,6 +40,24 @@ def number(value: int) -> str:
 def counted(value: int, noun: str, plural: str | None = None) -> str:
     """12,480 customers; 1 customer."""
     return f"{number(value)} {noun if value == 1 else plural or noun + 's'}"
+
+
+def money(amount: Decimal) -> str:
+    """1234.5 → 1,234.50; as many decimals as it has, two at least."""
+    exponent = amount.normalize().as_tuple().exponent
+    assert isinstance(exponent, int)
+    return f"{amount:,.{max(2, -exponent)}f}"
+
+
+def recipients_of(source: Source, groups: Sequence[str], excluded: Sequence[str], file: str | None) -> str:
+    """Whom a task is for: *vip* and *gold* without *staff*; the whole pool; *file.xlsx*; typed numbers."""
+    whom = {
+        Source.GROUPS: named(groups),
+        Source.POOL: "the whole pool",
+        Source.FILE: bold(file or ""),
+        Source.TYPED: "typed numbers",
+    }.get(source, named(groups))
+    return f"{whom} without {named(excluded)}" if excluded else whom
 
 
 def share(part: int, whole: int) -> str:

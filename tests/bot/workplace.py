@@ -85,7 +85,14 @@ def services_of(marketing: Marketing) -> dict[str, object]:
     """What `bot.wiring` would make of them."""
     return {
         "importing": Importing(marketing.imports, marketing.groups),
-        "sending": Sending(marketing.previews, marketing.tasks, marketing.groups, marketing.content),
+        "sending": Sending(
+            previews=marketing.previews,
+            confirmations=marketing.confirmations,
+            tests=marketing.draft_tests,
+            groups=marketing.groups,
+            content=marketing.content,
+            imports=marketing.imports,
+        ),
         "groups": marketing.groups,
         "tasks": Tasks(marketing.tasks, marketing.reports),
         "contents": contents_of(marketing),

@@ -25,7 +25,14 @@ def marketing(sqlite: Database) -> Marketing:
 @pytest.fixture
 def sending(marketing: Marketing) -> Sending:
     """What `/sms-send` works on."""
-    return Sending(marketing.previews, marketing.tasks, marketing.groups, marketing.content)
+    return Sending(
+        previews=marketing.previews,
+        confirmations=marketing.confirmations,
+        tests=marketing.draft_tests,
+        groups=marketing.groups,
+        content=marketing.content,
+        imports=marketing.imports,
+    )
 
 
 @pytest.fixture

@@ -121,8 +121,10 @@ def a_preview(**values: Any) -> Preview:
         "recipients": 12_480,
         "outside_region": 0,
         "segments_each": 1,
+        "segments": 12_480,
+        "numbers": 12_480,
         "at": None,
-        "outside_hours": False,
+        "outside_hours": 0,
         "receipts_reach_us": True,
     }
     return Preview(**{**defaults, **values})
@@ -157,6 +159,7 @@ def a_task(state: TaskState = TaskState.FINISHED, **values: Any) -> Task:
         "delivered": 12_480,
         "failed": 0,
         "held_back": 0,
+        "skipped": 0,
         "version": 3,
     }
     return Task(**{**defaults, **values})

@@ -13,7 +13,7 @@ from handlers.arguments import BadArguments
 from handlers.replies import FieldErrors, OpenForm, Replace, Reply, Say
 from handlers.send import Sending
 from handlers.times import PastTime, TooFarAhead, UnclearTime
-from handlers.views.send import CONFIRM, DISCARD
+from handlers.views.send import CONFIRM, DISCARD, TEST
 from services.content import ApplicationDeclaration, NotShown
 from services.errors import NotAllowed, UnknownThing
 from services.states import Region, SmsType, TaskState
@@ -38,7 +38,7 @@ def draft_of(reply: Reply) -> int:
     """The draft that the buttons under a preview carry."""
     assert isinstance(reply, Say | Replace)
     buttons = reply.blocks[-1]["elements"]
-    assert [each["action_id"] for each in buttons] == [CONFIRM, DISCARD]
+    assert [each["action_id"] for each in buttons] == [CONFIRM, TEST, DISCARD]
     return int(buttons[0]["value"])
 
 
@@ -125,7 +125,7 @@ def test_a_mistyped_line_previews_nothing(text: str, error: type[Exception], sen
         ("group:vip", "key_missing"),
         ("template:spring", "key_missing"),
         ("group:vip template:code", "verification_template"),
-        ("group:vip template:personal", "template_has_variables"),
+        ("group:vip template:personal", "no_column"),
         ("group:vip template:sale", "sms_type_differs"),
         ("group:vip template:spring signature:Autumn", "other_signature"),
         ("group:vip template:spring exclude:vip", "no_recipients"),
@@ -250,7 +250,8 @@ def test_the_form_says_what_it_does_not_offer_and_why(sending: Sending, marketin
         "Not shown: *&lt;!channel&gt; &amp; co* (pending) and *code* (verification). "
         "`/sms-templates` says more about each."
     )
-    offered = [option["text"]["text"] for option in opened.view["blocks"][1]["element"]["options"]]
+    (menu,) = [block["element"] for block in opened.view["blocks"] if block.get("block_id") == "template"]
+    offered = [option["text"]["text"] for option in menu["options"]]
     assert "spring · notification" in offered
     assert not [each for each in offered if "co" in each and "channel" in each]
 

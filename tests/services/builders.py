@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from services.carriers.ports import Limits, Receipt
+from services.confirm import Confirmations
 from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
 from services.content_changes import ContentChanges, SignatureForm, TemplateForm
 from services.content_lists import ContentLists, ListedSignature, ListedTemplate
 from services.database import Database
 from services.dispatch import Claim, Dispatch, Sender
+from services.draft_tests import DraftTests
 from services.groups import Group, Groups
 from services.imports import Import, Imports, UploadedFile
 from services.models import customer_group, group_member
@@ -77,16 +79,21 @@ class Marketing:
         self.declare(*applications)
         self.groups = Groups(database, self.clock)
         self.imports = Imports(database, self.clock)
-        self.previews = Previews(database, self.clock, self.groups, self.content, receipts_reach_us=True)
-        self.tasks = SendTasks(
+        limits = {
+            each.id: Limits(self.carrier.max_numbers, self.carrier.max_numbers_with_values)
+            for each in self.applications.values()
+        }
+        self.previews = Previews(
             database,
             self.clock,
-            self.previews,
-            dict.fromkeys(
-                [each.id for each in self.applications.values()],
-                Limits(self.carrier.max_numbers, self.carrier.max_numbers_with_values),
-            ),
+            self.groups,
+            self.content,
+            receipts_reach_us=True,
+            numbers_per_request={application_id: each.plain for application_id, each in limits.items()},
         )
+        self.draft_tests = DraftTests(database, self.clock, limits)
+        self.confirmations = Confirmations(database, self.clock, self.previews, limits)
+        self.tasks = SendTasks(database, self.clock)
         self.reports = TaskReports(database)
         self.lists = ContentLists(database)
         self.changes = ContentChanges(database)
@@ -195,7 +202,7 @@ class Marketing:
 
     def confirmed(self, draft: Preview) -> Task:
         """Ana presses the button, and nothing stands in the way."""
-        task = self.tasks.confirm(self.workspace_id, draft.draft_id, ANA)
+        task = self.confirmations.confirm(self.workspace_id, draft.draft_id, ANA)
         assert isinstance(task, Task), task.changed
         return task
 

@@ -23,6 +23,14 @@ from services.errors import NotTaken, RequestRefused, Unanswered
 
 Answering = Callable[[Submission], Awaitable[Answer]]
 
+# What some codes mean to the carrier.
+KINDS: Mapping[str, CodeClass] = {
+    "E000112": "refused_account",
+    "E000623": "quota_account",
+    "E200026": "refused_account",
+    "E200028": "refused_content",
+}
+
 # Ten in the morning in Shanghai, on a working day.
 MORNING = datetime(2026, 3, 4, 2, 0, tzinfo=UTC)
 
@@ -83,7 +91,7 @@ class FakeCarrier:
     ) -> None:
         self._max_numbers = max_numbers
         self._max_numbers_with_values = max_numbers_with_values or max_numbers
-        self._classes = classes or {}
+        self._classes = KINDS if classes is None else classes
         self.opted_out_codes = frozenset({"OPTED_OUT"})
         self.echoes_reference = echoes_reference
         self._script: deque[Answering] = deque()
@@ -170,6 +178,11 @@ def not_taken(code: str = "http_429", retry_after_seconds: float | None = None) 
         raise NotTaken(code, "slow down", retry_after_seconds)
 
     return answer
+
+
+async def refuse_all(submission: Submission) -> Answer:
+    """Every number is refused, each for itself."""
+    return await refuse(*submission.numbers)(submission)
 
 
 def refuse_whole(code: str = "E000510") -> Answering:

@@ -273,7 +273,7 @@ class TestWhyNot:
         draft = marketing.a_draft(template="autumn")
         marketing.changes.disable(WORKSPACE, ContentKind.TEMPLATE, waiting.template.id, BEN)
         with pytest.raises(NotAllowed, match="template_gone"):
-            marketing.tasks.confirm(WORKSPACE, draft.draft_id, ANA)
+            marketing.confirmations.confirm(WORKSPACE, draft.draft_id, ANA)
 
 
 class TestDeclaring:

@@ -187,7 +187,7 @@ class TestUndoingWhileATaskIsConfirmed:
         marketing.clock.move(SECOND)
         draft = marketing.a_draft()
         work = {
-            "confirm": lambda: marketing.tasks.confirm(WORKSPACE, draft.draft_id, BEN),
+            "confirm": lambda: marketing.confirmations.confirm(WORKSPACE, draft.draft_id, BEN),
             "undo": lambda: undo(marketing, done),
         }
         names = [first, *(name for name in work if name != first)]
@@ -221,7 +221,7 @@ class TestUndoingWhileATaskIsConfirmed:
 
         def confirm() -> bool:
             together.wait(20)
-            return isinstance(marketing.tasks.confirm(WORKSPACE, draft.draft_id, BEN), Task)
+            return isinstance(marketing.confirmations.confirm(WORKSPACE, draft.draft_id, BEN), Task)
 
         def take_out() -> bool:
             together.wait(20)

@@ -135,7 +135,7 @@ def test_a_preview_may_have_been_confirmed_since_and_is_forgotten(marketing: Mar
     draft = marketing.a_draft()
     assert take_over(marketing) == TakenOver(0, 0, 0, 1)
     with pytest.raises(NotAllowed) as refused:
-        marketing.tasks.confirm(marketing.workspace_id, draft.draft_id, ANA)
+        marketing.confirmations.confirm(marketing.workspace_id, draft.draft_id, ANA)
     assert refused.value.rule == "draft_gone"
 
 

@@ -20,6 +20,7 @@ ARROWS = {
     ("sending", "stopped"),
     ("paused", "scheduled"),
     ("paused", "sending"),
+    ("paused", "finished"),
     ("paused", "stopped"),
     ("paused", "expired"),
 }

@@ -151,6 +151,15 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "own_number",
+        sa.Column("workspace_id", sa.Text(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_own_number_workspace_id")),
+        sa.PrimaryKeyConstraint("workspace_id", "person", name=op.f("pk_own_number")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "post",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("workspace_id", sa.Text(), nullable=False),
@@ -201,6 +210,7 @@ def upgrade() -> None:
         sa.Column("hidden_rows", sa.Integer(), server_default="0", nullable=False),
         sa.Column("hidden_columns", sa.Integer(), server_default="0", nullable=False),
         sa.Column("hidden_sheets", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("attribute_names", sa.Text(), nullable=True),
         sa.Column("columns", sa.Text(), nullable=True),
         sa.Column("column", sa.Text(), nullable=True),
         sa.Column("failure", sa.Text(), nullable=True),
@@ -345,6 +355,7 @@ def upgrade() -> None:
         sa.Column("recipients", sa.Integer(), nullable=False),
         sa.Column("distinct_numbers", sa.Integer(), server_default="0", nullable=False),
         sa.Column("outside_region", sa.Integer(), nullable=False),
+        sa.Column("without_missing", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("opted_out", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -357,6 +368,7 @@ def upgrade() -> None:
         sa.Column("pause_reason", sa.Text(), nullable=True),
         sa.Column("pause_code", sa.Text(), nullable=True),
         sa.Column("paused_by", sa.Text(), nullable=True),
+        sa.Column("refusals_seen", sa.Integer(), server_default="0", nullable=False),
         sa.Column("deleted_by", sa.Text(), nullable=True),
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
         sa.Column("queued", sa.Integer(), server_default="0", nullable=False),
@@ -480,6 +492,7 @@ def downgrade() -> None:
         "ix_post_open", table_name="post", sqlite_where=sa.text("closed = 0"), postgresql_where=sa.text("NOT closed")
     )
     op.drop_table("post")
+    op.drop_table("own_number")
     op.drop_table("opt_out")
     op.drop_table("customer_group")
     op.drop_table("application")
