@@ -16,6 +16,7 @@ PARTS = {
     "reading": "bench.reading",
     "numbers": "bench.numbers",
     "import": "bench.imports",
+    "confirm": "bench.confirm",
     "dispatch": "bench.dispatch",
 }
 LATEST = Path(__file__).with_name("out") / "latest.json"

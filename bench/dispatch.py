@@ -18,27 +18,20 @@ from datetime import timedelta
 import uvloop
 
 from bench.processes import ROOT, in_own_process, new_database, peak_mb
+from bench.tasks_to_send import WORKSPACE, Desk, declare
 from bot.process import spare_the_collector
 from services.carriers.http import Http
 from services.carriers.huawei import MAX_NUMBERS, Huawei
-from services.carriers.ports import Limits
 from services.clock import SystemClock
-from services.confirm import Confirmations
-from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
 from services.dispatch import Dispatch, Sender
-from services.groups import Groups
-from services.models import customer_group, group_member
-from services.previews import Previews, SendRequest
 from services.rate import RateLimit
-from services.states import Region, SmsType
-from services.task_reports import Task, TaskReports
+from services.task_reports import TaskReports
 
 MESSAGES = 500_000
 RUNS = 3
 # By the carrier's latency in milliseconds.
 CONNECTIONS = {0: 16, 50: 32}
-WORKSPACE = "T0BENCH"
 # No limit of ours, so that what is measured is the loop.
 _PER_SECOND = 1_000_000.0
 _LOOK_SECONDS = 0.05
@@ -95,24 +88,10 @@ def _best(kind: str, endpoint: str) -> Mapping[str, float]:
 
 def prepare(url: str, messages: str) -> None:
     """Make a database with one confirmed task, of which nothing is sent yet."""
-    size = int(messages)
-    database, clock = Database(url), SystemClock()
-    database.migrate()
-    application_id = _declare(database)
-    group = Groups(database, clock).create(WORKSPACE, "vip", SmsType.NOTIFICATION, "U0BENCH")
-    numbers = range(8613000000000, 8613000000000 + size)
-    with database.write() as tx:
-        rows = ((group.id, number, 0, 0) for number in numbers)
-        database.bulk.insert(tx, group_member, ["group_id", "number", "import_id", "row"], rows)
-        tx.execute(customer_group.update().values(size=size))
-        tx.commit()
-    previews = Previews(database, clock, Groups(database, clock), Content(database), receipts_reach_us=True)
-    wanted = SendRequest(groups=["vip"], template="spring")
-    draft = previews.draft(WORKSPACE, "C0BENCH", "U0BENCH", wanted)
-    confirmations = Confirmations(database, clock, previews, {application_id: Limits(MAX_NUMBERS, MAX_NUMBERS)})
-    task = confirmations.confirm(WORKSPACE, draft.draft_id, "U0BENCH")
-    assert isinstance(task, Task), task
-    assert task.recipients == size, task
+    database = Database(url)
+    desk = Desk(database)
+    desk.group(int(messages))
+    desk.confirm(desk.draft())
     database.close()
 
 
@@ -129,7 +108,7 @@ async def _send(url: str, endpoint: str, connections: int) -> float:
     rate = RateLimit(_PER_SECOND)
     carrier = Huawei(app_key="key", app_secret="secret", http=http, clock=clock, pace=rate.acquire, endpoint=endpoint)
     receipts_url = "http://127.0.0.1/receipts/1/x"
-    sender = Sender(_declare(database), carrier, rate, receipts_url, connections)
+    sender = Sender(declare(database), carrier, rate, receipts_url, connections)
     threads = 1 if database.is_sqlite else 8
     with ThreadPoolExecutor(threads) as executor:
         dispatch = Dispatch(
@@ -157,18 +136,3 @@ async def _send(url: str, endpoint: str, connections: int) -> float:
 def _is_finished(database: Database) -> bool:
     with database.read() as connection:
         return connection.exec_driver_sql("SELECT finished_at FROM send_task").scalar() is not None
-
-
-def _declare(database: Database) -> int:
-    declared = ApplicationDeclaration(
-        name="bench",
-        carrier="huawei",
-        region=Region.MAINLAND,
-        signatures=[SignatureDeclaration("云帆咖啡", "csms100000001")],
-        templates=[
-            TemplateDeclaration(
-                "spring", "8ff55eac", SmsType.NOTIFICATION, "春季营业时间：每天 08:00–22:00。", "云帆咖啡"
-            )
-        ],
-    )
-    return Content(database).declare(WORKSPACE, [declared])["bench"].id

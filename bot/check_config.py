@@ -35,8 +35,18 @@ async def check_config(say: Say) -> bool:
     right &= await _check_roles(config, say)
     for application in config.applications:
         right &= await _check_application(application, say)
+    _say_logs_and_signs(config, say)
     _check_receipts(config, say)
     return right
+
+
+def _say_logs_and_signs(config: Config, say: Say) -> None:
+    formats = {"json": "JSON", "text": "text", None: "text on a terminal and JSON elsewhere"}
+    say(f"✓ LOG_FORMAT, LOG_LEVEL: {formats[config.log_format]}, from {config.log_level} on.")
+    where = f"http://{config.http_host}:{config.http_port}"
+    say(
+        f"✓ HTTP_HOST, HTTP_PORT: {where}/healthz, /readyz and /metrics are for probes and Prometheus, not for outside."
+    )
 
 
 def _check_database(config: Config, say: Say) -> bool:

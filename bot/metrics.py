@@ -78,7 +78,7 @@ class Metrics:
         )
         self._slack_429s = Counter("sms_slack_rate_limited", "Times Slack said 429.", ["method"], registry=registry)
         self._slack_connected = Gauge(
-            "sms_slack_connected", "1 while Slack can reach us, 0 otherwise.", registry=registry
+            "sms_slack_connected", "1 while Slack can reach us, 0 otherwise.", ["mode"], registry=registry
         )
         self._acknowledged = Histogram(
             "sms_acknowledgement_seconds",
@@ -127,9 +127,9 @@ class Metrics:
         """Slack asked to wait."""
         self._slack_429s.labels(method).inc()
 
-    def slack_connection(self, *, connected: bool) -> None:
-        """Whether Slack can reach us."""
-        self._slack_connected.set(int(connected))
+    def slack_connection(self, mode: str, *, connected: bool) -> None:
+        """Whether Slack can reach us. A process that is not to be reached never tells."""
+        self._slack_connected.labels(mode).set(int(connected))
 
     def acknowledged(self, kind: str, seconds: float) -> None:
         """A request of Slack's."""

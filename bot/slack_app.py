@@ -81,8 +81,8 @@ class Edge:
         self._services = services
         self._clock = clock
         self._worked = worked
-        self._roles = roles
         self._counting = counting or Uncounted()
+        self._roles = roles
         self._people = People(client)
         self._answers = Answers(client)
         self._client = client

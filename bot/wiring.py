@@ -365,7 +365,8 @@ class Bot:
 
     async def _look_at_connection(self) -> None:
         verdicts = await self._slack_part()
-        self._metrics.slack_connection(connected=verdicts["slack"].ok)
+        mode = "socket" if self._config.uses_socket_mode else "http"
+        self._metrics.slack_connection(mode, connected=verdicts["slack"].ok)
 
     async def _connect_to_slack(self, app: AsyncApp) -> None:
         if not self._config.uses_socket_mode:
@@ -415,8 +416,8 @@ class Bot:
         self._ticks.every(30, puller.tick, in_thread=False)
         self._ticks.every(0.5, self._imports.tick, in_thread=False)
         self._ticks.every(0.5, announcer.tick, in_thread=False)
-        self._ticks.every(1, services.contents.sync.tick, in_thread=False)
         self._ticks.every(CONNECTION_LOOK_SECONDS, self._look_at_connection, in_thread=False)
+        self._ticks.every(1, services.contents.sync.tick, in_thread=False)
         self._ticks.start()
         self._parts.push_async_callback(self._ticks.stop)
 

@@ -172,12 +172,6 @@ def _time(moment: object, zone: ZoneInfo) -> str:
     return describe_time(moment, zone)
 
 
-def _holders(ids: Sequence[str]) -> str:
-    if not ids:
-        return "Nobody has it: your administrator names them in the settings, under `[roles]`."
-    return f"Ask {several([person_or_group(each) for each in ids], 'or')}."
-
-
 def _no_column(facts: Any) -> str:
     """Which variables nothing fills, and what there is."""
     variables = [code(f"{{{name}}}") for name in facts["variables"]]
@@ -207,6 +201,12 @@ def _no_recipients(facts: Any) -> str:
     if not found:
         return f"{nobody}. Drop a spreadsheet of numbers in the channel."
     return f"{nobody}: {listed([why for why, _ in found])}. {found[0][1]}"
+
+
+def _holders(ids: Sequence[str]) -> str:
+    if not ids:
+        return "Nobody has it: your administrator names them in the settings, under `[roles]`."
+    return f"Ask {several([person_or_group(each) for each in ids], 'or')}."
 
 
 _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {

@@ -272,9 +272,7 @@ def _form(
     # Where there is but one, it is clear.
     signatures = sorted({name for names in by_application if len(names) > 1 for name in names})
     groups = service.groups.recent(request.workspace)
-    view = views.send_form(
-        groups, templates, chosen_group, file=file, signatures=signatures, left_out=choices.not_shown
-    )
+    view = views.send_form(groups, templates, chosen_group, choices.not_shown, file=file, signatures=signatures)
     return OpenForm(view, context="" if file is None else str(file.id))
 
 

@@ -13,12 +13,13 @@ from services import text
 from services.audiences import Audience, has_opted_out, is_in_region
 from services.carriers.ports import Limits
 from services.clock import Clock
-from services.confirm import audience_of, changes, lock_draft, make_real, plan_batches
+from services.confirm import audience_of, changes, lock_draft, make_real
 from services.content import Template, template_by_id
 from services.database import Database
 from services.errors import NotAllowed
 from services.hours import may_send, next_allowed
 from services.models import own_number, recipient, send_task
+from services.recipients import plan_batches
 from services.states import Region, SmsType, Source, TaskState
 from services.task_reports import Task, task_by_id
 from services.variables import Values, find_columns, from_json, people, to_json

@@ -169,14 +169,6 @@ def want_post(tx: Connection, workspace_id: str, channel: str, kind: PostKind, s
     tx.execute(post.insert().values(workspace_id=workspace_id, channel=channel, kind=kind.value, subject_id=subject_id))
 
 
-def want_fresh_post(tx: Connection, workspace_id: str, channel: str, kind: PostKind, subject_id: int) -> None:
-    """Owe the channel a post about a subject that may have had one: that one stays as it is, and nothing edits it."""
-    again = update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id)
-    values = {"channel": channel, "ts": None, "posting_at": None, "shown_version": None, "closed": False}
-    if tx.execute(again.values(**values)).rowcount == 0:
-        want_post(tx, workspace_id, channel, kind, subject_id)
-
-
 def want_post_anew(tx: Connection, workspace_id: str, channel: str, kind: PostKind, subject_id: int) -> None:
     """The same for what may happen again: the post that is there already is brought up to date."""
     if not show_again(tx, kind, subject_id):
@@ -187,6 +179,14 @@ def show_again(tx: Connection, kind: PostKind, subject_id: int) -> bool:
     """Bring a closed post up to date once more, in the transaction that changes what it shows; whether there is one."""
     of_subject = update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id)
     return tx.execute(of_subject.values(closed=False)).rowcount > 0
+
+
+def want_fresh_post(tx: Connection, workspace_id: str, channel: str, kind: PostKind, subject_id: int) -> None:
+    """Owe the channel a post about a subject that may have had one: that one stays as it is, and nothing edits it."""
+    again = update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id)
+    values = {"channel": channel, "ts": None, "posting_at": None, "shown_version": None, "closed": False}
+    if tx.execute(again.values(**values)).rowcount == 0:
+        want_post(tx, workspace_id, channel, kind, subject_id)
 
 
 def _post(row: Row[Any]) -> Post:

@@ -91,7 +91,7 @@ class Receipts:
             messages = _messages(tx, rows)
             final = _final_states(tx, rows, messages)
             self._store_results(tx, final)
-            self._take_carriers_word(tx, [row for row in rows if _key(row) in messages])
+            self._take_carriers_word(tx, [row for row in rows if row.status == "failed" and _key(row) in messages])
             ids = [row.id for row in rows]
             tx.execute(update(receipt).where(receipt.c.id.in_(ids)).values(applied=True))
             tx.commit()

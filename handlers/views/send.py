@@ -236,15 +236,15 @@ def send_form(
     groups: Sequence[Group],
     templates: Sequence[Template],
     chosen_group: int | None = None,
+    left_out: Sequence[NotShown] = (),
     *,
     file: Import | None = None,
     signatures: Sequence[str] = (),
-    left_out: Sequence[NotShown] = (),
 ) -> View:
     """The form of `/sms-send` without arguments; its menus' values are ids, `groups` those to be offered first.
 
-    With a `file` that is the source; else one of groups, the pool and typed numbers is to be given. `signatures` are
-    those to choose from for a universal template, `left_out` the templates that the menu does not offer.
+    `left_out` are the templates that the menu does not offer. With a `file` that is the source; else one of groups, the
+    pool and typed numbers is to be given. `signatures` are those to choose from for a universal template.
     """
     has_several = len({each.application_id for each in templates}) > 1
     template_options = [
@@ -258,9 +258,10 @@ def send_form(
     if file is not None:
         rows = counted(file.imported, "row")
         fields = [blocks.context(f"To {rows} of {bold(file.file.name)}, for this send alone."), template]
-        fields += _not_offered(left_out)
     else:
-        fields = [*_group_fields(groups, chosen_group), template, *_not_offered(left_out), *_typed_fields()]
+        fields = [*_group_fields(groups, chosen_group), template, *_typed_fields()]
+    after_template = fields.index(template) + 1
+    fields[after_template:after_template] = _not_offered(left_out)
     if signatures:
         options = [blocks.option(name, name) for name in signatures]
         menu = blocks.menu("signature", "The template's own", options)
@@ -330,12 +331,12 @@ def test_form(own: int | None) -> View:
     )
 
 
+def wrong_test_lines(wrong: Sequence[WrongLine]) -> str:
+    """What is wrong with numbers for a test; plain text, for under the field."""
+    return wrong_lines(wrong, "Correct them.")
+
+
 def _not_offered(templates: Sequence[NotShown]) -> list[Block]:
     if not templates:
         return []
     return [blocks.context(f"Not shown: {not_shown(templates)}. `/sms-templates` says more about each.")]
-
-
-def wrong_test_lines(wrong: Sequence[WrongLine]) -> str:
-    """What is wrong with numbers for a test; plain text, for under the field."""
-    return wrong_lines(wrong, "Correct them.")

@@ -60,6 +60,11 @@ def recipients_of(source: Source, groups: Sequence[str], excluded: Sequence[str]
     return f"{whom} without {named(excluded)}" if excluded else whom
 
 
+def verb(value: int, one: str, many: str) -> str:
+    """The form of a verb that goes with a count: 1 is, 2 are."""
+    return one if value == 1 else many
+
+
 def share(part: int, whole: int) -> str:
     """A percentage with one decimal, which says 100 % or 0 % only where that is exact."""
     if whole == 0 or part in (0, whole):

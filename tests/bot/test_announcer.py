@@ -147,9 +147,10 @@ async def test_an_import_that_stands_still_is_not_edited(desk: Desk) -> None:
 
 async def test_posts_carry_what_finds_them_again(desk: Desk) -> None:
     desk.a_task()
+    (post,) = desk.marketing.posts.due()
     await desk.tick()
     (message,) = desk.slack.core.workspace.messages[MARKETING].values()
-    assert message.metadata == {"event_type": "sms_post", "event_payload": {"post": 1}}
+    assert message.metadata == {"event_type": "sms_post", "event_payload": {"post": post.id}}
 
 
 async def test_after_a_crash_between_post_and_note_it_is_not_posted_again(desk: Desk) -> None:

@@ -37,7 +37,7 @@ class Operator:
 
     async def checks(self, toml: str | None = None, **changes: Any) -> tuple[bool, list[str]]:
         given = environment(self._folder, self.toml if toml is None else toml, **{**self._defaults, **changes})
-        for name in ("SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "PUBLIC_URL"):
+        for name in ("SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "PUBLIC_URL", "LOG_FORMAT", "LOG_LEVEL"):
             self._patch.delenv(name, raising=False)
         for name, value in given.items():
             self._patch.setenv(name, value)
@@ -63,6 +63,11 @@ async def test_what_is_right_is_said(operator: Operator, slack: SlackSandbox, ca
         (
             "✓ application promo-cn (huawei, mainland): its endpoint answers. Templates: spring. "
             "The credentials show with the first SMS."
+        ),
+        "✓ LOG_FORMAT, LOG_LEVEL: text on a terminal and JSON elsewhere, from info on.",
+        (
+            "✓ HTTP_HOST, HTTP_PORT: http://127.0.0.1:0/healthz, /readyz and /metrics are for probes and Prometheus, "
+            "not for outside."
         ),
         "✓ PUBLIC_URL: carriers report to https://sms.example.com/receipts/…; that must lead to port 0 here.",
     ]
@@ -218,3 +223,11 @@ async def test_slack_knows_whom_the_roles_name(operator: Operator, roles: str, r
     found, said = await operator.checks(f"{operator.toml}\n[roles]\n{roles}\n")
     assert line in said
     assert found is right
+
+
+async def test_the_format_and_the_level_of_the_log_are_said(operator: Operator) -> None:
+    _, said = await operator.checks(LOG_FORMAT="JSON", LOG_LEVEL="Warning")
+    assert "✓ LOG_FORMAT, LOG_LEVEL: JSON, from warning on." in said
+    right, said = await operator.checks(LOG_LEVEL="loud")
+    assert not right
+    assert said == ["✗ LOG_LEVEL in the environment is wrong: input should be 'debug', 'info', 'warning' or 'error'."]

@@ -103,7 +103,7 @@ async def a_bot_that_runs_tells_probes_figures_and_logs_and_no_number(world: Wor
         'sms_requests_total{kind="command",result="refused"} 1.0',
         'sms_import_seconds_count{state="done"} 1.0',
         "sms_import_rows_total 300.0",
-        "sms_slack_connected 1.0",
+        'sms_slack_connected{mode="socket"} 1.0',
         "sms_database_up 1.0",
     ):
         assert line in told, [each for each in told if each.startswith(line.partition("{")[0])]
