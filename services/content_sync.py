@@ -28,6 +28,8 @@ from services.states import ApprovalStatus, ContentOrigin, SmsType
 log = structlog.get_logger()
 
 EVERY = timedelta(minutes=10)
+# A round that takes longer begins anew at the next one; what it had applied for is found in the list then.
+ROUND_SECONDS = 45.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,17 @@ class Round:
 class ContentSync:
     """Asks every 10 minutes, and at once when told to. No database session is open while a carrier is asked."""
 
-    def __init__(self, database: Database, clock: Clock, carriers: Mapping[int, SyncsContent]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        carriers: Mapping[int, SyncsContent],
+        round_seconds: float = ROUND_SECONDS,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._carriers = carriers
+        self._round_seconds = round_seconds
         self._is_wanted = True
         self._began: datetime | None = None
         self._rounds: dict[int, Round] = {}
@@ -80,13 +89,16 @@ class ContentSync:
         if not (self._is_wanted or is_due):
             return
         self._is_wanted, self._began = False, now
-        for application_id in self._carriers:
-            await self._refresh(application_id)
+        await asyncio.gather(*map(self._refresh, self._carriers))
 
     async def _refresh(self, application_id: int) -> None:
         trouble = None
         try:
-            await self._ask(application_id, self._carriers[application_id])
+            async with asyncio.timeout(self._round_seconds):
+                await self._ask(application_id, self._carriers[application_id])
+        except TimeoutError:
+            trouble = "timeout"
+            log.warning("content.not_refreshed", application=application_id, code=trouble)
         except CarrierError as error:
             trouble = error.code
             log.warning("content.not_refreshed", application=application_id, code=error.code, reason=error.reason)

@@ -250,8 +250,8 @@ def test_the_form_says_what_it_does_not_offer_and_why(sending: Sending, marketin
         "Not shown: *&lt;!channel&gt; &amp; co* (pending) and *code* (verification). "
         "`/sms-templates` says more about each."
     )
-    (menu,) = [block for block in opened.view["blocks"] if block.get("block_id") == "template"]
-    offered = [option["text"]["text"] for option in menu["element"]["options"]]
+    (menu,) = [block["element"] for block in opened.view["blocks"] if block.get("block_id") == "template"]
+    offered = [option["text"]["text"] for option in menu["options"]]
     assert "spring · notification" in offered
     assert not [each for each in offered if "co" in each and "channel" in each]
 

@@ -231,10 +231,12 @@ class FakeConsole:
     add_trouble: Exception | None = None
     applied: list[tuple[str, str, str, str | None]] = field(default_factory=list)
     before_each: Callable[[], None] = lambda: None
+    answers_after: float = 0.0
     asked: int = 0
 
     async def list_signatures(self) -> Sequence[CarrierSignature]:
         self.asked += 1
+        await asyncio.sleep(self.answers_after)
         self.before_each()
         if self.trouble is not None:
             raise self.trouble

@@ -225,6 +225,17 @@ async def test_a_carrier_that_does_not_answer_takes_nothing_away(desk: Desk, tro
     assert last.trouble in ("AuthFailure", "unexpected")
 
 
+async def test_a_carrier_that_hangs_is_given_up_for_this_round(desk: Desk) -> None:
+    desk.console.answers_after = 30.0
+    application_id = desk.marketing.application_id
+    carriers = {application_id: desk.console}
+    sync = ContentSync(desk.marketing.database, desk.marketing.clock, carriers, round_seconds=0.05)
+    await sync.tick()
+    last = sync.last_round(application_id)
+    assert last is not None
+    assert last.trouble == "timeout"
+
+
 async def test_no_transaction_is_open_while_the_carrier_is_asked(desk: Desk) -> None:
     desk.add()
 
