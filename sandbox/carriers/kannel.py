@@ -40,6 +40,8 @@ TYPES = {"DELIVRD": 1, "UNDELIV": 2, "EXPIRED": 2, "REJECTD": 16, "ACCEPTD": 8}
 class KannelSandbox(CarrierSandbox):
     """One sendsms-user; `denies_all` is a white-list that lets no number through."""
 
+    reply_query = "?from=%p&to=%P&text=%a&charset=%C&coding=%c&ts=%T&id=%I"
+
     def __init__(
         self, *, username: str = USERNAME, password: str = PASSWORD, max_messages: int = 3, **settings: Any
     ) -> None:

@@ -95,6 +95,9 @@ class CarrierSandbox(ABC):
     `reply_callback` is where what people answer goes, which is set in the console.
     """
 
+    # What goes behind the address of `reply_callback` in this carrier's settings.
+    reply_query = ""
+
     def __init__(
         self,
         *,

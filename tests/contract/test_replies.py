@@ -12,16 +12,13 @@ from sandbox.carriers.twilio import TwilioSandbox
 from services.carriers.http import Http
 from services.carriers.ports import Carrier, ForeignReceipts, ReadsReplies, Reply
 from tests.contract.callback import Callback
-from tests.contract.stands import GOOD, KannelStand, Stand, TencentStand, TwilioStand
+from tests.contract.stands import GOOD, Stand, TencentStand, TwilioStand
 
-# As docs/carriers/kannel.md says to write it into kannel.conf.
-GET_URL = "?from=%p&to=%P&text=%a&charset=%C&coding=%c&ts=%T&id=%I"
 TEXTS = ["STOP", "stop", "退订", "ＴＤ", "好的，谢谢 👍", "a+b & c=d% #1?", " \u00a0R ", "0000", "¿Qué?", "Ωmega"]
 
 
 async def answered(stand: Stand, carrier: Carrier, callback: Callback, text: str) -> Reply:
-    template = GET_URL if isinstance(stand, KannelStand) else ""
-    stand.sandbox.reply_callback = callback.replies_url + template
+    stand.sandbox.reply_callback = callback.replies_url + stand.sandbox.reply_query
     stand.sandbox.reply(f"+{GOOD[0]}", text)
     assert isinstance(carrier, ReadsReplies)
     (reply,) = carrier.read_replies(await callback.next())

@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 
 from sandbox.carriers.server import CarrierSandbox
+from sandbox.carriers.tencent import TencentSandbox
 from sandbox.demo import Demo, Settings, end
 from sandbox.slack.core import Core, Timings
 from tests.e2e.person import MARKETING, Person
@@ -76,7 +77,9 @@ class World:
         began = time.monotonic()
         self._bot = await self._demo.start_bot()
         await self.until(lambda: self._demo.slack.connected)
-        await self._demo.tell_carrier()
+        # Nobody answers in the other worlds, and asking for the addresses takes a second.
+        if isinstance(self._demo.carrier, TencentSandbox):
+            await self._demo.tell_carrier()
         return time.monotonic() - began
 
     async def kill_bot(self) -> None:
