@@ -296,11 +296,17 @@ def _group_fields(groups: Sequence[Group], chosen_group: int | None) -> list[Blo
     hint = menu_hint(groups, "/sms-send group:name")
     every = {
         "type": "checkboxes",
-        "options": [blocks.option("The whole pool: every number of a group of the template's SMS type", "pool")],
+        "options": [blocks.option("The whole pool", "pool")],
     }
     return [
         blocks.field("group", "To groups", menu, optional=True, hint=hint),
-        blocks.field("pool", "Or to everybody", every, optional=True),
+        blocks.field(
+            "pool",
+            "Or to everybody",
+            every,
+            optional=True,
+            hint="Every number of a group of the template's SMS type, each once.",
+        ),
     ]
 
 
