@@ -106,6 +106,13 @@ def submit_form(request: Submission, service: Sending) -> Reply:
 def confirm(request: Click, service: Sending) -> Reply:
     """The button under the preview: one draft makes one task, however often it is pressed."""
     _need_channel(request)
+    size = service.confirmations.size_to_fill(request.workspace, int(request.value))
+    if size > service.many:
+        return Later(views.filling(size), lambda: _confirmed(request, service))
+    return _confirmed(request, service)
+
+
+def _confirmed(request: Click, service: Sending) -> Reply:
     made = service.confirmations.confirm(request.workspace, int(request.value), request.person)
     if isinstance(made, Preview):
         return _shown_again(request, made)

@@ -54,6 +54,17 @@ class Confirmations:
                 return task_by_id(tx, workspace_id, draft.id)
         return replace(self._previews.draft_again(workspace_id, draft_id, by), changed=changed)
 
+    def size_to_fill(self, workspace_id: str, draft_id: int) -> int:
+        """How many texts `confirm` would have to fill with values one by one; 0 where all get the same."""
+        query = select(send_task.c.recipients).where(
+            send_task.c.id == draft_id,
+            send_task.c.workspace_id == workspace_id,
+            send_task.c.state == TaskState.DRAFT.value,
+            send_task.c.variables.is_not(None),
+        )
+        with self._database.read() as connection:
+            return connection.execute(query).scalar() or 0
+
     def _make(self, tx: Connection, draft: Row[Any], by: str, now: datetime) -> list[str]:
         """Returns what is no longer as the person was shown it: then nothing of this may be committed."""
         chosen = template_by_id(tx, draft.workspace_id, draft.template_id)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import insert, update
+from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from services.clock import Clock
 from services.database import Database
@@ -14,7 +15,7 @@ from services.errors import NotAllowed
 from services.groups import group_by_id
 from services.import_records import IMPORT_ROW_COLUMNS, Import, Purpose, find_import
 from services.import_tally import KEEPABLE
-from services.models import customer_group, group_member, import_reject, import_row, number_import
+from services.models import customer_group, group_member, import_reject, import_row, number_import, send_task
 from services.numbers import Verdict, check
 from services.states import ImportState
 
@@ -128,6 +129,21 @@ class Entries:
             "started_at": now,
             "finished_at": now,
         }
+
+
+def forget_unsent(tx: Connection, before: datetime) -> None:
+    """Delete numbers typed for a send that no draft or task refers to any more."""
+    used = exists().where(send_task.c.import_id == number_import.c.id)
+    unsent = select(number_import.c.id).where(
+        number_import.c.purpose == Purpose.SEND.value,
+        number_import.c.file_id.startswith(_TYPED, autoescape=True),
+        number_import.c.received_at < before,
+        ~used,
+    )
+    ids = tx.execute(unsent).scalars().all()
+    for table in (import_row, import_reject):
+        tx.execute(delete(table).where(table.c.import_id.in_(ids)))
+    tx.execute(delete(number_import).where(number_import.c.id.in_(ids)))
 
 
 def is_typed(file_id: str) -> bool:

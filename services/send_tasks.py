@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from services.clock import Clock
 from services.database import Database
+from services.entries import forget_unsent
 from services.errors import NotAllowed
 from services.models import batch, send_task, submission, task_group
 from services.posts import PostKind, want_post
@@ -109,7 +110,7 @@ class SendTasks:
         return moved
 
     def forget_drafts(self) -> int:
-        """Delete previews nobody confirmed within two days. Returns how many."""
+        """Delete previews nobody confirmed within two days, with the numbers typed for them. Returns how many."""
         old = select(send_task.c.id).where(
             send_task.c.state == TaskState.DRAFT.value, send_task.c.created_at < self._clock.now() - DRAFTS_KEPT
         )
@@ -117,6 +118,7 @@ class SendTasks:
             ids = tx.execute(old.with_for_update(skip_locked=True)).scalars().all()
             tx.execute(delete(task_group).where(task_group.c.task_id.in_(ids)))
             tx.execute(delete(send_task).where(send_task.c.id.in_(ids)))
+            forget_unsent(tx, self._clock.now() - DRAFTS_KEPT)
             tx.commit()
         return len(ids)
 

@@ -20,7 +20,7 @@ from services.content import NotShown, Template
 from services.draft_tests import MOST_NUMBERS as MOST_TEST_NUMBERS
 from services.entries import MOST_NUMBERS, WrongLine
 from services.groups import Group
-from services.hours import CIVIL_HOURS, MAINLAND_ZONE, PROMOTION_HOURS
+from services.hours import CIVIL_HOURS, MAINLAND_ZONE, PROMOTION_HOURS, may_send
 from services.imports import Import
 from services.numbers import format_e164, mask
 from services.previews import Preview
@@ -46,6 +46,11 @@ _CHANGES = {
 def counting(size: int) -> str:
     """Said at once where the preview takes a while."""
     return f"Counting {counted(size, 'recipient')}… The preview follows in a few seconds."
+
+
+def filling(size: int) -> str:
+    """Said at once where confirming takes a while."""
+    return f"Filling in {number(size)} SMS, each with its own values… This takes some seconds."
 
 
 def preview(shown: Preview, zone: ZoneInfo, now: datetime) -> Say:
@@ -112,7 +117,8 @@ def _facts(shown: Preview, zone: ZoneInfo, now: datetime) -> list[tuple[str, str
     sender = escape(shown.application)
     if shown.signature:
         sender = f"【{escape(shown.signature)}】 through {sender}"
-    each = f"up to {number(shown.segments_each)}" if shown.variables else number(shown.segments_each)
+    is_same = shown.segments == shown.segments_each * shown.recipients
+    each = number(shown.segments_each) if is_same else f"up to {number(shown.segments_each)}"
     facts = [("Recipients", to)]
     if left_out := _left_out(shown):
         facts.append(("Left out", left_out))
@@ -181,8 +187,14 @@ def _warnings(shown: Preview, zone: ZoneInfo, now: datetime) -> list[str]:
             f"It is {at.astimezone(MAINLAND_ZONE):%H:%M} in mainland China then. Carriers refuse promotional SMS "
             f"outside {_hours(PROMOTION_HOURS)}; they take it again at {describe_time(shown.allowed_from, zone)}."
         )
-    elif shown.outside_hours:
-        warnings.append(_uncivil(shown, at))
+    else:
+        if shown.outside_hours:
+            warnings.append(_uncivil(shown, at))
+        if shown.takes is not None and not may_send(shown.sms_type, shown.region, at + shown.takes):
+            warnings.append(
+                f"It will not be through by {PROMOTION_HOURS[1]}:00 in mainland China. From then on carriers refuse "
+                "promotional SMS, and with them what is left."
+            )
     if shown.overlap:
         warnings.append(
             f"{number(shown.overlap)} of these got another promotional SMS in the last 24 hours. "
@@ -207,7 +219,7 @@ def _uncivil(shown: Preview, at: datetime) -> str:
             f"{_hours(CIVIL_HOURS)} in mainland China. At such hours people complain."
         )
     return (
-        f"For {number(shown.outside_hours)} of {counted(shown.recipients, 'recipient')} that is, or may be, outside "
+        f"For {number(shown.outside_hours)} of {counted(shown.recipients, 'recipient')} it then is, or may be, outside "
         f"{_hours(CIVIL_HOURS)} where they live. At such hours people complain."
     )
 
@@ -287,11 +299,17 @@ def _group_fields(groups: Sequence[Group], chosen_group: int | None) -> list[Blo
     hint = menu_hint(groups, "/sms-send group:name")
     every = {
         "type": "checkboxes",
-        "options": [blocks.option("The whole pool: every number of a group of the template's SMS type", "pool")],
+        "options": [blocks.option("The whole pool", "pool")],
     }
     return [
         blocks.field("group", "To groups", menu, optional=True, hint=hint),
-        blocks.field("pool", "Or to everybody", every, optional=True),
+        blocks.field(
+            "pool",
+            "Or to everybody",
+            every,
+            optional=True,
+            hint="Every number of a group of the template's SMS type, each once.",
+        ),
     ]
 
 

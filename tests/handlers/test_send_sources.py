@@ -236,6 +236,14 @@ def test_many_recipients_are_counted_after_a_word(sending: Sending, marketing: M
     assert "Send to 3 customers" in labels(reply.work())
 
 
+def test_filling_many_texts_follows_a_word(file: Import, sending: Sending, marketing: Marketing) -> None:
+    shown = send.submit_form(sent(file.id, **form(marketing, "personal")), sending)
+    reply = send.confirm(clicked(buttons(shown)[CONFIRM]), replace(sending, many=1))
+    assert isinstance(reply, Later)
+    assert reply.say == "Filling in 2 SMS, each with its own values… This takes some seconds."
+    assert "Task 1 is sending to 2 customers." in texts(reply.work())
+
+
 class TestTests:
     """**Test send** under a preview."""
 

@@ -27,7 +27,7 @@ from services.imports import Progress, Purpose
 from services.numbers import Reason
 from services.previews import Preview, Price
 from services.send_tasks import Stopped
-from services.states import ImportState, PauseReason, Region, Source, TaskState
+from services.states import ImportState, PauseReason, Region, SmsType, Source, TaskState
 from services.surveys import MissingRow
 from services.task_reports import Task
 from tests.handlers.samples import EVIL, LONGEST, MILLION, NOW, a_group, a_preview, a_task, a_template, an_import
@@ -224,10 +224,20 @@ def test_when_it_is_handed_over_is_said_to_the_minute() -> None:
     assert any("Within seconds, at 50 requests" in each for each in strings(send.preview(soon, MADRID, NOW).blocks))
 
 
+def test_a_promotion_that_would_run_into_the_night_is_warned_of() -> None:
+    # Nine in the morning in UTC is five in the afternoon in Shanghai.
+    for hours, warned in ((4, False), (6, True)):
+        shown = a_preview(sms_type=SmsType.PROMOTIONAL, takes=timedelta(hours=hours), requests_per_second=1.0)
+        said_there = [*strings(send.preview(shown, MADRID, NOW).blocks)]
+        assert any("will not be through by 22:00" in each for each in said_there) is warned
+
+
 def test_recipients_abroad_are_warned_of_with_their_number() -> None:
     shown = a_preview(region=Region.INTERNATIONAL, outside_hours=1_204, countries=[("HK", 10_000), ("GB", 2_480)])
     said_there = [*strings(send.preview(shown, MADRID, NOW).blocks)]
-    assert any("For 1,204 of 12,480 recipients that is, or may be, outside 08:00–21:00" in each for each in said_there)
+    assert any(
+        "For 1,204 of 12,480 recipients it then is, or may be, outside 08:00–21:00" in each for each in said_there
+    )
     assert any("Hong Kong (HK) 10,000 · United Kingdom (GB) 2,480" in each for each in said_there)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -95,6 +96,19 @@ class TestTyped:
         assert (refused.rule, refused.facts["variables"], refused.facts["columns"]) == ("no_column", ["name", "1"], [])
         with marketing.database.read() as connection:
             assert connection.execute(select(number_import)).all() == []
+
+    def test_numbers_of_a_forgotten_preview_are_forgotten_too(self, marketing: Marketing) -> None:
+        sent, unsent = (asked(marketing, source=Source.TYPED, lines=check_lines(f"1380000000{no}")) for no in (1, 2))
+        marketing.confirmed(sent)
+        assert unsent.recipients == 1
+        file = a_file(marketing, (FIRST_NUMBER, None))
+        marketing.clock.move(timedelta(hours=49))
+        marketing.tasks.forget_drafts()
+        with marketing.database.read() as connection:
+            kept = connection.execute(select(number_import).order_by(number_import.c.id)).all()
+            rows = connection.execute(select(import_row.c.import_id).order_by(import_row.c.import_id)).scalars().all()
+        assert [each.file_name for each in kept] == ["typed numbers", "may.xlsx"]
+        assert rows == [each.id for each in kept] == [kept[0].id, file]
 
     def test_a_verification_text_is_refused_for_every_source(self, marketing: Marketing) -> None:
         marketing.a_group("vip", numbers(1))
