@@ -17,6 +17,7 @@ PARTS = {
     "numbers": "bench.numbers",
     "import": "bench.imports",
     "dispatch": "bench.dispatch",
+    "sizes": "bench.sizes",
 }
 LATEST = Path(__file__).with_name("out") / "latest.json"
 
