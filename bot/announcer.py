@@ -15,8 +15,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import upload
+from handlers.content import Contents
 from handlers.imports import Importing
-from handlers.posts import Message, ThreadFile, compose, compose_reply
+from handlers.posts import Message, ThreadFile, approval, compose, compose_reply, interrupted
 from handlers.tasks import Tasks
 from services.imports import Progress
 from services.posts import Post, PostKind, Posts
@@ -54,6 +55,7 @@ class Announcer:
         posts: Posts,
         importing: Importing,
         tasks: Tasks,
+        contents: Contents,
         replies: Replies,
         progress: Callable[[int], Progress | None],
         monotonic: Callable[[], float] = time.monotonic,
@@ -62,6 +64,7 @@ class Announcer:
         self._posts = posts
         self._importing = importing
         self._tasks = tasks
+        self._contents = contents
         self._replies = replies
         self._progress = progress
         self._monotonic = monotonic
@@ -78,6 +81,19 @@ class Announcer:
         for post in [*due, *(post for post in moving if post.id not in due_ids)]:
             if self._monotonic() >= self._retry_at.get(post.id, 0):
                 await self._bring_up_to_date(post)
+
+    async def tell_interrupted(self) -> None:
+        """Say in the posts of imports under way that they start over. After the last tick: it notes nothing."""
+        for post in await asyncio.to_thread(self._posts.open_imports):
+            try:
+                message = await asyncio.to_thread(interrupted, post, self._importing)
+                if message is not None:
+                    assert post.ts is not None
+                    await self._client.chat_update(
+                        channel=post.channel, ts=post.ts, text=message.text, blocks=message.blocks
+                    )
+            except Exception:
+                log.exception("post.failed", post=post.id, kind=post.kind.value)
 
     def _has_moved(self, post: Post) -> bool:
         return self._progress(post.subject_id) != self._shown_progress.get(post.subject_id)
@@ -102,6 +118,8 @@ class Announcer:
         composed: Message | ThreadFile
         if post.kind is PostKind.REPLY:
             composed = await asyncio.to_thread(compose_reply, post, self._replies)
+        elif post.kind in (PostKind.TEMPLATE, PostKind.SIGNATURE):
+            composed = await asyncio.to_thread(approval, post, self._contents)
         else:
             composed = await asyncio.to_thread(compose, post, self._importing, self._tasks, progress)
         if isinstance(composed, ThreadFile):

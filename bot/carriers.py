@@ -95,7 +95,14 @@ CARRIERS: Mapping[str, Callable[[Any, Http, Clock, Pace], Carrier]] = {
     "kannel": _kannel,
 }
 
+_ONE_BY_ONE = {"twilio", "kannel"}
+
 
 def make_carrier(settings: ApplicationSettings, http: Http, clock: Clock, pace: Pace) -> Carrier:
     """`pace` waits for the application's next turn; a batch of several requests takes one for each."""
     return CARRIERS[settings.carrier](settings, http, clock, pace)
+
+
+def numbers_per_request(settings: ApplicationSettings, carrier: Carrier) -> int:
+    """How many numbers one request takes: where that is one, a batch is several requests."""
+    return 1 if settings.carrier in _ONE_BY_ONE else carrier.max_numbers

@@ -1,17 +1,21 @@
-"""HTTP: receipts and replies from carriers, Slack's requests in HTTP mode, and a sign of life."""
+"""HTTP: receipts and replies from carriers, Slack's requests in HTTP mode, and what operators ask for."""
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
 
+from bot.health import Health
 from bot.inbox import Inbox
+from bot.metrics import CONTENT_TYPE, Metrics
 from bot.receipt_writer import ReceiptWriter
 from services.carriers.ports import (
     Carrier,
@@ -62,16 +66,16 @@ def make_web_app(
     slack: AsyncApp | None,
     public_url: str | None = None,
     inbox: Inbox | None = None,
+    signs: Sequence[web.RouteDef] = (),
+    answered: Callable[[str, int], None] = lambda route, status: None,
 ) -> web.Application:
     """`slack` is given in HTTP mode only; its requests come to /slack/events, and Bolt checks their signature.
 
     Carriers may sign the address they call, which begins with `public_url`, whatever a proxy has made of it since.
-    Without an `inbox` there is no address for replies, and what cannot be read is only logged.
+    Without an `inbox` there is no address for replies, and what cannot be read is only logged. `signs` are an
+    operator's routes (`signs_of_life`); `answered` is told each request's route and status.
     """
-    app = web.Application(client_max_size=BODY_LIMIT)
-
-    async def healthz(_request: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
+    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_tell(answered)])
 
     async def slack_events(request: web.Request) -> web.Response:
         assert slack is not None
@@ -81,7 +85,7 @@ def make_web_app(
     app.router.add_route("*", r"/receipts/{application:\d{1,18}}/{token}", callbacks.receipts)
     if inbox is not None:
         app.router.add_route("*", r"/replies/{application:\d{1,18}}/{token}", callbacks.replies)
-    app.router.add_get("/healthz", healthz)
+    app.router.add_routes(signs)
     if slack is not None:
         app.router.add_post("/slack/events", slack_events)
     return app
@@ -167,6 +171,45 @@ class _Callbacks:
         if (event, application) not in self._told:
             self._told.add((event, application))
             log.warning(event, application=application, **facts)
+
+
+def signs_of_life(health: Health, metrics: Metrics) -> list[web.RouteDef]:
+    """`/healthz`: this process answers. `/readyz`, or `/healthz?ready=1`: it can do its work. `/metrics`: figures.
+
+    They tell nothing of people, but are for the inside: a proxy should pass on carriers' and Slack's addresses alone.
+    """
+
+    async def healthz(request: web.Request) -> web.Response:
+        return await readyz(request) if request.query.get("ready") == "1" else web.json_response({"live": True})
+
+    async def readyz(_request: web.Request) -> web.Response:
+        found = await health.ready()
+        return web.json_response(found.as_json(), status=200 if found.ok else 503)
+
+    async def figures(_request: web.Request) -> web.Response:
+        # It reads the database.
+        return web.Response(body=await asyncio.to_thread(metrics.text), headers={"Content-Type": CONTENT_TYPE})
+
+    return [web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", figures)]
+
+
+def _tell(answered: Callable[[str, int], None]) -> Middleware:
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        status = 500
+        try:
+            response = await handler(request)
+            status = response.status
+        except web.HTTPException as error:
+            status = error.status
+            raise
+        finally:
+            resource = request.match_info.route.resource
+            # Every wrong address is one.
+            answered("none" if resource is None else resource.canonical, status)
+        return response
+
+    return middleware
 
 
 def _is_same(token: str, given: str) -> bool:

@@ -11,6 +11,7 @@ from handlers.arguments import BadArguments
 from handlers.errors import explain, explain_in_form
 from handlers.replies import FieldErrors, Nothing, OpenForm, Replace, Reply, SendFile
 from handlers.requests import Click, Command, Submission, Upload
+from handlers.roles import Role
 from handlers.views import imports as views
 from handlers.views import opt_outs as opt_out_views
 from handlers.views.words import bold
@@ -34,6 +35,12 @@ class Importing:
 
     imports: Imports
     groups: Groups
+
+
+def role_of(request: Upload) -> Role | None:
+    """None for files that are not meant for us: whoever drops a picture in a channel hears nothing."""
+    is_spreadsheet = request.file_name.lower().endswith(SPREADSHEETS)
+    return Role.SENDER if is_spreadsheet or _named_group(request)[0] is not None else None
 
 
 def receive(request: Upload, service: Importing) -> Reply:
@@ -82,6 +89,12 @@ def choose_group(request: Click, service: Importing) -> Reply:
     import_id, group_id = map(int, request.value.split(":"))
     begun = service.imports.begin(request.workspace, import_id, group_id)
     return _begun(begun)
+
+
+def use_once(request: Click, service: Importing) -> Reply:
+    """**Use for one send only**: the file is read, and its numbers go into no group."""
+    begun = service.imports.begin_for_send(request.workspace, int(request.value))
+    return Replace(f"Reading {bold(begun.file.name)} for one send only. The progress is in the channel.")
 
 
 def new_group(request: Click, service: Importing) -> Reply:

@@ -131,7 +131,7 @@ class Demo:
         self.data.mkdir(parents=True, exist_ok=True)
         declared = self.data / "applications.toml"
         declared.write_text(applications(self.carrier.url, self.settings.carrier), "utf-8")
-        ours = ("SLACK_", "SMS_", "HTTP_HOST", "HTTP_PORT", "DATABASE_URL", "PUBLIC_URL")
+        ours = ("SLACK_", "SMS_", "LOG_", "HTTP_HOST", "HTTP_PORT", "DATABASE_URL", "PUBLIC_URL")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         way = {"SLACK_SIGNING_SECRET": SIGNING_SECRET} if self.settings.http else {"SLACK_APP_TOKEN": APP_TOKEN}
         return environment | {

@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.sql.compiler import IdentifierPreparer
 
 Row = Sequence[Any]
 
@@ -47,7 +46,8 @@ class BulkWriter(Protocol):
 class SqliteBulkWriter:
     """Multi-row VALUES. Fastest when rows come sorted by the table's key."""
 
-    _quote = IdentifierPreparer(sqlite.dialect()).quote
+    # The dialect's own: it knows words, such as values, that are taken in SQLite alone.
+    _quote = sqlite.dialect().identifier_preparer.quote
 
     def insert(self, connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Row]) -> int:
         return self._write("", connection, table, columns, rows)

@@ -1,20 +1,21 @@
-"""Numbers typed into a form, taken into a group as an import without a file."""
+"""Numbers typed into a form, taken into a group or for one send alone, as an import without a file."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import insert, update
+from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from services.clock import Clock
 from services.database import Database
 from services.errors import NotAllowed
 from services.groups import group_by_id
-from services.import_records import Import, find_import
+from services.import_records import IMPORT_ROW_COLUMNS, Import, Purpose, find_import
 from services.import_tally import KEEPABLE
-from services.models import customer_group, group_member, import_reject, number_import
+from services.models import customer_group, group_member, import_reject, import_row, number_import, send_task
 from services.numbers import Verdict, check
 from services.states import ImportState
 
@@ -86,7 +87,32 @@ class Entries:
             tx.commit()
             return find_import(tx, workspace_id, import_id)
 
-    def _import(self, workspace_id: str, group_id: int, channel: str, by: str) -> dict[str, object]:
+    def keep_for_send(self, workspace_id: str, lines: CheckedLines, channel: str, by: str) -> int:
+        """Keep the right lines for one send alone, and note the wrong ones as left out. Returns the import's id."""
+        first = dict(reversed([(number, line) for line, number in lines.right]))
+        set_aside = sum(wrong.verdict.set_aside for wrong in lines.wrong)
+        values = self._import(workspace_id, None, channel, by) | {
+            "purpose": Purpose.SEND.value,
+            "rows": len(lines.right) + len(lines.wrong),
+            "imported": len(first),
+            "duplicates": len(lines.right) - len(first),
+            "invalid": len(lines.wrong) - set_aside,
+            "set_aside": set_aside,
+            "by_country_code": len(lines.by_country_code),
+        }
+        with self._database.write() as tx:
+            inserted = tx.execute(insert(number_import).values(values)).inserted_primary_key
+            assert inserted is not None
+            import_id: int = inserted[0]
+            rows = [(import_id, seq, number, first[number], None) for seq, number in enumerate(sorted(first), start=1)]
+            self._database.bulk.insert(tx, import_row, IMPORT_ROW_COLUMNS, rows)
+            columns = ["import_id", "seq", "sheet", "row", "original", "reason", "suggestion", "candidate"]
+            rejects = [(import_id, seq, *_reject(wrong)) for seq, wrong in enumerate(lines.wrong)]
+            self._database.bulk.insert(tx, import_reject, columns, rejects)
+            tx.commit()
+        return import_id
+
+    def _import(self, workspace_id: str, group_id: int | None, channel: str, by: str) -> dict[str, object]:
         now = self._clock.now()
         return {
             "workspace_id": workspace_id,
@@ -103,6 +129,21 @@ class Entries:
             "started_at": now,
             "finished_at": now,
         }
+
+
+def forget_unsent(tx: Connection, before: datetime) -> None:
+    """Delete numbers typed for a send that no draft or task refers to any more."""
+    used = exists().where(send_task.c.import_id == number_import.c.id)
+    unsent = select(number_import.c.id).where(
+        number_import.c.purpose == Purpose.SEND.value,
+        number_import.c.file_id.startswith(_TYPED, autoescape=True),
+        number_import.c.received_at < before,
+        ~used,
+    )
+    ids = tx.execute(unsent).scalars().all()
+    for table in (import_row, import_reject):
+        tx.execute(delete(table).where(table.c.import_id.in_(ids)))
+    tx.execute(delete(number_import).where(number_import.c.id.in_(ids)))
 
 
 def is_typed(file_id: str) -> bool:

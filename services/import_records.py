@@ -17,12 +17,14 @@ from services.states import ImportState
 
 NO_VALID_NUMBER = "no_valid_number"
 GROUP_GONE = "group_gone"
+IMPORT_ROW_COLUMNS = ["import_id", "seq", "number", "row", "attributes"]
 
 
 class Purpose(StrEnum):
-    """Where an import's numbers go: into a group, or onto the do-not-send list."""
+    """Where an import's numbers go: into a group, to one send alone, or onto the do-not-send list."""
 
     GROUP = "group"
+    SEND = "send"
     OPT_OUTS = "opt_outs"
 
 
@@ -47,8 +49,9 @@ class Import:
     from while it is waiting, `column` is the choice. `failure` is NO_VALID_NUMBER, GROUP_GONE or one of `BadFile.WHYS`;
     `ended_by` cancelled or undid it. What is hidden in the file was left out, and is in no other count.
 
-    For the do-not-send list there is no group: the counts are of the do-not-send list, and none is keepable, because
-    those that might be kept are taken at once.
+    One for a single send has no group, and its `imported` are rows: a number may be there again with other attributes.
+    For the do-not-send list there is no group either: the counts are of that list, and none is keepable, because those
+    that might be kept are taken at once.
     """
 
     id: int
@@ -191,6 +194,11 @@ def to_import(row: Row[Any]) -> Import:
 def columns_to_json(columns: tuple[Column, ...]) -> str:
     """For `number_import.columns`."""
     return json.dumps([[each.index, each.header, each.samples, each.choice] for each in columns], ensure_ascii=False)
+
+
+def names_to_json(names: list[str]) -> str | None:
+    """For `number_import.attribute_names`."""
+    return json.dumps(names, ensure_ascii=False) if names else None
 
 
 def columns_from_json(text: str) -> tuple[Column, ...]:

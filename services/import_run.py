@@ -17,6 +17,7 @@ from services.errors import BadFile, UnknownThing
 from services.groups import Group, group_by_id
 from services.import_records import (
     GROUP_GONE,
+    IMPORT_ROW_COLUMNS,
     NO_VALID_NUMBER,
     Cancelled,
     Import,
@@ -26,9 +27,10 @@ from services.import_records import (
     find_import,
     forget_rejects,
     lock_running,
+    names_to_json,
 )
 from services.import_tally import KEEPABLE, RejectedRow, Tally
-from services.models import customer_group, group_member, import_reject, number_import
+from services.models import customer_group, group_member, import_reject, import_row, number_import
 from services.numbers import NumberChecker
 from services.opt_outs import Origin, add_opt_outs
 from services.posts import PostKind, want_post
@@ -65,7 +67,7 @@ class ImportRun:
                 lock_running(tx, self._import)
                 forget_rejects(tx, self._import.id)
                 tx.commit()
-            with closing(Tally()) as tally:
+            with closing(Tally(repeated=self._import.purpose is Purpose.SEND)) as tally:
                 self._read(path, tally)
                 self._store(tally)
         except ChooseColumn as choice:
@@ -116,6 +118,7 @@ class ImportRun:
                 hidden_rows=tally.hidden_rows,
                 hidden_columns=tally.hidden_columns,
                 hidden_sheets=tally.hidden_sheets,
+                attribute_names=names_to_json(tally.attribute_names),
             )
             if self._rejects:
                 done = self._import
@@ -128,6 +131,11 @@ class ImportRun:
             lock_running(tx, self._import)
             self._insert_rejects(tx, tally.rejects)
             return self._opt_out(tx, tally)
+        if self._import.purpose is Purpose.SEND:
+            lock_running(tx, self._import)
+            self._insert_rejects(tx, tally.rejects)
+            rows = self._insert_rows(tx, tally)
+            return rows, rows
         # Always in this order, so that a merge cannot wait for us while we wait for it.
         group = self._lock_group(tx)
         lock_running(tx, self._import)
@@ -171,6 +179,16 @@ class ImportRun:
         grown = update(customer_group).where(customer_group.c.id == group.id)
         tx.execute(grown.values(size=customer_group.c.size + imported))
         return imported, distinct
+
+    def _insert_rows(self, tx: Connection, tally: Tally) -> int:
+        """Every row that can be sent to, for a file that goes into no group. Returns how many."""
+        stored = 0
+        for numbers, rows, texts in tally.members():
+            seqs = range(stored + 1, stored + 1 + len(numbers))
+            values = zip(repeat(self._import.id), seqs, numbers, rows, texts or repeat(None), strict=False)
+            stored += self._database.bulk.insert(tx, import_row, IMPORT_ROW_COLUMNS, values)
+            self._report(Progress(tally.read, 1.0, stored, tally.taken))
+        return stored
 
     def _insert_part(
         self, tx: Connection, group: Group, numbers: array[int], rows: array[int], texts: Iterable[str | None] | None

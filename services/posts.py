@@ -7,17 +7,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, literal, null, or_, select, update
+from sqlalchemy import Connection, FromClause, Row, and_, exists, func, literal, null, or_, select, update
 
 from services.clock import Clock
 from services.database import Database
-from services.models import number_import, post, reply, send_task
+from services.models import number_import, post, reply, send_task, signature, template
 from services.states import RECEIPT_WINDOW, RESULT_AFTER
 
 
 class PostKind(StrEnum):
     """What a post is about: for IMPORT and REJECTS (a file in its thread) an import, for REPLY (in the thread of its
-    task's post) a reply, else a send task."""
+    task's post) a reply, for TEMPLATE and SIGNATURE what waits for approval, else a send task."""
 
     IMPORT = "import"
     REJECTS = "rejects"
@@ -25,6 +25,15 @@ class PostKind(StrEnum):
     RESULT = "result"
     LATE = "late"
     REPLY = "reply"
+    PAUSED = "paused"
+    TEMPLATE = "template"
+    SIGNATURE = "signature"
+
+
+_IMPORTS = (PostKind.IMPORT, PostKind.REJECTS)
+_TASKS = (PostKind.TASK, PostKind.RESULT, PostKind.LATE, PostKind.PAUSED)
+_TEMPLATES = (PostKind.TEMPLATE,)
+_SIGNATURES = (PostKind.SIGNATURE,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +76,16 @@ class Posts:
 
     def due(self) -> list[Post]:
         """Those that do not show what is true now, oldest first; replies last, and of each channel only the next."""
-        version = func.coalesce(send_task.c.version, number_import.c.version, 0)
-        is_import = post.c.kind.in_([PostKind.IMPORT.value, PostKind.REJECTS.value])
+        subjects = ((send_task, _TASKS), (number_import, _IMPORTS), (template, _TEMPLATES), (signature, _SIGNATURES))
+        version = func.coalesce(*(table.c.version for table, _ in subjects), 0)
+        owed: FromClause = post
+        for table, kinds in subjects:
+            is_about = and_(post.c.kind.in_([kind.value for kind in kinds]), table.c.id == post.c.subject_id)
+            owed = owed.outerjoin(table, is_about)
         is_reply = post.c.kind == PostKind.REPLY.value
         query = (
             select(post, version.label("version"), _THREAD.c.ts.label("thread_ts"))
-            .outerjoin(send_task, and_(~is_import, ~is_reply, send_task.c.id == post.c.subject_id))
-            .outerjoin(number_import, and_(is_import, number_import.c.id == post.c.subject_id))
+            .select_from(owed)
             .outerjoin(reply, and_(is_reply, reply.c.id == post.c.subject_id))
             .outerjoin(_THREAD, _IS_THREAD)
             .where(~post.c.closed, or_(post.c.ts.is_(None), post.c.shown_version < version))
@@ -157,9 +169,24 @@ def want_post(tx: Connection, workspace_id: str, channel: str, kind: PostKind, s
     tx.execute(post.insert().values(workspace_id=workspace_id, channel=channel, kind=kind.value, subject_id=subject_id))
 
 
-def show_again(tx: Connection, kind: PostKind, subject_id: int) -> None:
-    """Bring a closed post up to date once more, in the transaction that changes what it shows."""
-    tx.execute(update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id).values(closed=False))
+def want_post_anew(tx: Connection, workspace_id: str, channel: str, kind: PostKind, subject_id: int) -> None:
+    """The same for what may happen again: the post that is there already is brought up to date."""
+    if not show_again(tx, kind, subject_id):
+        want_post(tx, workspace_id, channel, kind, subject_id)
+
+
+def show_again(tx: Connection, kind: PostKind, subject_id: int) -> bool:
+    """Bring a closed post up to date once more, in the transaction that changes what it shows; whether there is one."""
+    of_subject = update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id)
+    return tx.execute(of_subject.values(closed=False)).rowcount > 0
+
+
+def want_fresh_post(tx: Connection, workspace_id: str, channel: str, kind: PostKind, subject_id: int) -> None:
+    """Owe the channel a post about a subject that may have had one: that one stays as it is, and nothing edits it."""
+    again = update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id)
+    values = {"channel": channel, "ts": None, "posting_at": None, "shown_version": None, "closed": False}
+    if tx.execute(again.values(**values)).rowcount == 0:
+        want_post(tx, workspace_id, channel, kind, subject_id)
 
 
 def _post(row: Row[Any]) -> Post:

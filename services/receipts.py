@@ -91,7 +91,7 @@ class Receipts:
             messages = _messages(tx, rows)
             final = _final_states(tx, rows, messages)
             self._store_results(tx, final)
-            self._take_carriers_word(tx, [row for row in rows if _key(row) in messages])
+            self._take_carriers_word(tx, [row for row in rows if row.status == "failed" and _key(row) in messages])
             ids = [row.id for row in rows]
             tx.execute(update(receipt).where(receipt.c.id.in_(ids)).values(applied=True))
             tx.commit()
@@ -138,7 +138,16 @@ def _is_early(now: datetime) -> ColumnElement[bool]:
     return or_(_NOT_RECORDED, and_(receipt.c.reference == "", young, not_found))
 
 
-_IS_SUBMITTED = exists().where(submission.c.task_id == recipient.c.task_id, submission.c.seq == recipient.c.seq)
+_IS_SUBMITTED = exists().where(
+    submission.c.task_id == recipient.c.task_id,
+    submission.c.seq == recipient.c.seq,
+    submission.c.outcome != "skipped",
+)
+_IS_SKIPPED = exists().where(
+    submission.c.task_id == recipient.c.task_id,
+    submission.c.seq == recipient.c.seq,
+    submission.c.outcome == "skipped",
+)
 # A batch that was taken in part, and is planned again for the rest, has handed some messages over. Any other has none,
 # which is seen without looking for the number among them.
 _SOME_SUBMITTED = exists().where(
@@ -183,6 +192,8 @@ def _by_reference(tx: Connection, keys: set[_Key]) -> Iterator[tuple[_Key, tuple
         if batch_row.state == BatchState.CANCELLED.value:
             # Only what was taken before it was planned again has been handed over, whatever a stranger says.
             members = members.where(_IS_SUBMITTED)
+        elif batch_row.skipped:
+            members = members.where(~_IS_SKIPPED)
         for number, seq in tx.execute(members):
             if number in wanted[key]:
                 yield (*key, number, ""), (batch_row.task_id, seq)
@@ -191,7 +202,11 @@ def _by_reference(tx: Connection, keys: set[_Key]) -> Iterator[tuple[_Key, tuple
 def _batches(tx: Connection, wanted: Iterable[tuple[int, str]]) -> Iterator[Row[Any]]:
     references = sorted({reference for _, reference in wanted})
     for start in range(0, len(references), 500):
-        query = select(batch).where(batch.c.reference.in_(references[start : start + 500]))
+        query = (
+            select(batch, send_task.c.skipped)
+            .join(send_task, send_task.c.id == batch.c.task_id)
+            .where(batch.c.reference.in_(references[start : start + 500]))
+        )
         yield from tx.execute(query).all()
 
 

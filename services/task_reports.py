@@ -11,15 +11,26 @@ from sqlalchemy import Connection, Row, Select, select
 
 from services.database import Database
 from services.errors import UnknownThing
-from services.models import application, recipient, result, send_task, signature, submission, task_group, template
-from services.states import TaskState
+from services.models import (
+    application,
+    number_import,
+    recipient,
+    result,
+    send_task,
+    signature,
+    submission,
+    task_group,
+    template,
+)
+from services.states import PauseReason, Source, TaskState
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """A confirmed send task. The counts of messages always add up to `recipients` (DESIGN rule 2).
 
-    `finished_at` is when the last request was answered or given up; receipts may come after it.
+    `finished_at` is when the last request was answered or given up; receipts may come after it. `file` is the name of
+    the one it was sent to alone.
     """
 
     id: int
@@ -48,12 +59,17 @@ class Task:
     delivered: int
     failed: int
     held_back: int
+    skipped: int
     version: int
+    pause_reason: PauseReason | None = None
+    source: Source = Source.GROUPS
+    file: str | None = None
+    is_test: bool = False
 
     @property
     def waiting(self) -> int:
-        """Not handed over yet, and not held back: planned, or in a request right now."""
-        return self.recipients - self.handed_over - self.held_back
+        """Not handed over yet, held back or skipped: planned, or in a request right now."""
+        return self.recipients - self.handed_over - self.held_back - self.skipped
 
     @property
     def not_delivered(self) -> int:
@@ -153,10 +169,12 @@ def _tasks(workspace_id: str) -> Select[Any]:
             template.c.name.label("template"),
             application.c.name.label("application"),
             signature.c.name.label("signature"),
+            number_import.c.file_name,
         )
         .join(template, template.c.id == send_task.c.template_id)
         .join(application, application.c.id == send_task.c.application_id)
         .outerjoin(signature, signature.c.id == send_task.c.signature_id)
+        .outerjoin(number_import, number_import.c.id == send_task.c.import_id)
         .where(send_task.c.workspace_id == workspace_id, send_task.c.number.is_not(None))
     )
 
@@ -197,5 +215,10 @@ def _task(row: Row[Any], groups: dict[int, list[Row[Any]]]) -> Task:
         delivered=row.delivered,
         failed=row.failed,
         held_back=row.held_back,
+        skipped=row.skipped,
         version=row.version,
+        pause_reason=PauseReason(row.pause_reason) if row.pause_reason else None,
+        source=Source(row.source),
+        file=row.file_name,
+        is_test=row.is_test,
     )

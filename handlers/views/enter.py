@@ -8,8 +8,8 @@ from typing import Any
 from handlers.replies import Block, View
 from handlers.views import blocks
 from handlers.views.groups import SEND, choice, group_fields, menu_hint
-from handlers.views.imports import keep_anyway, reason_in_words
-from handlers.views.words import bold, counted, listed, number
+from handlers.views.imports import keep_anyway, reason_in_words, were_kept
+from handlers.views.words import bold, counted, listed, number, verb
 from services.entries import MOST_NUMBERS, WrongLine
 from services.groups import Group
 from services.imports import Import
@@ -62,13 +62,13 @@ def enter_form(groups: Sequence[Group], chosen: Group | None = None) -> View:
     return blocks.form(FORM, "Enter numbers", "OK", fields)
 
 
-def wrong_lines(wrong: Sequence[WrongLine]) -> str:
+def wrong_lines(wrong: Sequence[WrongLine], way_out: str = "Correct them, or tick below to leave them out.") -> str:
     """Each wrong line by its number, what is wrong and what it may mean; plain text, for under the field."""
     told = [_wrong_line(each) for each in wrong[:_WRONG_SHOWN]]
     more = len(wrong) - _WRONG_SHOWN
     if more > 0:
         told.append(f"And {counted(more, 'more line')}.")
-    return " ".join([*told, "Correct them, or tick below to leave them out."])
+    return " ".join([*told, way_out])
 
 
 def _wrong_line(wrong: WrongLine) -> str:
@@ -99,7 +99,7 @@ def entered(done: Import, group: Group) -> tuple[str, list[Block]]:
     line = " · ".join(parts)
     note = f"typed numbers → {bold(group.name)}, which now has {counted(group.size, 'customer')}"
     if done.kept:
-        note += f" · {number(done.kept)} that were set aside were kept"
+        note += f" · {were_kept(done.kept)}"
     return line.replace("*", ""), [blocks.section(line), blocks.context(note), blocks.actions(*_ways_on(done, group))]
 
 
@@ -108,7 +108,8 @@ def _ways_on(done: Import, group: Group) -> list[dict[str, Any]]:
     if done.keepable:
         ways.append(blocks.button(KEEP, keep_anyway(done.keepable), str(done.id)))
     if done.imported:
-        text = f"The {counted(done.imported, 'number')} that you brought are taken out of {group.name} again."
+        added = f"The {counted(done.imported, 'number')} that you added"
+        text = f"{added} {verb(done.imported, 'is', 'are')} taken out of {group.name} again."
         confirm = blocks.confirmation("Undo?", text, "Undo", "Leave it")
         ways.append(blocks.button(UNDO, "Undo", str(done.id), confirm=confirm))
     return ways
@@ -116,5 +117,6 @@ def _ways_on(done: Import, group: Group) -> list[dict[str, Any]]:
 
 def undone(ended: Import) -> tuple[str, list[Block]]:
     """What was typed is out of the group again."""
-    text = f"Undone: the {counted(ended.imported, 'number')} that you brought are out of {bold(ended.group or '')}."
+    added = f"the {counted(ended.imported, 'number')} that you added"
+    text = f"Undone: {added} {verb(ended.imported, 'is', 'are')} out of {bold(ended.group or '')}."
     return text, [blocks.section(text)]

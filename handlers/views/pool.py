@@ -35,6 +35,7 @@ _FATES = {
     Fate.DELIVERED: "delivered",
     Fate.FAILED: "failed",
     Fate.REFUSED: "refused",
+    Fate.SKIPPED: "not sent: the person has opted out",
 }
 
 

@@ -82,7 +82,7 @@ def settle(said: Mapping[int, Outcome], asked: int, codes: Mapping[str, Code], c
 def word(value: object) -> str | None:
     """An identifier as carriers write them; None for anything that is none, or that a database would not take."""
     # unprintable covers NUL and lone surrogates
-    return value if isinstance(value, str) and 0 < len(value) <= MAX_WORD and value.isprintable() else None
+    return value if value.__class__ is str and 0 < len(value) <= MAX_WORD and value.isprintable() else None
 
 
 def e164(value: object) -> int | None:
@@ -93,6 +93,8 @@ def e164(value: object) -> int | None:
 
 def segment_count(value: object) -> int | None:
     """A positive number of segments, written as a number or as text."""
+    if value.__class__ is int and 1 <= value <= 1000:
+        return value
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 4:
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 1000 else None

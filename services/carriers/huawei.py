@@ -23,6 +23,7 @@ from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
+import orjson
 import structlog
 from yarl import URL
 
@@ -196,14 +197,15 @@ class Huawei:
         for entry in results:
             if not isinstance(entry, dict):
                 continue
-            status, origin = entry.get("status"), entry.get("originTo")
+            said_of, status = entry.get, entry.get("status")
+            origin = said_of("originTo")
             if not isinstance(origin, str):
                 continue
             number = as_sent.get(origin) or as_sent.get(f"+{self._number(origin)}")
             if number is None:
                 continue
             if status == ACCEPTED:
-                said[number] = Outcome(True, status, word(entry.get("smsMsgId")), segment_count(entry.get("total")))
+                said[number] = Outcome(True, ACCEPTED, word(said_of("smsMsgId")), segment_count(said_of("total")))
             elif number not in said and (code := word(status)):
                 said[number] = Outcome(False, code)
         return settle(said, len(as_sent), CODES, "huawei")
@@ -300,8 +302,8 @@ def _parse(body: bytes) -> tuple[str, str, Sequence[Any]]:
     """`code`, `description` and `result`; an empty code where the body is no such answer. The gateway in front of the
     API says `error_code` and `error_msg`."""
     try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
+        answer = orjson.loads(body)
+    except ValueError:
         return "", "", ()
     if not isinstance(answer, dict):
         return "", "", ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from services.errors import NotTaken
 
@@ -61,9 +61,11 @@ class Submission:
         return self.texts.get(number, self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the carrier answered for one number. `segments` is None where it does not say."""
+class Outcome(NamedTuple):
+    """What the carrier answered for one number. `segments` is None where it does not say.
+
+    A tuple, because one is made for every message, and those are made in a third of the time.
+    """
 
     accepted: bool
     code: str

@@ -28,6 +28,7 @@ from services.replies import Replies
 from services.task_reports import Task
 from tests.bot.settings import a_config
 from tests.bot.workplace import MANIFEST, MARKETING, PATIENT
+from tests.handlers.samples import contents_of
 from tests.services.builders import ANA, FIRST_NUMBER, Marketing, numbers
 from tests.services.fakes import FakeClock
 
@@ -63,7 +64,10 @@ class Desk:
         importing = Importing(self.marketing.imports, self.marketing.groups)
         tasks = Tasks(self.marketing.tasks, self.marketing.reports)
         replies = Replies(self.marketing.database, self.marketing.clock)
-        return Announcer(self._client, posts, importing, tasks, replies, self.progress.get, lambda: self.seconds)
+        contents = contents_of(self.marketing)
+        return Announcer(
+            self._client, posts, importing, tasks, contents, replies, self.progress.get, lambda: self.seconds
+        )
 
     def a_dying_one(self) -> Announcer:
         return self.an_announcer(DyingPosts(self.marketing.database, self.marketing.clock))
@@ -143,9 +147,10 @@ async def test_an_import_that_stands_still_is_not_edited(desk: Desk) -> None:
 
 async def test_posts_carry_what_finds_them_again(desk: Desk) -> None:
     desk.a_task()
+    (post,) = desk.marketing.posts.due()
     await desk.tick()
     (message,) = desk.slack.core.workspace.messages[MARKETING].values()
-    assert message.metadata == {"event_type": "sms_post", "event_payload": {"post": 1}}
+    assert message.metadata == {"event_type": "sms_post", "event_payload": {"post": post.id}}
 
 
 async def test_after_a_crash_between_post_and_note_it_is_not_posted_again(desk: Desk) -> None:

@@ -62,7 +62,7 @@ async def test_only_the_leader_ticks() -> None:
     async def on_the_loop() -> None:
         calls[1] += 1
 
-    ticks = Ticks(lambda: leads[0])
+    ticks = Ticks(leads=lambda: leads[0])
     ticks.every(0.01, in_a_thread, in_thread=True)
     ticks.every(0.01, on_the_loop, in_thread=False)
     ticks.start()

@@ -22,7 +22,7 @@ from tests.bot.workplace import MANIFEST, PATIENT
 from tests.sandbox.people import until
 from tests.services.builders import Marketing
 
-OURS = ("SLACK_", "SMS_", "HTTP_HOST", "HTTP_PORT", "DATABASE_URL", "PUBLIC_URL", "HUAWEI_")
+OURS = ("SLACK_", "SMS_", "LOG_", "HTTP_HOST", "HTTP_PORT", "DATABASE_URL", "PUBLIC_URL", "HUAWEI_")
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ async def test_it_runs_until_it_is_asked_to_stop(slack: SlackSandbox, tmp_path: 
     _, err = await process.communicate()
     assert process.returncode == 0
     events = [json.loads(line) for line in err.decode().splitlines()]
-    assert [event["event"] for event in events] == ["bot.started", "bot.stopped"]
+    assert [event["event"] for event in events] == ["bot.started", "bot.stopping", "bot.stopped"]
     assert not slack.connected
 
 

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from bot.slack_app import _place_of_click, _plain, _values
 from handlers.groups import Grouping
+from handlers.send import Sending
 from handlers.tasks import Tasks
 from sandbox.slack.core import SIGNING_SECRET
 from sandbox.slack.http_delivery import signature
@@ -109,6 +110,29 @@ async def test_a_form_opens_and_its_answer_comes_privately(place: Workplace, ana
     await ana.press(preview, "Send to 3 customers")
     replaced = await ana.sees("Task 1 is sending to 3 customers")
     assert replaced["ts"] == preview["ts"], "the preview cannot be pressed again"
+
+
+async def test_an_answer_that_takes_long_follows_a_word(place: Workplace, ana: Person) -> None:
+    place.marketing.a_group("vip", numbers(3))
+    sending = place.services["sending"]
+    assert isinstance(sending, Sending)
+    place.services["sending"] = dataclasses.replace(sending, many=2)
+    await ana.command("/sms-send group:vip template:spring")
+    assert (await ana.sees("Counting 3 recipients…"))["ephemeral"]
+    assert (await ana.sees("Send to 3 customers"))["ephemeral"]
+    await ana.command("/sms-send")
+    assert await ana.fill(await ana.form(), group="vip", template="hello") == {}
+    await ana.sees("【Spring】Hello.")
+
+
+async def test_what_goes_wrong_after_the_word_is_told(place: Workplace, ana: Person) -> None:
+    place.marketing.a_group("abroad", [44_7400_123_456 + number for number in range(3)])
+    sending = place.services["sending"]
+    assert isinstance(sending, Sending)
+    place.services["sending"] = dataclasses.replace(sending, many=2)
+    await ana.command("/sms-send group:abroad template:spring")
+    await ana.sees("Counting 3 recipients…")
+    await ana.sees("3 that the application may not send to")
 
 
 async def test_a_form_that_comes_too_late_is_told(socket_place: Workplace) -> None:

@@ -183,8 +183,3 @@ async def test_one_callers_end_is_not_anothers(writer: ReceiptWriter, shelf: She
     shelf.open.set()
     await stays
     assert sum(len(each) for each in shelf.transactions) == 2
-
-
-async def test_a_sign_of_life(url: str) -> None:
-    async with aiohttp.ClientSession() as session, session.get(f"{url}/healthz") as response:
-        assert (response.status, await response.text()) == (200, "ok\n")

@@ -9,8 +9,9 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import aiohttp
 import pytest
@@ -19,15 +20,13 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 from yarl import URL
 
+from bot.carriers import make_carrier
+from bot.config import read_applications
 from bot.inbox import Inbox
 from bot.receipt_writer import ReceiptWriter
 from bot.web import BODY_LIMIT, ReceiptsAddress, make_web_app
 from sandbox.carriers.twilio import signature
 from services.carriers.http import Http
-from services.carriers.huawei import Huawei
-from services.carriers.kannel import Kannel
-from services.carriers.tencent import Tencent
-from services.carriers.twilio import Twilio
 from services.clock import SystemClock
 from services.content import ApplicationDeclaration
 from services.database import Database
@@ -90,6 +89,35 @@ def as_json(value: object) -> Call:
     return Call(body=json.dumps(value).encode(), headers={"Content-Type": "application/json"})
 
 
+APPLICATIONS = """
+[[application]]
+name = "huawei"
+carrier = "huawei"
+region = "mainland"
+app_key = "k"
+app_secret = "s"
+[[application]]
+name = "tencent"
+carrier = "tencent"
+region = "mainland"
+secret_id = "a"
+secret_key = "b"
+sdk_app_id = "14"
+[[application]]
+name = "twilio"
+carrier = "twilio"
+region = "international"
+account_sid = "AC00000000000000000000000000000001"
+auth_token = "token"
+from = "+15005550006"
+[[application]]
+name = "kannel"
+carrier = "kannel"
+region = "mainland"
+url = "http://127.0.0.1:9/"
+username = "u"
+password = "p"
+"""
 KINDS = {
     "huawei": Kind(
         several=[as_json({"statusReportList": [a_huawei(FIRST), a_huawei(SECOND)]})],
@@ -133,31 +161,31 @@ async def at_once() -> None:
 class Carriers:
     """The web application with all four, and what is in the tables behind it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._folder = folder
         declared = [ApplicationDeclaration(name, name, Region.MAINLAND, (), ()) for name in KINDS]
         self.marketing = Marketing(database, applications=declared)
         self.unread = UnreadCallbacks(database, self.marketing.clock)
         self.url = ""
 
     def addresses(self) -> dict[int, ReceiptsAddress]:
-        shared: dict[str, Any] = {"http": Http(), "clock": SystemClock()}
-        made: dict[str, Any] = {
-            "huawei": Huawei(app_key="k", app_secret="s", **shared),
-            "tencent": Tencent(secret_id="a", secret_key="b", sdk_app_id="14", **shared),
-            "twilio": Twilio(account_sid="AC1", auth_token="token", pace=at_once, sender="+1", **shared),
-            "kannel": Kannel(url="http://127.0.0.1:9/", username="u", password="p", pace=at_once, **shared),
-        }
-        return {self.id(name): ReceiptsAddress(self.id(name), TOKEN, carrier) for name, carrier in made.items()}
+        path = self._folder / "applications.toml"
+        path.write_text(APPLICATIONS, "utf-8")
+        made = [
+            (self.id(each.name), make_carrier(each, Http(), SystemClock(), at_once))
+            for each in read_applications(path, {})
+        ]
+        return {number: ReceiptsAddress(number, TOKEN, carrier) for number, carrier in made}
 
     def id(self, name: str) -> int:
         return self.marketing.applications[name].id
 
-    async def call(self, name: str, call: Call, token: str = TOKEN) -> tuple[int, str, bytes]:
-        path = f"/receipts/{self.id(name)}/{token}" + (f"?{call.query}" if call.query else "")
+    async def call(self, name: str, call: Call, token: str = TOKEN, kind: str = "receipts") -> tuple[int, str, bytes]:
+        path = f"/{kind}/{self.id(name)}/{token}" + (f"?{call.query}" if call.query else "")
         headers = dict(call.headers)
         if name == "twilio" and call.signed:
-            fields = [tuple(pair.split("=")) for pair in call.body.decode().replace("%2B", "+").split("&") if pair]
-            headers["X-Twilio-Signature"] = signature("token", PUBLIC_URL + path, fields)  # type: ignore[arg-type]
+            fields = parse_qsl(call.body.decode("utf-8", "replace"), keep_blank_values=True)
+            headers["X-Twilio-Signature"] = signature("token", PUBLIC_URL + path, fields)
         address = URL(self.url + path, encoded=True)
         async with (
             aiohttp.ClientSession() as session,
@@ -175,8 +203,8 @@ class Carriers:
 
 
 @pytest.fixture
-async def carriers(sqlite: Database) -> AsyncIterator[Carriers]:
-    made = Carriers(sqlite)
+async def carriers(sqlite: Database, tmp_path: Path) -> AsyncIterator[Carriers]:
+    made = Carriers(sqlite, tmp_path)
     marketing = made.marketing
     with ThreadPoolExecutor(1) as threads:
         inbox = Inbox(Replies(sqlite, marketing.clock), made.unread, threads)

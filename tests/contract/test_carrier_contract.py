@@ -153,7 +153,7 @@ async def test_a_failure_is_reported_with_the_carriers_word(stand: Stand, http: 
 
 async def test_requests_that_run_at_once_do_not_mix(stand: Stand, http: Http) -> None:
     carrier = stand.carrier(http)
-    batches = [[8613811120100 + 50 * batch + step for step in range(50)] for batch in range(12)]
+    batches = [[8613811120100 + 50 * batch + step for step in range(50)] for batch in range(4)]
     answers = await asyncio.gather(*(carrier.submit(stand.submission(*numbers)) for numbers in batches))
     assert [set(answer.outcomes) for answer in answers] == [set(numbers) for numbers in batches]
 

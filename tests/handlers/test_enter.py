@@ -151,10 +151,10 @@ def test_typed_numbers_can_be_undone(marketing: Marketing, entering: Entering) -
     group = marketing.a_group("vip", numbers(1))
     answer = enter.submit(filled("\n".join(map(str, numbers(3))), group=group.id), entering)
     undo = buttons(answer)["Undo"]
-    assert undo["confirm"]["text"]["text"] == "The 2 numbers that you brought are taken out of vip again."
+    assert undo["confirm"]["text"]["text"] == "The 2 numbers that you added are taken out of vip again."
     undone = enter.undo(clicked(undo["value"]), entering)
     assert isinstance(undone, Replace)
-    assert undone.text == "Undone: the 2 numbers that you brought are out of *vip*."
+    assert undone.text == "Undone: the 2 numbers that you added are out of *vip*."
     assert marketing.groups.by_id(WORKSPACE, group.id).size == 1
     with pytest.raises(NotAllowed, match="not_undoable"):
         enter.undo(clicked(undo["value"]), entering)

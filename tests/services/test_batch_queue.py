@@ -7,18 +7,18 @@ import pytest
 from sqlalchemy import Connection, update
 
 from services.batch_queue import WINDOW, ProcrastinateQueue, queue_app, queue_of
-from services.carriers.ports import Limits
 from services.database import Database
 from services.models import batch, send_task
 from services.states import BatchState
 from services.task_reports import Task
 from tests.services.builders import Marketing
+from tests.services.fakes import FakeCarrier
 
 
 @pytest.fixture
 def marketing(postgresql: Database) -> Marketing:
-    """The queue is PostgreSQL's only."""
-    return Marketing(postgresql)
+    """The queue is PostgreSQL's only. The carrier takes one number a request, so that every number is a batch."""
+    return Marketing(postgresql, carrier=FakeCarrier(max_numbers=1))
 
 
 @pytest.fixture
@@ -38,9 +38,7 @@ def jobs(database: Database, status: str = "todo") -> list[tuple[int, int]]:
 
 
 def a_task(marketing: Marketing, batches: int, group: str = "vip", first: int = 86_138_0000_0001) -> Task:
-    """A task of so many batches: one number in the first, and in each other one."""
-    marketing.carrier._max_numbers = 1
-    marketing.tasks._limits = {marketing.application_id: Limits(1, 1)}
+    """A task of so many batches."""
     return marketing.a_confirmed_task(batches, group=group, first=first)
 
 

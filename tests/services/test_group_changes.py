@@ -185,7 +185,7 @@ def test_a_preview_of_a_deleted_group_sends_nothing(
     gone = marketing.groups.find(marketing.workspace_id, "staff" if excluded else "vip")
     changes.delete(marketing.workspace_id, gone.id)
     with pytest.raises(UnknownThing, match=gone.name):
-        marketing.tasks.confirm(marketing.workspace_id, draft.draft_id, ANA)
+        marketing.confirmations.confirm(marketing.workspace_id, draft.draft_id, ANA)
     assert marketing.reports.list(marketing.workspace_id) == []
 
 

@@ -27,6 +27,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], set[str]]] = {
     "### Kannel": (config.KannelSettings, COMMON),
     "### `[[application.signature]]`": (config.SignatureSettings, set()),
     "### `[[application.template]]`": (config.TemplateSettings, set()),
+    "### `[roles]`": (config.RoleSettings, set()),
 }
 
 
@@ -55,7 +56,7 @@ def test_the_settings_page_tells_which_settings_are_required_and_each_default(se
         key = name.strip("`").lower()
         field = next(field for known, field in model.model_fields.items() if key in (known, field.alias))
         assert kind.endswith("required") == field.is_required(), name
-        told = "" if field.is_required() or field.default in (None, "") else f"`{field.default}`"
+        told = "" if field.is_required() or field.default in (None, "", ()) else f"`{field.default}`"
         assert default == told, name
 
 

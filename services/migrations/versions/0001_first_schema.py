@@ -137,6 +137,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_customer_group_workspace_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_group")),
         sa.UniqueConstraint("workspace_id", "name_key", name=op.f("uq_customer_group_workspace_id_name_key")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "opt_out",
@@ -147,6 +148,15 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_opt_out_workspace_id")),
         sa.PrimaryKeyConstraint("workspace_id", "number", name=op.f("pk_opt_out")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "own_number",
+        sa.Column("workspace_id", sa.Text(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_own_number_workspace_id")),
+        sa.PrimaryKeyConstraint("workspace_id", "person", name=op.f("pk_own_number")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -163,6 +173,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_post_workspace_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_post")),
         sa.UniqueConstraint("kind", "subject_id", name=op.f("uq_post_kind_subject_id")),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         "ix_post_open",
@@ -199,6 +210,7 @@ def upgrade() -> None:
         sa.Column("hidden_rows", sa.Integer(), server_default="0", nullable=False),
         sa.Column("hidden_columns", sa.Integer(), server_default="0", nullable=False),
         sa.Column("hidden_sheets", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("attribute_names", sa.Text(), nullable=True),
         sa.Column("columns", sa.Text(), nullable=True),
         sa.Column("column", sa.Text(), nullable=True),
         sa.Column("failure", sa.Text(), nullable=True),
@@ -212,6 +224,7 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "workspace_id", "channel", "file_id", name=op.f("uq_number_import_workspace_id_channel_file_id")
         ),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_number_import_state", "number_import", ["state"], unique=False)
     op.create_table(
@@ -263,6 +276,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_reply_application_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reply")),
         sa.UniqueConstraint("application_id", "sms_id", name="uq_reply_once"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_reply_number", "reply", ["number"], unique=False)
     op.create_table(
@@ -281,6 +295,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_signature_application_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_signature")),
         sa.UniqueConstraint("application_id", "name", name=op.f("uq_signature_application_id_name")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "unread_callback",
@@ -311,6 +326,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["signature_id"], ["signature.id"], name=op.f("fk_template_signature_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_template")),
         sa.UniqueConstraint("application_id", "name", name=op.f("uq_template_application_id_name")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "send_task",
@@ -339,6 +355,7 @@ def upgrade() -> None:
         sa.Column("recipients", sa.Integer(), nullable=False),
         sa.Column("distinct_numbers", sa.Integer(), server_default="0", nullable=False),
         sa.Column("outside_region", sa.Integer(), nullable=False),
+        sa.Column("without_missing", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("opted_out", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -351,6 +368,7 @@ def upgrade() -> None:
         sa.Column("pause_reason", sa.Text(), nullable=True),
         sa.Column("pause_code", sa.Text(), nullable=True),
         sa.Column("paused_by", sa.Text(), nullable=True),
+        sa.Column("refusals_seen", sa.Integer(), server_default="0", nullable=False),
         sa.Column("deleted_by", sa.Text(), nullable=True),
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
         sa.Column("queued", sa.Integer(), server_default="0", nullable=False),
@@ -373,6 +391,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_send_task")),
         sa.UniqueConstraint("token", name=op.f("uq_send_task_token")),
         sa.UniqueConstraint("workspace_id", "number", name=op.f("uq_send_task_workspace_id_number")),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         "ix_send_task_result",
@@ -473,6 +492,7 @@ def downgrade() -> None:
         "ix_post_open", table_name="post", sqlite_where=sa.text("closed = 0"), postgresql_where=sa.text("NOT closed")
     )
     op.drop_table("post")
+    op.drop_table("own_number")
     op.drop_table("opt_out")
     op.drop_table("customer_group")
     op.drop_table("application")
