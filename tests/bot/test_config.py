@@ -343,3 +343,20 @@ def test_two_workspaces_may_name_their_applications_alike(tmp_path: Path) -> Non
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert sentence(tmp_path, SMS_APPLICATIONS=str(tmp_path)).startswith(f"{tmp_path} cannot be read: ")
+
+
+def test_huaweis_management_needs_its_whole_key(tmp_path: Path) -> None:
+    whole = 'project_id = "p"\naccess_key = "a"\nsecret_key = "s"\n'
+    a_config(tmp_path, WHOLE.replace("[[application.signature]]", whole + "[[application.signature]]", 1))
+    for line in whole.splitlines():
+        half = whole.replace(line + "\n", "")
+        with pytest.raises(BadConfig, match="project_id, access_key and secret_key go together"):
+            a_config(tmp_path, WHOLE.replace("[[application.signature]]", half + "[[application.signature]]", 1))
+
+
+def test_how_long_to_wait_for_a_carrier_can_be_set(tmp_path: Path) -> None:
+    assert (a_config(tmp_path).carrier_connect_seconds, a_config(tmp_path).carrier_read_seconds) == (5, 10)
+    config = a_config(tmp_path, CARRIER_CONNECT_SECONDS="2.5", CARRIER_READ_SECONDS="30")
+    assert (config.carrier_connect_seconds, config.carrier_read_seconds) == (2.5, 30)
+    with pytest.raises(BadConfig, match="CARRIER_READ_SECONDS"):
+        a_config(tmp_path, CARRIER_READ_SECONDS="0")
