@@ -18,6 +18,7 @@ PARTS = {
     "import": "bench.imports",
     "confirm": "bench.confirm",
     "dispatch": "bench.dispatch",
+    "receipts": "bench.receipts",
 }
 LATEST = Path(__file__).with_name("out") / "latest.json"
 
