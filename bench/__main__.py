@@ -16,7 +16,9 @@ PARTS = {
     "reading": "bench.reading",
     "numbers": "bench.numbers",
     "import": "bench.imports",
+    "confirm": "bench.confirm",
     "dispatch": "bench.dispatch",
+    "sizes": "bench.sizes",
 }
 LATEST = Path(__file__).with_name("out") / "latest.json"
 

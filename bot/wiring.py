@@ -6,10 +6,12 @@ import asyncio
 import logging
 import os
 import socket
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import aiohttp
 import structlog
@@ -17,18 +19,25 @@ from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
-from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.announcer import Announcer
 from bot.carriers import make_carrier, numbers_per_request
 from bot.config import ApplicationSettings, BadConfig, Config
 from bot.downloads import Downloads
+from bot.health import Health, Verdict, database_part, ticks_verdict
 from bot.import_runner import ImportRunner
+from bot.inbox import Inbox
+from bot.metrics import Metrics
+from bot.observed_carrier import ObservedCarrier
+from bot.receipt_puller import ReceiptPuller
 from bot.receipt_writer import ReceiptWriter
+from bot.roles import Roles
 from bot.scheduler import Ticks
 from bot.slack_app import Edge
-from bot.web import ReceiptsAddress, make_web_app
+from bot.slack_calls import CountedClient, Counting, Uncounted
+from bot.web import ReceiptsAddress, make_web_app, receipts_path, signs_of_life
+from handlers.content import Contents
 from handlers.enter import Entering
 from handlers.groups import Grouping
 from handlers.imports import Importing
@@ -36,27 +45,45 @@ from handlers.routes import help_lines
 from handlers.send import Sending
 from handlers.tasks import Tasks
 from services.carriers.http import Http
-from services.carriers.ports import Carrier
+from services.carriers.ports import Carrier, Limits, PullsReceipts, SyncsContent
 from services.clock import Clock, SystemClock
 from services.confirm import Confirmations
-from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
+from services.content import Content
+from services.content_changes import ContentChanges
+from services.content_lists import ContentLists
+from services.content_sync import ContentSync
 from services.database import Database
-from services.dispatch import Dispatch, Sender
+from services.declarations import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
+from services.dispatch import Dispatch
 from services.draft_tests import DraftTests
 from services.entries import Entries
+from services.figures import FigureReader
 from services.group_changes import GroupChanges
 from services.group_exports import GroupExports
 from services.groups import Groups
 from services.imports import Imports
+from services.opt_outs import OptOuts
 from services.pool import Pool
 from services.posts import Posts
 from services.previews import Previews
 from services.rate import RateLimit
 from services.receipts import Receipts
+from services.replies import Replies
 from services.send_tasks import SendTasks
+from services.senders import Sender, connections_for
+from services.settling import Settling
 from services.task_reports import TaskReports
+from services.unread_callbacks import UnreadCallbacks
 
 log = structlog.get_logger()
+
+# How long a stop waits: for requests at carriers, for people's requests, for open HTTP requests. Together with the rest
+# it stays below the 15 s after which `bot/__main__.py` ends the process.
+SENDING_SECONDS = 11.0
+ANSWERING_SECONDS = 8.0
+TELLING_SECONDS = 3.0
+HTTP_SECONDS = 2.0
+CONNECTION_LOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +96,12 @@ class Services:
     entering: Entering
     pool: Pool
     tasks: Tasks
+    contents: Contents
     help: list[tuple[str, str]]
     posts: Posts
     receipts: Receipts
+    replies: Replies
+    opt_outs: OptOuts
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +115,26 @@ class Connected:
 
 
 class Bot:
-    """The running program. `start()` returns when people can use it; `stop()` when nothing is left half-done."""
+    """The running program. `start()` returns when people can use it; `stop()` when nothing is left half-done.
+
+    `http_port` is where it listens, once it does: HTTP_PORT, or for 0 the one the system chose.
+    """
+
+    http_port: int
 
     def __init__(self, config: Config, clock: Clock | None = None) -> None:
         self._config = config
         self._clock = clock or SystemClock()
         self._database = Database(config.database_url)
-        self._client = slack_client(config)
-        self._http = Http()
-        self._ticks = Ticks()
+        self._metrics = Metrics(FigureReader(self._database, self._clock).read, lambda: self._ticks.ages())
+        self._client = slack_client(config, self._metrics)
+        self._http = Http(
+            connect_seconds=config.carrier_connect_seconds,
+            read_seconds=config.carrier_read_seconds,
+            connections=100 * len(config.applications),
+        )
+        self._ticks = Ticks(self._metrics.tick_ran)
+        self._socket: AsyncSocketModeHandler | None = None
         # SQLite has one writer; a second thread would only wait for the first.
         threads = 1 if self._database.is_sqlite else 8
         self._dispatch_threads = ThreadPoolExecutor(threads, thread_name_prefix="dispatch")
@@ -109,9 +150,30 @@ class Bot:
             raise
 
     async def stop(self) -> None:
-        """Take nothing new; requests under way end and are recorded."""
+        """Take nothing new; requests under way end and are recorded, and who waits is told. At most about 14 s."""
+        log.info("bot.stopping")
+        self._dispatch.stop()
+        # Slack stays connected, so that what it has asked already is answered.
+        await asyncio.gather(self._end_sending(), self._edge.drain(ANSWERING_SECONDS), self._tell_who_waits())
         await self._parts.aclose()
         log.info("bot.stopped")
+
+    async def _end_sending(self) -> None:
+        """A request that takes longer is given up: its messages are unknown, and their receipts settle them."""
+        done, _ = await asyncio.wait({self._sending}, timeout=SENDING_SECONDS)
+        if not done:
+            log.warning("dispatch.cut_short")
+            self._sending.cancel()
+        await asyncio.wait({self._sending})
+
+    async def _tell_who_waits(self) -> None:
+        await self._ticks.stop()
+        await self._imports.stop()
+        try:
+            async with asyncio.timeout(TELLING_SECONDS):
+                await self._announcer.tell_interrupted()
+        except TimeoutError:
+            log.warning("interruption.not_told")
 
     async def _start(self) -> None:
         """Each part is stopped before those it was made from."""
@@ -133,14 +195,17 @@ class Bot:
         session = await parts.enter_async_context(aiohttp.ClientSession(timeout=timeout))
         downloads = Downloads(session, self._config.slack_bot_token, self._config.slack_api_url)
         app = self._make_app()
-        edge = Edge(app, self._client, _by_name(services), self._clock, self._dispatch.wake)
-        parts.push_async_callback(edge.stop)
-        self._imports = ImportRunner(services.importing.imports, downloads)
+        roles = Roles(self._config.roles, self._client)
+        self._edge = Edge(app, self._client, _by_name(services), self._clock, self._dispatch.wake, roles, self._metrics)
+        parts.push_async_callback(self._edge.stop)
+        self._imports = ImportRunner(services.importing.imports, downloads, self._metrics.import_ended)
         parts.push_async_callback(self._imports.stop)
-        await self._serve_http(connected, ReceiptWriter(services.receipts, self._receipt_threads), app)
-        sending = asyncio.create_task(self._dispatch.run())
-        parts.push_async_callback(self._stop_sending, sending)
-        self._start_ticks(services)
+        writer = ReceiptWriter(services.receipts, self._receipt_threads)
+        inbox = Inbox(services.replies, UnreadCallbacks(self._database, self._clock), self._receipt_threads)
+        await self._serve_http(connected, writer, inbox, app)
+        self._sending = asyncio.create_task(self._dispatch.run())
+        parts.push_async_callback(self._stop_sending)
+        self._start_ticks(services, self._make_puller(connected, writer))
         await self._connect_to_slack(app)
         log.info("bot.started", workspace=workspace, applications=len(connected))
 
@@ -154,9 +219,9 @@ class Bot:
             url = self._config.slack_api_url
             raise BadConfig(f"SLACK_API_URL: {url} does not answer: {error or 'it takes too long'}.") from error
 
-    async def _stop_sending(self, sending: asyncio.Task[None]) -> None:
+    async def _stop_sending(self) -> None:
         self._dispatch.stop()
-        await sending
+        await self._end_sending()
 
     def _connect(self, workspace: str) -> list[Connected]:
         mine = [each for each in self._config.applications if each.workspace in (None, workspace)]
@@ -176,7 +241,10 @@ class Bot:
         database, clock = self._database, self._clock
         groups, content, imports = Groups(database, clock), Content(database), Imports(database, clock)
         receipts_reach_us = self._config.public_url is not None
-        max_numbers = {each.address.application_id: each.carrier.max_numbers for each in connected}
+        limits = {
+            each.address.application_id: Limits(each.carrier.max_numbers, each.carrier.max_numbers_with_values)
+            for each in connected
+        }
         per_request = {
             each.address.application_id: numbers_per_request(each.settings, each.carrier) for each in connected
         }
@@ -188,24 +256,44 @@ class Bot:
             receipts_reach_us=receipts_reach_us,
             numbers_per_request=per_request,
         )
-        confirmations = Confirmations(database, clock, previews, max_numbers)
+        confirmations = Confirmations(database, clock, previews, limits)
         return Services(
             importing=Importing(imports, groups),
             sending=Sending(
                 previews=previews,
                 confirmations=confirmations,
-                tests=DraftTests(database, clock, max_numbers),
+                tests=DraftTests(database, clock, limits),
                 groups=groups,
                 content=content,
                 imports=imports,
             ),
             groups=Grouping(groups, GroupChanges(database, clock), GroupExports(database)),
-            entering=Entering(Entries(database, clock), groups),
+            entering=Entering(Entries(database, clock), groups, imports),
             pool=Pool(database),
             tasks=Tasks(SendTasks(database, clock), TaskReports(database)),
+            contents=self._contents(connected),
             help=help_lines(),
             posts=Posts(database, clock),
-            receipts=Receipts(database, clock),
+            receipts=Receipts(
+                database, clock, {each.address.application_id: each.carrier.opted_out_codes for each in connected}
+            ),
+            replies=Replies(database, clock),
+            opt_outs=OptOuts(database, clock),
+        )
+
+    def _contents(self, connected: list[Connected]) -> Contents:
+        synced = {
+            each.address.application_id: each.carrier for each in connected if isinstance(each.carrier, SyncsContent)
+        }
+
+        def receipts_address(application_id: int, token: str) -> str:
+            return f"{self._config.public_url or ''}{receipts_path(application_id, token)}"
+
+        return Contents(
+            ContentLists(self._database),
+            ContentChanges(self._database, synced),
+            ContentSync(self._database, self._clock, synced),
+            receipts_address,
         )
 
     def _make_dispatch(self, connected: list[Connected]) -> Dispatch:
@@ -213,9 +301,11 @@ class Bot:
         senders = [
             Sender(
                 application_id=each.address.application_id,
-                carrier=each.carrier,
+                carrier=ObservedCarrier(each.carrier, partial(self._metrics.batch_answered, *_labels(each.settings))),
                 rate=each.rate,
                 receipts_url=f"{public_url}{each.address.path}" if public_url else None,
+                connections=each.settings.connections
+                or connections_for(each.carrier, each.settings.requests_per_second),
             )
             for each in connected
         ]
@@ -237,10 +327,23 @@ class Bot:
             request_verification_enabled=not self._config.uses_socket_mode,
         )
 
-    async def _serve_http(self, connected: list[Connected], writer: ReceiptWriter, app: AsyncApp) -> None:
+    async def _serve_http(self, connected: list[Connected], writer: ReceiptWriter, inbox: Inbox, app: AsyncApp) -> None:
         addresses = {each.address.application_id: each.address for each in connected}
         slack = None if self._config.uses_socket_mode else app
-        runner = web.AppRunner(make_web_app(addresses, writer, slack, self._config.public_url), access_log=None)
+        health = Health(
+            {"database": database_part(self._database), "slack": self._slack_part, "ticks": self._ticks_part}
+        )
+        self._parts.push_async_callback(health.stop)
+        web_app = make_web_app(
+            addresses,
+            writer,
+            slack,
+            self._config.public_url,
+            inbox,
+            signs_of_life(health, self._metrics),
+            self._metrics.http_answered,
+        )
+        runner = web.AppRunner(web_app, access_log=None, shutdown_timeout=HTTP_SECONDS)
         self._parts.push_async_callback(runner.cleanup)
         await runner.setup()
         host, port = self._config.http_host, self._config.http_port
@@ -248,6 +351,22 @@ class Bot:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
             raise BadConfig(f"HTTP_PORT: cannot listen on {host}:{port}: {error.strerror}.") from error
+        self.http_port = int(runner.addresses[0][1])
+
+    async def _slack_part(self) -> Mapping[str, Verdict]:
+        if not self._config.uses_socket_mode:
+            return {"slack": Verdict(True)}
+        if self._socket is None or not await self._socket.client.is_connected():
+            return {"slack": Verdict(False, "not connected")}
+        return {"slack": Verdict(True)}
+
+    async def _ticks_part(self) -> Mapping[str, Verdict]:
+        return {"ticks": ticks_verdict(self._ticks.ages())}
+
+    async def _look_at_connection(self) -> None:
+        verdicts = await self._slack_part()
+        mode = "socket" if self._config.uses_socket_mode else "http"
+        self._metrics.slack_connection(mode, connected=verdicts["slack"].ok)
 
     async def _connect_to_slack(self, app: AsyncApp) -> None:
         if not self._config.uses_socket_mode:
@@ -259,14 +378,29 @@ class Bot:
             opened = await self._client.apps_connections_open(app_token=self._config.slack_app_token or "")
             handler.client.wss_uri = opened["url"]
             await handler.connect_async()  # type: ignore[no-untyped-call] # Bolt has no types here
+            self._socket = handler
         except SlackApiError as error:
             code = error.response.get("error")
             raise BadConfig(f"Slack refuses SLACK_APP_TOKEN: {code}. It needs the scope connections:write.") from error
         except (aiohttp.ClientError, TimeoutError) as error:
             raise BadConfig(f"Slack's Socket Mode does not answer: {error or 'it takes too long'}.") from error
 
-    def _start_ticks(self, services: Services) -> None:
-        announcer = Announcer(self._client, services.posts, services.importing, services.tasks, self._imports.progress)
+    def _make_puller(self, connected: list[Connected], writer: ReceiptWriter) -> ReceiptPuller:
+        can_be_asked = {
+            each.address.application_id: each.carrier for each in connected if isinstance(each.carrier, PullsReceipts)
+        }
+        return ReceiptPuller(Settling(self._database, self._clock), writer, can_be_asked, self._clock)
+
+    def _start_ticks(self, services: Services, puller: ReceiptPuller) -> None:
+        self._announcer = announcer = Announcer(
+            self._client,
+            services.posts,
+            services.importing,
+            services.tasks,
+            services.contents,
+            services.replies,
+            self._imports.progress,
+        )
         loop = asyncio.get_running_loop()
 
         def start_due() -> None:
@@ -279,19 +413,22 @@ class Bot:
         self._ticks.every(2, self._dispatch.give_up_lost, in_thread=True)
         self._ticks.every(3600, services.posts.close_old, in_thread=True)
         self._ticks.every(3600, services.tasks.send_tasks.forget_drafts, in_thread=True)
+        self._ticks.every(30, puller.tick, in_thread=False)
         self._ticks.every(0.5, self._imports.tick, in_thread=False)
         self._ticks.every(0.5, announcer.tick, in_thread=False)
+        self._ticks.every(CONNECTION_LOOK_SECONDS, self._look_at_connection, in_thread=False)
+        self._ticks.every(1, services.contents.sync.tick, in_thread=False)
         self._ticks.start()
         self._parts.push_async_callback(self._ticks.stop)
 
 
-def slack_client(config: Config) -> AsyncWebClient:
-    """Waits when Slack says to, and repeats nothing else: a post that may have arrived must not be posted again."""
-    return AsyncWebClient(
-        token=config.slack_bot_token,
-        base_url=config.slack_api_url,
-        retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=3)],
-    )
+def slack_client(config: Config, counting: Counting | None = None) -> AsyncWebClient:
+    """Slack's Web API with the bot's token."""
+    return CountedClient(config.slack_bot_token, config.slack_api_url, counting or Uncounted())
+
+
+def _labels(settings: ApplicationSettings) -> tuple[str, str]:
+    return settings.name, settings.carrier
 
 
 def _by_name(services: Services) -> dict[str, object]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from handlers import content_errors
 from handlers.arguments import BadArguments
 from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime, describe_time
-from handlers.views.words import as_plain, bold, code, escape, listed, named, number, person
+from handlers.views.words import as_plain, bold, code, escape, listed, named, number, person, person_or_group, several
 from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
 from services.imports import GROUP_GONE, NO_VALID_NUMBER
 from services.numbers import format_e164
@@ -55,6 +56,11 @@ def form_too_late() -> str:
     return "The form came too late for Slack to open it. Try again."
 
 
+def still_working() -> str:
+    """For a form that had to close before what it asked for was done."""
+    return "This takes a moment. The answer comes here when it is done."
+
+
 def _unknown(error: UnknownThing, _zone: ZoneInfo) -> str:
     if error.kind == "task":
         return _unknown_task(error.name)
@@ -79,6 +85,7 @@ def _unknown_task(name: str) -> str:
 
 
 _GONE = {
+    **content_errors.GONE,
     "chosen group": "This group is no longer there. `/sms-groups` lists them all.",
     "draft": "This preview is no longer there. Run `/sms-send` again.",
     "import": "This file is no longer waiting. Drop it again.",
@@ -89,8 +96,8 @@ _GONE = {
 # Where there is none at all to choose from.
 _HOW_TO_GET = {
     "group": "Drop a spreadsheet of numbers in the channel to make one.",
-    "template": "Your administrator adds approved ones to the settings.",
-    "signature": "Your administrator adds approved ones to the settings.",
+    "template": "`/sms-templates` takes a new one.",
+    "signature": "`/sms-signatures` takes a new one.",
     "application": "Your administrator adds it to the settings.",
 }
 
@@ -196,12 +203,19 @@ def _no_recipients(facts: Any) -> str:
     return f"{nobody}: {listed([why for why, _ in found])}. {found[0][1]}"
 
 
+def _holders(ids: Sequence[str]) -> str:
+    if not ids:
+        return "Nobody has it: your administrator names them in the settings, under `[roles]`."
+    return f"Ask {several([person_or_group(each) for each in ids], 'or')}."
+
+
 _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
+    **content_errors.RULES,
     "bot_not_in_channel": lambda f, z: (
         "I am not in this channel, so I could not post the result here. Write `/invite @sms` and try again."
     ),
+    "role_needed": lambda f, z: f"This needs the role *{f['role']}*. {_holders(f['who'])}",
     "key_missing": lambda f, z: f"`{f['key']}:` is missing. Write it like `{f['example']}`.",
-    "no_templates": lambda f, z: "There is no approved template yet. Your administrator adds it to the settings.",
     "group_name": lambda f, z: f"A group name has 1 to {f['limit']} characters. Choose another one.",
     "group_exists": lambda f, z: (
         f"A group {bold(f['group'])} exists already. Choose another name, or import into that one."
@@ -276,10 +290,6 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
         f"Template {bold(f['template'])} is universal. Add `signature:` with {named(f['signatures'], 'or')} "
         "to the command."
     ),
-    "no_signature": lambda f, z: (
-        f"Application {bold(f['application'])} has no approved signature, which mainland China "
-        "requires. Your administrator adds it to the settings."
-    ),
     "no_recipients": lambda f, z: _no_recipients(f),
     "already_confirmed": lambda f, z: (
         f"This is task {f['number']} already, confirmed by {person(f['by'])}; it is sent once. "
@@ -319,6 +329,15 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
         f"{bold(f['name'])} is no phone number. Write a whole one such as `13800138000` or `85251234567`, or the last "
         "4 to 8 digits."
     ),
+    "no_opt_out_number": lambda f, z: (
+        f"{bold(f['name'])} is no phone number. Write a whole one such as `/sms-optouts 13800138000`."
+        if f["name"]
+        else "Which number? Write it behind, such as `/sms-optouts add 13800138000`."
+    ),
+    "not_opted_out": lambda f, z: (
+        f"The number {format_e164(f['number'])} is not on the do-not-send list. `/sms-optouts` shows who is."
+    ),
+    "no_opt_outs": lambda f, z: "Nobody is on the do-not-send list, so there is nothing to export.",
     "group_not_given": lambda f, z: "Choose a group above, or name a new one.",
     "group_given_twice": lambda f, z: "Choose an existing group or name a new one, not both.",
     "sms_type_not_given": lambda f, z: "Choose what the new group is for.",

@@ -185,7 +185,7 @@ def _typed_numbers(text: str, most: int) -> list[int]:
     """Each number once. Raises WrongLines or NotAllowed."""
     if not text.strip():
         return []
-    lines = check_lines(text, keep_unassigned=True)
+    lines = check_lines(text, keep_set_aside=True)
     if lines.wrong:
         raise WrongLines(lines.wrong)
     found = list(dict.fromkeys(number for _, number in lines.right))
@@ -231,11 +231,7 @@ def _chosen(
     def names(field: str) -> list[str]:
         return [service.groups.by_id(request.workspace, int(each)).name for each in request.lists.get(field, ())]
 
-    template = next(
-        (t for t in service.content.templates(request.workspace) if str(t.id) == request.values["template"]), None
-    )
-    if template is None:
-        raise NotAllowed("template_gone")
+    template = service.content.template(request.workspace, int(request.values["template"]))
     return SendRequest(
         groups=names("group"),
         template=template.name,
@@ -280,15 +276,16 @@ def _shown_again(request: Click, shown: Preview) -> Replace:
 def _form(
     request: Request, service: Sending, *, chosen_group: int | None = None, file: Import | None = None
 ) -> OpenForm:
-    templates = service.content.templates(request.workspace)
+    choices = service.content.choices(request.workspace)
+    templates = choices.templates
     if not templates:
-        raise NotAllowed("no_templates")
+        raise NotAllowed("no_templates", not_shown=choices.not_shown)
     universal = sorted({template.application_id for template in templates if template.is_universal})
     by_application = [[each.name for each in service.content.signatures(application)] for application in universal]
     # Where there is but one, it is clear.
     signatures = sorted({name for names in by_application if len(names) > 1 for name in names})
     groups = service.groups.recent(request.workspace)
-    view = views.send_form(groups, templates, chosen_group, file=file, signatures=signatures)
+    view = views.send_form(groups, templates, chosen_group, choices.not_shown, file=file, signatures=signatures)
     return OpenForm(view, context="" if file is None else str(file.id))
 
 

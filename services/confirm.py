@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, literal, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from services import text
 from services.audiences import Audience, heeds_opt_outs, is_recipient, may_repeat, rows
-from services.bulk import BulkWriter
+from services.carriers.ports import Limits
 from services.clock import Clock
 from services.content import Signature, Template, signatures_of, template_by_id
 from services.database import Database
 from services.errors import NotAllowed
 from services.groups import Group, group_of, groups_of
 from services.hours import may_send
-from services.models import batch, customer_group, recipient, send_task, task_group, workspace
+from services.models import customer_group, send_task, task_group, workspace
 from services.posts import PostKind, want_post
 from services.previews import Preview, Previews
-from services.states import BatchState, Source, TaskState
+from services.recipients import copy_recipients, plan_batches
+from services.states import Source, TaskState
 from services.task_reports import Task, task_by_id
 from services.variables import RecipientWriter, find_columns, from_json, people
 
-# A small first batch goes alone, so that a bad send is noticed before it is large.
-FIRST_BATCH = 200
-
 
 class Confirmations:
-    """Makes drafts send tasks. `max_numbers` gives the most numbers one request of an application takes."""
+    """Makes drafts send tasks. `limits` gives the most numbers of a batch for each application."""
 
-    def __init__(self, database: Database, clock: Clock, previews: Previews, max_numbers: dict[int, int]) -> None:
+    def __init__(self, database: Database, clock: Clock, previews: Previews, limits: Mapping[int, Limits]) -> None:
         self._database = database
         self._clock = clock
         self._previews = previews
-        self._max_numbers = max_numbers
+        self._limits = limits
 
     def confirm(self, workspace_id: str, draft_id: int, by: str) -> Task | Preview:
         """Make a draft a task, with a copy of its recipients, and owe the channel a post about it.
@@ -83,7 +81,7 @@ class Confirmations:
         layers = self._copy(tx, draft, audience)
         if (sum(layers), layers[0]) != (draft.recipients, draft.distinct_numbers):
             return ["recipients"]
-        plan_batches(self._database.bulk, tx, draft, layers, self._max_numbers[draft.application_id])
+        plan_batches(self._database.bulk, tx, draft, layers, self._limits[draft.application_id])
         make_real(tx, draft, by, now)
         return []
 
@@ -95,32 +93,6 @@ class Confirmations:
         writer = RecipientWriter(self._database.bulk, tx, draft.id)
         with closing(people(tx, audience, columns, draft.text)) as found:
             return writer.write(found, without_missing=draft.without_missing)
-
-
-def plan_batches(bulk: BulkWriter, tx: Connection, draft: Row[Any], layers: Sequence[int], max_numbers: int) -> None:
-    """Plan the draft's requests; `layers` and `max_numbers` as in `plan`."""
-    rows = (
-        (draft.id, no, first, last, draft.application_id, f"{draft.token}-{no}", BatchState.PLANNED.value)
-        for no, (first, last) in enumerate(plan(layers, max_numbers), start=1)
-    )
-    bulk.insert(tx, batch, ["task_id", "no", "first", "last", "application_id", "reference", "state"], rows)
-
-
-def plan(layers: Sequence[int], max_numbers: int) -> list[tuple[int, int]]:
-    """The ranges of sequence numbers of a task's batches: a small first one, then as large as a request takes.
-
-    None reaches over the end of a layer, in which no number stands twice.
-    """
-    ranges = []
-    start, size = 1, min(FIRST_BATCH, max_numbers)
-    end = 0
-    for layer in layers:
-        end += layer
-        while start <= end:
-            last = min(start + size - 1, end)
-            ranges.append((start, last))
-            start, size = last + 1, max_numbers
-    return ranges
 
 
 def changes(tx: Connection, draft: Row[Any], chosen: Template) -> list[str]:
@@ -163,7 +135,7 @@ def _is_still_signed_so(draft: Row[Any], chosen: Template, signature: Signature 
     """Whether the text would go out under the name shown, and asked for in the same way."""
     if draft.signature_id is None:
         return chosen.is_universal
-    if signature is None or signature.channel_number != draft.sender:
+    if signature is None or signature.channel_number != draft.sender or not signature.signs(chosen.sms_type):
         return False
     if chosen.is_universal:
         return bool(draft.request_signature == signature.name)
@@ -184,18 +156,7 @@ def _copy_numbers(tx: Connection, task_id: int, audience: Audience) -> int:
         nth = func.row_number().over(partition_by=found.c.number, order_by=found.c.place).label("nth")
         every = kept.add_columns(nth).subquery()
         kept = select(every).where(every.c.nth == 1)
-    found = kept.subquery()
-    numbered = select(
-        literal(task_id),
-        func.row_number().over(order_by=found.c.number),
-        found.c.number,
-        found.c.import_id,
-        found.c.row,
-        found.c.attributes,
-    ).order_by(found.c.number)
-    copied = insert(recipient).from_select(["task_id", "seq", "number", "import_id", "row", "attributes"], numbered)
-    # psycopg forgets how many rows an INSERT wrote when its cursor closes.
-    return int(tx.execute(copied, execution_options={"preserve_rowcount": True}).rowcount)
+    return copy_recipients(tx, task_id, kept)
 
 
 def lock_draft(tx: Connection, workspace_id: str, draft_id: int) -> Row[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -11,13 +11,15 @@ from sqlalchemy import Connection, Row, delete, insert, select
 
 from services import text
 from services.audiences import Audience, has_opted_out, is_in_region
+from services.carriers.ports import Limits
 from services.clock import Clock
-from services.confirm import audience_of, changes, lock_draft, make_real, plan_batches
+from services.confirm import audience_of, changes, lock_draft, make_real
 from services.content import Template, template_by_id
 from services.database import Database
 from services.errors import NotAllowed
 from services.hours import may_send, next_allowed
 from services.models import own_number, recipient, send_task
+from services.recipients import plan_batches
 from services.states import Region, SmsType, Source, TaskState
 from services.task_reports import Task, task_by_id
 from services.variables import Values, find_columns, from_json, people, to_json
@@ -30,18 +32,18 @@ _KEPT = (
 
 
 class DraftTests:
-    """Sends tests of drafts. `max_numbers` and `new_token` as for Confirmations and Previews."""
+    """Sends tests of drafts. `limits` and `new_token` as for Confirmations and Previews."""
 
     def __init__(
         self,
         database: Database,
         clock: Clock,
-        max_numbers: dict[int, int],
+        limits: Mapping[int, Limits],
         new_token: Callable[[], str] = lambda: secrets.token_hex(8),
     ) -> None:
         self._database = database
         self._clock = clock
-        self._max_numbers = max_numbers
+        self._limits = limits
         self._new_token = new_token
 
     def own_number(self, workspace_id: str, person: str) -> int | None:
@@ -73,7 +75,7 @@ class DraftTests:
                 _check(tx, workspace_id, chosen, number)
             values = _first_values(tx, draft, audience_of(tx, draft, chosen)[0])
             test = self._store(tx, draft, by, chosen.region, numbers, values)
-            plan_batches(self._database.bulk, tx, test, [len(numbers)], self._max_numbers[draft.application_id])
+            plan_batches(self._database.bulk, tx, test, [len(numbers)], self._limits[draft.application_id])
             make_real(tx, test, by, now)
             if own is not None:
                 _remember(tx, workspace_id, by, own)

@@ -12,10 +12,11 @@ from sqlalchemy import Connection, delete, exists, insert, select, update
 from services.clock import Clock
 from services.database import Database
 from services.errors import NotAllowed
-from services.groups import Group, group_by_id
-from services.import_records import IMPORT_ROW_COLUMNS, Purpose
+from services.groups import group_by_id
+from services.import_records import IMPORT_ROW_COLUMNS, Import, Purpose, find_import
+from services.import_tally import KEEPABLE
 from services.models import customer_group, group_member, import_reject, import_row, number_import, send_task
-from services.numbers import Reason, Verdict, check
+from services.numbers import Verdict, check
 from services.states import ImportState
 
 # The console's own limit; more is a file's work.
@@ -42,22 +43,6 @@ class CheckedLines:
     by_country_code: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Entered:
-    """What became of the lines: imported + already_in_group + duplicates + left_out is how many were not empty.
-
-    `group` is as it is now. `by_country_code` counts those imported that were read as country code + number.
-    """
-
-    import_id: int
-    group: Group
-    imported: int
-    already_in_group: int
-    duplicates: int
-    left_out: int
-    by_country_code: int
-
-
 class Entries:
     """Takes typed numbers into groups."""
 
@@ -65,8 +50,11 @@ class Entries:
         self._database = database
         self._clock = clock
 
-    def enter(self, workspace_id: str, group_id: int, lines: CheckedLines, channel: str, by: str) -> Entered:
-        """Take the right lines into the group and note the wrong ones as left out. Raises UnknownThing."""
+    def enter(self, workspace_id: str, group_id: int, lines: CheckedLines, channel: str, by: str) -> Import:
+        """Take the right lines into the group and note the wrong ones as left out. Raises UnknownThing.
+
+        It can be kept and undone as any import (`Imports.keep`, `Imports.undo`).
+        """
         first = dict(reversed([(number, line) for line, number in lines.right]))
         with self._database.write() as tx:
             group_by_id(tx, workspace_id, group_id, lock=True)
@@ -92,20 +80,12 @@ class Entries:
                 "duplicates": len(lines.right) - len(first),
                 "invalid": len(lines.wrong) - set_aside,
                 "set_aside": set_aside,
+                "keepable": sum(map(_is_keepable, lines.wrong)),
                 "by_country_code": len(lines.by_country_code),
             }
             tx.execute(update(number_import).where(number_import.c.id == import_id).values(counts))
             tx.commit()
-            group = group_by_id(tx, workspace_id, group_id)
-        return Entered(
-            import_id=import_id,
-            group=group,
-            imported=imported,
-            already_in_group=len(first) - imported,
-            duplicates=len(lines.right) - len(first),
-            left_out=len(lines.wrong),
-            by_country_code=len(lines.by_country_code),
-        )
+            return find_import(tx, workspace_id, import_id)
 
     def keep_for_send(self, workspace_id: str, lines: CheckedLines, channel: str, by: str) -> int:
         """Keep the right lines for one send alone, and note the wrong ones as left out. Returns the import's id."""
@@ -171,8 +151,8 @@ def is_typed(file_id: str) -> bool:
     return file_id.startswith(_TYPED)
 
 
-def check_lines(text: str, *, keep_unassigned: bool = False) -> CheckedLines:
-    """One number a line; empty lines are passed over. `keep_unassigned` takes those in no assigned range as well.
+def check_lines(text: str, *, keep_set_aside: bool = False) -> CheckedLines:
+    """One number a line; empty lines are passed over. `keep_set_aside` takes those in no assigned range, and landlines.
 
     Raises NotAllowed("too_many_lines" | "no_lines").
     """
@@ -186,7 +166,7 @@ def check_lines(text: str, *, keep_unassigned: bool = False) -> CheckedLines:
     for no, line in lines:
         verdict = check(line)
         number = verdict.number
-        if number is None and keep_unassigned and verdict.reason is Reason.UNASSIGNED:
+        if number is None and keep_set_aside and verdict.reason in KEEPABLE:
             number = verdict.candidate
         if number is None:
             wrong.append(WrongLine(no, line, verdict))
@@ -195,6 +175,10 @@ def check_lines(text: str, *, keep_unassigned: bool = False) -> CheckedLines:
         if verdict.by_country_code:
             by_code.add(number)
     return CheckedLines(right, wrong, frozenset(by_code))
+
+
+def _is_keepable(wrong: WrongLine) -> bool:
+    return wrong.verdict.reason in KEEPABLE and wrong.verdict.candidate is not None
 
 
 def _reject(wrong: WrongLine) -> tuple[object, ...]:

@@ -154,7 +154,7 @@ def groups_of(connection: Connection, workspace_id: str) -> list[Group]:
 
 def clean_name(name: str) -> str:
     """Trimmed, inner spaces single. Raises NotAllowed("group_name") unless it has 1 to 60 characters."""
-    cleaned = _tidy(name)
+    cleaned = tidy(name)
     if not 1 <= len(cleaned) <= NAME_LIMIT:
         raise NotAllowed("group_name", name=name, limit=NAME_LIMIT)
     return cleaned
@@ -162,10 +162,11 @@ def clean_name(name: str) -> str:
 
 def name_key(name: str) -> str:
     """Equal for names that differ only in case, width, spacing or what nobody sees."""
-    return _tidy(unicodedata.normalize("NFKC", _tidy(name)).casefold())
+    return tidy(unicodedata.normalize("NFKC", tidy(name)).casefold())
 
 
-def _tidy(name: str) -> str:
+def tidy(name: str) -> str:
+    """Trimmed, inner spaces single, without what nobody sees."""
     return " ".join("".join(c for c in name if c.isprintable() or c.isspace()).split())
 
 

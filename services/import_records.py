@@ -21,10 +21,11 @@ IMPORT_ROW_COLUMNS = ["import_id", "seq", "number", "row", "attributes"]
 
 
 class Purpose(StrEnum):
-    """Where an import's numbers go: into a group, or to one send alone."""
+    """Where an import's numbers go: into a group, to one send alone, or onto the do-not-send list."""
 
     GROUP = "group"
     SEND = "send"
+    OPT_OUTS = "opt_outs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,11 @@ class Import:
     `by_country_code` counts those imported that were read as country code + number. Of those set aside, `keepable` may
     be kept anyway; once somebody does, they are `kept` and stand in the other counts. `columns` are there to choose
     from while it is waiting, `column` is the choice. `failure` is NO_VALID_NUMBER, GROUP_GONE or one of `BadFile.WHYS`;
-    `ended_by` cancelled or undid it. What is hidden in the file was left out, and is in no other count. One for a
-    single send has no group, and its `imported` are rows: a number may be there again with other attributes.
+    `ended_by` cancelled or undid it. What is hidden in the file was left out, and is in no other count.
+
+    One for a single send has no group, and its `imported` are rows: a number may be there again with other attributes.
+    For the do-not-send list there is no group either: the counts are of that list, and none is keepable, because those
+    that might be kept are taken at once.
     """
 
     id: int

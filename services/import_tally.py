@@ -63,15 +63,21 @@ class Tally:
         for index, verdict in rest:
             self._take_rest(chunk, index, verdict)
         taken: Iterable[int] = numbers
-        rows: Iterable[int] = chunk.rows
+        places = self._places(chunk.rows)
         if 0 in numbers:
-            taken, rows = filter(None, numbers), compress(chunk.rows, numbers)
-        marks = array("q", map((self._sheets << _ROW_BITS).__add__, rows))
+            taken, places = filter(None, numbers), compress(places, numbers)
+        marks = array("q", places)
         self._sorter.add(array("q", taken), marks)
         self.taken += len(marks)
         if chunk.attributes and chunk.sheet.attribute_names:
             lines = _as_json(chunk.sheet.attribute_names, compress(chunk.attributes, numbers))
             self._attributes.extend(marks, lines)
+
+    def _places(self, rows: Sequence[int]) -> Iterable[int]:
+        sheet = self._sheets << _ROW_BITS
+        if isinstance(rows, range):
+            return range(sheet + rows.start, sheet + rows.stop)
+        return map(sheet.__add__, rows)
 
     def _name_attributes(self, sheet: Sheet) -> None:
         names = (*sheet.attribute_names[sheet.names_before :], *sheet.attribute_names[: sheet.names_before])

@@ -81,13 +81,17 @@ class Imports:
 
     def begin(self, workspace_id: str, import_id: int, group_id: int) -> Import:
         """Start taking the file into the group, once. Raises UnknownThing or NotAllowed("import_begun")."""
-        return self._begin(workspace_id, import_id, group_id)
+        return self._begin(workspace_id, import_id, Purpose.GROUP, group_id)
+
+    def begin_opt_outs(self, workspace_id: str, import_id: int) -> Import:
+        """Start taking the file onto the do-not-send list, once. Raises NotAllowed("import_begun")."""
+        return self._begin(workspace_id, import_id, Purpose.OPT_OUTS)
 
     def begin_for_send(self, workspace_id: str, import_id: int) -> Import:
         """Start reading the file for one send alone, once. Raises NotAllowed("import_begun")."""
-        return self._begin(workspace_id, import_id, None)
+        return self._begin(workspace_id, import_id, Purpose.SEND)
 
-    def _begin(self, workspace_id: str, import_id: int, group_id: int | None) -> Import:
+    def _begin(self, workspace_id: str, import_id: int, purpose: Purpose, group_id: int | None = None) -> Import:
         with self._database.write() as tx:
             if group_id is not None:
                 group_by_id(tx, workspace_id, group_id)
@@ -101,7 +105,7 @@ class Imports:
                 .values(
                     state=ImportState.RUNNING.value,
                     group_id=group_id,
-                    purpose=(Purpose.SEND if group_id is None else Purpose.GROUP).value,
+                    purpose=purpose.value,
                     started_at=self._clock.now(),
                     version=number_import.c.version + 1,
                 )
@@ -302,7 +306,8 @@ def _task_with_numbers_of(done: Import) -> Any:
         .where(
             send_task.c.workspace_id == done.workspace_id,
             send_task.c.state.not_in([state.value for state in _NEVER_SENT]),
-            send_task.c.confirmed_at >= done.finished_at,
+            # Not when it ended: whoever confirmed may have looked at the clock and then waited for its group.
+            send_task.c.confirmed_at >= done.started_at,
             through_it,
             holds,
         )

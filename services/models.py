@@ -65,6 +65,8 @@ def literal_state(column: Column[str], state: StrEnum) -> ColumnElement[bool]:
 
 
 # SQLite makes only an INTEGER key count up by itself; PostgreSQL's must be able to outgrow 32 bits.
+# There too, a table `sqlite_autoincrement` gives no key a second time; else that of a deleted last row comes again, and
+# a button in Slack would come to mean something else.
 _Id = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -128,6 +130,7 @@ signature = Table(
     Column("decided_by", Text),
     _count("version"),
     UniqueConstraint("application_id", "name"),
+    sqlite_autoincrement=True,
 )
 
 template = Table(
@@ -149,6 +152,7 @@ template = Table(
     Column("decided_by", Text),
     _count("version"),
     UniqueConstraint("application_id", "name"),
+    sqlite_autoincrement=True,
 )
 
 customer_group = Table(
@@ -163,6 +167,7 @@ customer_group = Table(
     Column("created_by", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("workspace_id", "name_key"),
+    sqlite_autoincrement=True,
 )
 
 group_member = Table(
@@ -219,6 +224,7 @@ number_import = Table(
     _count("version"),
     UniqueConstraint("workspace_id", "channel", "file_id"),
     Index("ix_number_import_state", "state"),
+    sqlite_autoincrement=True,
 )
 
 import_reject = Table(
@@ -299,9 +305,13 @@ send_task = Table(
     Column("pause_reason", Text),
     Column("pause_code", Text),
     Column("paused_by", Text),
+    # Refusals of recipients up to this one have been asked about, and do not count for pausing again.
+    _count("refusals_seen"),
     # Off the list, but not forgotten: its counts stay.
     Column("deleted_by", Text),
     Column("deleted_at", Moment),
+    # Batches 1 to this have been given to the queue, where a fleet has one.
+    _count("queued"),
     Column("first_batch_done", Boolean, nullable=False, server_default=text("false")),
     # Last trouble that delays it, as a carrier error code; NULL when the last request went well.
     Column("trouble", Text),
@@ -324,6 +334,7 @@ send_task = Table(
         sqlite_where=text("result_wanted = 0"),
         postgresql_where=text("NOT result_wanted"),
     ),
+    sqlite_autoincrement=True,
 )
 
 task_group = Table(
@@ -475,7 +486,11 @@ reply = Table(
     Column("at", Moment, nullable=False),
     Column("received_at", Moment, nullable=False),
     Column("task_id", _Id),
+    # Whether it took its number off promotional SMS (true) or allowed them again (false); NULL for other words.
+    Column("opts_out", Boolean),
     UniqueConstraint("application_id", "sms_id", name="uq_reply_once"),
+    Index("ix_reply_number", "number"),
+    sqlite_autoincrement=True,
 )
 
 # Callbacks that could not be read, kept for a look.
@@ -505,4 +520,23 @@ post = Table(
     Column("closed", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("kind", "subject_id"),
     Index("ix_post_open", "id", sqlite_where=text("closed = 0"), postgresql_where=text("NOT closed")),
+    sqlite_autoincrement=True,
+)
+
+# What only one process of a fleet may do at a time, such as ticking.
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("until", Moment, nullable=False),
+)
+
+# An application's turns to send, for all processes that send for it: `next_at` (microseconds since 1970) is the first
+# one nobody has taken.
+rate_turn = Table(
+    "rate_turn",
+    metadata,
+    _ref("application_id", "application.id", primary_key=True),
+    Column("next_at", BigInteger, nullable=False),
 )

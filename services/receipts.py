@@ -7,7 +7,7 @@ and the number.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from services.carriers.ports import Receipt
 from services.clock import Clock
 from services.database import Database
 from services.models import batch, receipt, recipient, result, send_task, sent_sms, submission, to_milliseconds
+from services.opt_outs import take_carriers_word
 from services.states import BatchState
 
 log = structlog.get_logger()
@@ -47,9 +48,13 @@ _COLUMNS = [
 class Receipts:
     """The inbox of what carriers report, and its way into results."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, opted_out_codes: Mapping[int, frozenset[str]] | None = None
+    ) -> None:
+        """`opted_out_codes` are those of each application's carrier, by the application's id."""
         self._database = database
         self._clock = clock
+        self._opted_out_codes = opted_out_codes or {}
 
     def store(self, received: Sequence[tuple[int, Receipt]]) -> int:
         """Keep (application id, receipt) pairs, durably. Returns how many were not known yet."""
@@ -86,10 +91,18 @@ class Receipts:
             messages = _messages(tx, rows)
             final = _final_states(tx, rows, messages)
             self._store_results(tx, final)
+            self._take_carriers_word(tx, [row for row in rows if row.status == "failed" and _key(row) in messages])
             ids = [row.id for row in rows]
             tx.execute(update(receipt).where(receipt.c.id.in_(ids)).values(applied=True))
             tx.commit()
         return len(rows)
+
+    def _take_carriers_word(self, tx: Connection, rows: Sequence[Row[Any]]) -> None:
+        """Whoever has told the carrier to be left alone is on our list too."""
+        for application_id, codes in self._opted_out_codes.items():
+            mine = (row for row in rows if row.application_id == application_id and row.code in codes)
+            numbers = [row.number for row in mine if row.number]
+            take_carriers_word(tx, self._database.bulk, application_id, numbers, self._clock.now())
 
     def _store_results(self, tx: Connection, final: dict[tuple[int, int], tuple[str, str, int]]) -> None:
         """`final` maps (task, seq) to (state, code, at)."""
@@ -125,7 +138,16 @@ def _is_early(now: datetime) -> ColumnElement[bool]:
     return or_(_NOT_RECORDED, and_(receipt.c.reference == "", young, not_found))
 
 
-_IS_SUBMITTED = exists().where(submission.c.task_id == recipient.c.task_id, submission.c.seq == recipient.c.seq)
+_IS_SUBMITTED = exists().where(
+    submission.c.task_id == recipient.c.task_id,
+    submission.c.seq == recipient.c.seq,
+    submission.c.outcome != "skipped",
+)
+_IS_SKIPPED = exists().where(
+    submission.c.task_id == recipient.c.task_id,
+    submission.c.seq == recipient.c.seq,
+    submission.c.outcome == "skipped",
+)
 # A batch that was taken in part, and is planned again for the rest, has handed some messages over. Any other has none,
 # which is seen without looking for the number among them.
 _SOME_SUBMITTED = exists().where(
@@ -170,6 +192,8 @@ def _by_reference(tx: Connection, keys: set[_Key]) -> Iterator[tuple[_Key, tuple
         if batch_row.state == BatchState.CANCELLED.value:
             # Only what was taken before it was planned again has been handed over, whatever a stranger says.
             members = members.where(_IS_SUBMITTED)
+        elif batch_row.skipped:
+            members = members.where(~_IS_SKIPPED)
         for number, seq in tx.execute(members):
             if number in wanted[key]:
                 yield (*key, number, ""), (batch_row.task_id, seq)
@@ -178,7 +202,11 @@ def _by_reference(tx: Connection, keys: set[_Key]) -> Iterator[tuple[_Key, tuple
 def _batches(tx: Connection, wanted: Iterable[tuple[int, str]]) -> Iterator[Row[Any]]:
     references = sorted({reference for _, reference in wanted})
     for start in range(0, len(references), 500):
-        query = select(batch).where(batch.c.reference.in_(references[start : start + 500]))
+        query = (
+            select(batch, send_task.c.skipped)
+            .join(send_task, send_task.c.id == batch.c.task_id)
+            .where(batch.c.reference.in_(references[start : start + 500]))
+        )
         yield from tx.execute(query).all()
 
 

@@ -68,7 +68,7 @@ class SendTasks:
         return Stopped(task, task.handed_over, in_flight, held_back)
 
     def send_late(self, workspace_id: str, number: int, by: str) -> Task:
-        """A person's yes to a task that is late. Raises UnknownThing or NotAllowed."""
+        """A person's yes to a task that is late, or that a restored copy holds. Raises UnknownThing or NotAllowed."""
         now = self._clock.now()
         with self._database.write() as tx:
             task = find_task(tx, workspace_id, number)
@@ -76,7 +76,11 @@ class SendTasks:
             if task.state is not TaskState.PAUSED or expired:
                 state = TaskState.EXPIRED if task.state is TaskState.PAUSED else task.state
                 raise NotAllowed("not_waiting", number=number, state=state.value)
-            _move(tx, task, TaskState.SENDING, now, started_at=now, confirmed_by=by)
+            if task.scheduled_at is not None and task.scheduled_at > now:
+                # Asked about after a restore, and its time is still to come.
+                _move(tx, task, TaskState.SCHEDULED, now, pause_reason=None, confirmed_by=by)
+            else:
+                _move(tx, task, TaskState.SENDING, now, pause_reason=None, started_at=now, confirmed_by=by)
             tx.commit()
             return find_task(tx, workspace_id, number)
 

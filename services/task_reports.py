@@ -22,7 +22,7 @@ from services.models import (
     task_group,
     template,
 )
-from services.states import Source, TaskState
+from services.states import PauseReason, Source, TaskState
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +59,17 @@ class Task:
     delivered: int
     failed: int
     held_back: int
+    skipped: int
     version: int
+    pause_reason: PauseReason | None = None
     source: Source = Source.GROUPS
     file: str | None = None
     is_test: bool = False
 
     @property
     def waiting(self) -> int:
-        """Not handed over yet, and not held back: planned, or in a request right now."""
-        return self.recipients - self.handed_over - self.held_back
+        """Not handed over yet, held back or skipped: planned, or in a request right now."""
+        return self.recipients - self.handed_over - self.held_back - self.skipped
 
     @property
     def not_delivered(self) -> int:
@@ -213,7 +215,9 @@ def _task(row: Row[Any], groups: dict[int, list[Row[Any]]]) -> Task:
         delivered=row.delivered,
         failed=row.failed,
         held_back=row.held_back,
+        skipped=row.skipped,
         version=row.version,
+        pause_reason=PauseReason(row.pause_reason) if row.pause_reason else None,
         source=Source(row.source),
         file=row.file_name,
         is_test=row.is_test,

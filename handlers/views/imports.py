@@ -10,7 +10,7 @@ from handlers.replies import Block, Say, View
 from handlers.views import blocks
 from handlers.views.groups import SEND as SEND_GROUP
 from handlers.views.groups import group_fields
-from handlers.views.words import bar, bold, code, counted, duration, listed, named, number, person
+from handlers.views.words import bar, bold, code, counted, duration, listed, named, number, person, verb
 from services.groups import Group
 from services.imports import Import, Progress, Purpose
 from services.numbers import Reason
@@ -37,7 +37,7 @@ _REASONS = {
     Reason.EMPTY: "no number in the row",
     Reason.NOT_A_NUMBER: "not a phone number",
     Reason.EXTRA_TEXT: "other text beside the number",
-    Reason.TWO_NUMBERS: "more than one number in the cell",
+    Reason.TWO_NUMBERS: "more than one number",
     Reason.EXTENSION: "a number with an extension",
     Reason.LOST_DIGITS: "digits lost by the spreadsheet",
     Reason.TOO_SHORT: "too short",
@@ -111,7 +111,8 @@ def how_to_form(groups: Sequence[Group]) -> View:
         menu = blocks.menu("group", "Choose a group", options)
         existing = [blocks.field("group", "Existing group", menu, optional=True, hint=hint)]
     name, sms_type = group_fields()
-    name = {**name, "label": blocks.plain("Or a new group", 2000), "optional": bool(options)}
+    label = "Or a new group" if options else "New group"
+    name = {**name, "label": blocks.plain(label, 2000), "optional": bool(options)}
     sms_type = {**sms_type, "label": blocks.plain("SMS type of the new group", 2000), "optional": bool(options)}
     note = blocks.context("The next step tells how, and gives you a template to fill in.")
     return blocks.form(HOW_TO_FORM, "Import numbers", "Next", [*existing, name, sms_type, note])
@@ -129,6 +130,13 @@ def running(current: Import, progress: Progress | None) -> tuple[str, list[Block
         stored = f"{number(progress.stored)} of {counted(progress.to_store, 'number')} stored"
         state = f"{bar(progress.stored / progress.to_store)}  {read} · {stored}"
     return text, [blocks.section(f"{text}\n{state}"), blocks.actions(_cancel_button(current))]
+
+
+def interrupted(current: Import) -> tuple[str, list[Block]]:
+    """The same message while the bot restarts: nobody has to do anything."""
+    text = f"Importing {bold(current.file.name)} into {bold(current.group or '')}"
+    note = "I am being restarted. This import starts over by itself when I am back; nothing of it is stored yet."
+    return text, [blocks.section(f"{text}\n:hourglass: {note}"), blocks.actions(_cancel_button(current))]
 
 
 def waiting(current: Import) -> tuple[str, list[Block]]:
@@ -162,7 +170,13 @@ def _cancel_button(current: Import) -> dict[str, Any]:
 
 
 def _into(current: Import) -> str:
-    return "for one send only" if current.purpose is Purpose.SEND else f"into {bold(current.group or '')}"
+    match current.purpose:
+        case Purpose.OPT_OUTS:
+            return "into the do-not-send list"
+        case Purpose.SEND:
+            return "for one send only"
+        case _:
+            return f"into {bold(current.group or '')}"
 
 
 def cancelled(ended: Import) -> tuple[str, list[Block]]:
@@ -177,7 +191,8 @@ def undone(ended: Import) -> tuple[str, list[Block]]:
     by = f" by {person(ended.ended_by)}" if ended.ended_by else ""
     text = (
         f"The import of {bold(ended.file.name)} into {bold(ended.group or '')} was undone{by}. "
-        f"The {counted(ended.imported, 'number')} that it alone brought are out of the group."
+        f"The {counted(ended.imported, 'number')} that it alone brought {verb(ended.imported, 'is', 'are')} "
+        "out of the group."
     )
     return text, [blocks.section(text)]
 
@@ -220,7 +235,7 @@ def _notes(ended: Import, group: Group | None) -> list[str]:
     now = f", which now has {counted(group.size, 'customer')}" if group else ""
     notes = [f"{bold(ended.file.name)} → {where}{now}"]
     if ended.kept:
-        notes.append(f"{number(ended.kept)} that were set aside were kept")
+        notes.append(were_kept(ended.kept))
     hidden = [
         counted(count, noun)
         for count, noun in (
@@ -242,16 +257,28 @@ def _ways_on(ended: Import, group: Group) -> list[dict[str, Any]]:
     ways = [blocks.button(SEND_GROUP, "Send SMS", str(group.id))]
     ways += _keep_button(ended)
     if ended.imported:
-        text = f"The {counted(ended.imported, 'number')} that it alone brought are taken out of {group.name} again."
+        brought = f"The {counted(ended.imported, 'number')} that it alone brought"
+        text = f"{brought} {verb(ended.imported, 'is', 'are')} taken out of {group.name} again."
         confirm = blocks.confirmation("Undo the import?", text, "Undo the import", "Leave it")
         ways.append(blocks.button(UNDO, "Undo the import", str(ended.id), confirm=confirm))
     return ways
 
 
+def keep_anyway(count: int) -> str:
+    """The button beside numbers that were set aside."""
+    return "Keep this one anyway" if count == 1 else f"Keep these {number(count)} anyway"
+
+
 def _keep_button(ended: Import) -> list[dict[str, Any]]:
     if not ended.keepable:
         return []
-    return [blocks.button(KEEP, f"Keep these {number(ended.keepable)} anyway", str(ended.id))]
+    return [blocks.button(KEEP, keep_anyway(ended.keepable), str(ended.id))]
+
+
+def were_kept(count: int) -> str:
+    """What became of numbers that were set aside."""
+    were = verb(count, "was", "were")
+    return f"{number(count)} that {were} set aside {were} kept"
 
 
 def nothing_valid(ended: Import, reasons: Sequence[tuple[str, int]]) -> tuple[str, list[Block]]:

@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 from handlers.replies import Block, Say, View
 from handlers.times import describe_time, is_doubled
 from handlers.views import blocks
+from handlers.views.content_words import REGIONS, not_shown
 from handlers.views.countries import country
 from handlers.views.enter import LEAVE_OUT as LEAVE_WRONG_OUT
 from handlers.views.enter import wrong_lines
 from handlers.views.groups import many, menu_hint
 from handlers.views.words import bold, code, counted, duration, escape, listed, money, number, recipients_of
-from services.content import Template
+from services.content import NotShown, Template
 from services.draft_tests import MOST_NUMBERS as MOST_TEST_NUMBERS
 from services.entries import MOST_NUMBERS, WrongLine
 from services.groups import Group
@@ -34,7 +35,6 @@ FORM = "send_form"
 TEST_FORM = "send_test_form"
 
 _COUNTRIES_SHOWN = 5
-_REGIONS = {Region.MAINLAND: "mainland China", Region.INTERNATIONAL: "numbers outside mainland China"}
 _CHANGES = {
     "text": "the text",
     "signature": "the signature",
@@ -203,7 +203,7 @@ def _warnings(shown: Preview, zone: ZoneInfo, now: datetime) -> list[str]:
     if shown.outside_region:
         left_out = counted(shown.outside_region, "number is", "numbers are")
         warnings.append(
-            f"{left_out} left out, because {escape(shown.application)} sends only to {_REGIONS[shown.region]}."
+            f"{left_out} left out, because {escape(shown.application)} sends only to {REGIONS[shown.region]}."
         )
     if not shown.receipts_reach_us:
         warnings.append(
@@ -248,14 +248,15 @@ def send_form(
     groups: Sequence[Group],
     templates: Sequence[Template],
     chosen_group: int | None = None,
+    left_out: Sequence[NotShown] = (),
     *,
     file: Import | None = None,
     signatures: Sequence[str] = (),
 ) -> View:
     """The form of `/sms-send` without arguments; its menus' values are ids, `groups` those to be offered first.
 
-    With a `file` that is the source; else one of groups, the pool and typed numbers is to be given. `signatures` are
-    those to choose from for a universal template.
+    `left_out` are the templates that the menu does not offer. With a `file` that is the source; else one of groups, the
+    pool and typed numbers is to be given. `signatures` are those to choose from for a universal template.
     """
     has_several = len({each.application_id for each in templates}) > 1
     template_options = [
@@ -271,6 +272,8 @@ def send_form(
         fields = [blocks.context(f"To {rows} of {bold(file.file.name)}, for this send alone."), template]
     else:
         fields = [*_group_fields(groups, chosen_group), template, *_typed_fields()]
+    after_template = fields.index(template) + 1
+    fields[after_template:after_template] = _not_offered(left_out)
     if signatures:
         options = [blocks.option(name, name) for name in signatures]
         menu = blocks.menu("signature", "The template's own", options)
@@ -349,3 +352,9 @@ def test_form(own: int | None) -> View:
 def wrong_test_lines(wrong: Sequence[WrongLine]) -> str:
     """What is wrong with numbers for a test; plain text, for under the field."""
     return wrong_lines(wrong, "Correct them.")
+
+
+def _not_offered(templates: Sequence[NotShown]) -> list[Block]:
+    if not templates:
+        return []
+    return [blocks.context(f"Not shown: {not_shown(templates)}. `/sms-templates` says more about each.")]

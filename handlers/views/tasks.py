@@ -9,7 +9,7 @@ from handlers.replies import Block, Say
 from handlers.views import blocks
 from handlers.views.words import bar, bold, counted, duration, escape, moment, number, person, recipients_of, share
 from services.send_tasks import Stopped
-from services.states import RECEIPT_WINDOW, TaskState
+from services.states import RECEIPT_WINDOW, PauseReason, TaskState
 from services.task_reports import Task
 
 FAILED_NUMBERS = "task_failed_numbers"
@@ -19,6 +19,10 @@ SEND_LATE = "task_send_late"
 
 # A message holds 50 blocks; the head takes one.
 _SHOWN = 49
+_RESTORED = (
+    "My database was restored from an older copy. What was not sent in it may have been sent since, so it counts as "
+    "unknown and is not sent again by itself."
+)
 _TROUBLES = {
     "connection_refused": "The carrier refuses the connection.",
     "lease_too_short": "This machine is too busy.",
@@ -31,6 +35,8 @@ def post(task: Task) -> tuple[str, list[Block]]:
     body = [blocks.section(f"{head}\n{_how_it_goes(task)}")]
     if task.state is TaskState.SENDING:
         body.append(blocks.actions(_stop_button(task)))
+    elif task.state is TaskState.FINISHED and task.pause_reason is PauseReason.RESTORED:
+        body.append(blocks.context(_RESTORED))
     return head, body
 
 
@@ -45,7 +51,8 @@ def _how_it_goes(task: Task) -> str:
         case TaskState.SCHEDULED:
             return f"{customers}, {_at(task)}. Until 5 minutes before, `/sms-cancel {task.number}` takes it back."
         case TaskState.PAUSED:
-            return f"{customers}. It was due {_at(task)} and waits for a decision."
+            due = "Its time is" if task.pause_reason is PauseReason.RESTORED else "It was due"
+            return f"{customers}. {due} {_at(task)} and it waits for a decision."
         case TaskState.CANCELLED:
             return f"Cancelled by {by} before it began. Nothing was sent, and you are not charged."
         case TaskState.EXPIRED:
@@ -74,6 +81,8 @@ def result(task: Task) -> tuple[str, list[Block]]:
     if task.took is not None:
         pairs.append(("Took", duration(task.took)))
     body = [blocks.section(head), blocks.fields(pairs)]
+    if task.pause_reason is PauseReason.RESTORED:
+        body.append(blocks.context(_RESTORED))
     if task.unknown and task.finished_at is not None:
         until = moment(task.finished_at + RECEIPT_WINDOW)
         body.append(
@@ -93,6 +102,8 @@ def result(task: Task) -> tuple[str, list[Block]]:
 
 def late(task: Task) -> tuple[str, list[Block]]:
     """The question after downtime; without buttons once it is answered."""
+    if task.pause_reason is PauseReason.RESTORED:
+        return _restored(task)
     text = f"Task {task.number} was due {_at(task)} and is late: {_what(task)}"
     if task.state is TaskState.PAUSED:
         customers = counted(task.recipients, "customer")
@@ -105,6 +116,18 @@ def late(task: Task) -> tuple[str, list[Block]]:
         TaskState.EXPIRED: "Nobody decided within 24 hours, so it was not sent.",
     }.get(task.state, f"{person(task.confirmed_by)} decided to send it.")
     return text, [blocks.section(f"{text}\n{answer}")]
+
+
+def _restored(task: Task) -> tuple[str, list[Block]]:
+    """The question after a restore, about a task that cannot have been sent."""
+    customers = counted(task.recipients, "customer")
+    text = f"Task {task.number} is in the older copy that my database was restored from: {_what(task)}, {_at(task)}"
+    if task.state is not TaskState.PAUSED:
+        return text, [blocks.section(f"{text}\nIt is {task.state.value}.")]
+    question = f"Is it still to go to {customers}? If it was cancelled since, don't send it."
+    send = blocks.button(SEND_LATE, f"Send to {customers}", str(task.number), style="primary")
+    stop = blocks.button(STOP, "Don't send", str(task.number))
+    return text, [blocks.section(f"{text}\n{question}"), blocks.actions(send, stop)]
 
 
 def task_list(tasks: Sequence[Task], state: TaskState | None) -> Say:

@@ -60,6 +60,11 @@ def recipients_of(source: Source, groups: Sequence[str], excluded: Sequence[str]
     return f"{whom} without {named(excluded)}" if excluded else whom
 
 
+def verb(value: int, one: str, many: str) -> str:
+    """The form of a verb that goes with a count: 1 is, 2 are."""
+    return one if value == 1 else many
+
+
 def share(part: int, whole: int) -> str:
     """A percentage with one decimal, which says 100 % or 0 % only where that is exact."""
     if whole == 0 or part in (0, whole):
@@ -94,6 +99,11 @@ def moment(value: datetime) -> str:
 def person(user_id: str) -> str:
     """A mention by id, which Slack shows as the name."""
     return f"<@{user_id}>"
+
+
+def person_or_group(slack_id: str) -> str:
+    """The same for an id that may be a user group's. Only for private answers: it would call the whole group."""
+    return f"<!subteam^{slack_id}>" if slack_id.startswith("S") else person(slack_id)
 
 
 def named(names: Sequence[str], last: str = "and", most: int = 5) -> str:

@@ -82,6 +82,10 @@ class ReceiptSender:
         for _ in range(copies):
             self._push(at, delivery)
 
+    def send(self, delivery: Delivery) -> None:
+        """Send it at once, whatever the faults: it is no receipt."""
+        self._push(asyncio.get_running_loop().time(), delivery)
+
     def _push(self, at: float, delivery: Delivery) -> None:
         # what is due at the same time goes in random order, as an operator's reports do
         heapq.heappush(self._due, (at, random.random(), delivery))

@@ -129,7 +129,7 @@ HERE = "applications.toml, application promo-cn"
         ),
         pytest.param(
             WHOLE + "\n[[aplication]]",
-            "aplication in applications.toml is no setting: only [[application]] tables stand there.",
+            "aplication in applications.toml is no setting: only [[application]] tables and [roles] stand there.",
             id="a misspelled table",
         ),
         pytest.param(
@@ -218,6 +218,22 @@ HERE = "applications.toml, application promo-cn"
             id="one of any workspace, one of this",
         ),
         pytest.param("[[application]", "applications.toml cannot be read: ", id="not toml"),
+        pytest.param(
+            WHOLE + '[roles]\nsender = ["ana"]',
+            "sender in applications.toml, roles is wrong: ana is no Slack id: a person's is like U0ANA, a user group's "
+            "like S0MANAGERS.",
+            id="a name for an id",
+        ),
+        pytest.param(
+            WHOLE + '[roles]\nsenders = ["U0ANA"]',
+            "senders in applications.toml, roles is no setting: remove it, or correct its spelling",
+            id="no such role",
+        ),
+        pytest.param(
+            WHOLE + "[[roles]]\n",
+            "roles in applications.toml is wrong: write it as one table, [roles].",
+            id="roles in two pairs of brackets",
+        ),
     ],
 )
 def test_a_wrong_application_is_one_sentence_that_names_the_key(toml: str, said: str, tmp_path: Path) -> None:

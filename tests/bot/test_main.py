@@ -15,11 +15,14 @@ from typer.testing import CliRunner, Result
 
 from bot.__main__ import cli
 from sandbox.slack.server import SlackSandbox
+from services.database import Database
+from services.unread_callbacks import UnreadCallbacks
 from tests.bot.settings import environment
 from tests.bot.workplace import MANIFEST, PATIENT
 from tests.sandbox.people import until
+from tests.services.builders import Marketing
 
-OURS = ("SLACK_", "SMS_", "HTTP_HOST", "HTTP_PORT", "DATABASE_URL", "PUBLIC_URL", "HUAWEI_")
+OURS = ("SLACK_", "SMS_", "LOG_", "HTTP_HOST", "HTTP_PORT", "DATABASE_URL", "PUBLIC_URL", "HUAWEI_")
 
 
 @pytest.fixture
@@ -91,5 +94,27 @@ async def test_it_runs_until_it_is_asked_to_stop(slack: SlackSandbox, tmp_path: 
     _, err = await process.communicate()
     assert process.returncode == 0
     events = [json.loads(line) for line in err.decode().splitlines()]
-    assert [event["event"] for event in events] == ["bot.started", "bot.stopped"]
+    assert [event["event"] for event in events] == ["bot.started", "bot.stopping", "bot.stopped"]
     assert not slack.connected
+
+
+def test_unread_callbacks_are_printed_without_what_a_terminal_would_obey(tmp_path: Path) -> None:
+    given = environment(tmp_path)
+    found = invoke(given, "unread-callbacks")
+    assert found.exit_code == 1
+    assert "run `python -m bot migrate`" in found.output
+    invoke(given, "migrate")
+    assert invoke(given, "unread-callbacks").output == "0 callback(s) kept, the newest last.\n"
+    database = Database(given["DATABASE_URL"])
+    marketing = Marketing(database)
+    UnreadCallbacks(database, marketing.clock).keep(
+        marketing.application_id, "replies: not JSON", "退订\n\x1b]0;owned\x07".encode()
+    )
+    database.close()
+    found = invoke(given, "unread-callbacks")
+    assert found.output == (
+        "1 · 2026-03-04 02:00:00 UTC · promo-cn (T0SPRING) · replies: not JSON\n"
+        "退订\n\N{REPLACEMENT CHARACTER}]0;owned\N{REPLACEMENT CHARACTER}\n\n"
+        "1 callback(s) kept, the newest last.\n"
+    )
+    assert found.exit_code == 0

@@ -16,6 +16,8 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.config import RoleSettings
+from bot.roles import Roles
 from bot.slack_app import Edge
 from bot.web import make_web_app
 from handlers.imports import Importing
@@ -28,6 +30,7 @@ from sandbox.slack.server import SlackSandbox
 from sandbox.slack.workspace import TEAM_ID
 from services.database import Database
 from tests.e2e.person import MARKETING, Person, words
+from tests.handlers.samples import contents_of
 from tests.sandbox.people import until
 from tests.services.builders import Marketing
 
@@ -92,13 +95,14 @@ def services_of(marketing: Marketing) -> dict[str, object]:
         ),
         "groups": marketing.groups,
         "tasks": Tasks(marketing.tasks, marketing.reports),
+        "contents": contents_of(marketing),
         "help": help_lines(),
     }
 
 
 @asynccontextmanager
-async def opened(database: Database, *, http: bool) -> AsyncIterator[Workplace]:
-    """A workplace from start to stop."""
+async def opened(database: Database, *, http: bool, roles: RoleSettings | None = None) -> AsyncIterator[Workplace]:
+    """A workplace from start to stop; without `roles` everybody may send."""
     async with AsyncExitStack() as parts:
         listening = parts.enter_context(socket.create_server(("127.0.0.1", 0)))
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/slack/events" if http else None
@@ -114,7 +118,8 @@ async def opened(database: Database, *, http: bool) -> AsyncIterator[Workplace]:
         def worked() -> None:
             place.worked += 1
 
-        place.edge = Edge(app, client, place.services, marketing.clock, worked)
+        place.edge = Edge(app, client, place.services, marketing.clock, worked, Roles(roles or RoleSettings(), client))
+        place.edge._form_seconds = 4.0
         parts.push_async_callback(place.edge.stop)
         if http:
             nobody: Any = None

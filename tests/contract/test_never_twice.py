@@ -16,6 +16,7 @@ from bot.config import ApplicationSettings, read_applications
 from sandbox.carriers.faults import REQUEST_FAULTS
 from sandbox.demo_carriers import CARRIERS, applications, make_carrier
 from services.carriers.http import Http
+from services.carriers.ports import Limits
 from services.clock import SystemClock
 from services.content import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
@@ -70,7 +71,7 @@ async def test_nobody_gets_two_and_everybody_is_counted(
     rate, http = RateLimit(2000), Http(connect_seconds=1.0, read_seconds=0.3)
     connected = connect(settings, http, SystemClock(), rate.acquire)
     marketing = Marketing(database, clock=Today(), applications=[declaration(settings)])
-    marketing.confirmations._max_numbers = {marketing.application_id: 50}
+    marketing.confirmations._limits = {marketing.application_id: Limits(50, 50)}
     marketing.a_group("vip", NUMBERS)
     task = marketing.confirmed(marketing.a_draft())
     with ThreadPoolExecutor(1) as threads:

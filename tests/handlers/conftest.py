@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from handlers.content import Contents
 from handlers.imports import Importing
 from handlers.send import Sending
 from handlers.tasks import Tasks
 from services.database import Database
+from tests.handlers.samples import contents_of
 from tests.services.builders import Marketing
 from tests.services.conftest import migrated_sqlite, sqlite
 
@@ -43,3 +45,9 @@ def tasks(marketing: Marketing) -> Tasks:
 def importing(marketing: Marketing) -> Importing:
     """What dropped files work on."""
     return Importing(marketing.imports, marketing.groups)
+
+
+@pytest.fixture
+def contents(marketing: Marketing) -> Contents:
+    """What `/sms-templates` works on; no carrier lists its content."""
+    return contents_of(marketing)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from handlers.content import Contents
 from handlers.requests import Click, Command, Submission, Upload
+from services.carriers.ports import SyncsContent
 from services.content import Template
+from services.content_changes import ContentChanges
+from services.content_sync import ContentSync
 from services.groups import NAME_LIMIT, Group
 from services.imports import Import, UploadedFile
 from services.previews import Preview
 from services.states import ImportState, Region, SmsType, TaskState
 from services.task_reports import Task
-from tests.services.builders import ANA, CHANNEL, WORKSPACE
+from tests.services.builders import ANA, CHANNEL, WORKSPACE, Marketing
 from tests.services.fakes import MORNING
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -154,6 +159,16 @@ def a_task(state: TaskState = TaskState.FINISHED, **values: Any) -> Task:
         "delivered": 12_480,
         "failed": 0,
         "held_back": 0,
+        "skipped": 0,
         "version": 3,
     }
     return Task(**{**defaults, **values})
+
+
+def contents_of(marketing: Marketing, carriers: Mapping[int, SyncsContent] | None = None) -> Contents:
+    """What `/sms-templates` works on, with these carriers that list their content."""
+    changes = ContentChanges(marketing.database, carriers or {})
+    sync = ContentSync(marketing.database, marketing.clock, carriers or {})
+    return Contents(
+        marketing.lists, changes, sync, lambda application_id, token: f"https://sms/{application_id}/{token}"
+    )

@@ -20,10 +20,11 @@ from handlers import errors
 from handlers.arguments import BadArguments
 from handlers.errors import explain, explain_failure, explain_in_form, is_mistyped, unexpected
 from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime
+from services.content import SIGNATURE_UNUSABLE, TYPE_UNKNOWN, NotShown
 from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
 from services.imports import NO_VALID_NUMBER
 from services.spreadsheets.reader import ChooseColumn
-from services.states import Source
+from services.states import ApprovalStatus, ContentOrigin, Source
 
 MADRID = ZoneInfo("Europe/Madrid")
 MOMENT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -38,6 +39,7 @@ FACTS: dict[str, object] = {
     "columns": [EVIL, "b"],
     "excluded": 2,
     "file": EVIL,
+    "carrier": "huawei",
     "example": "/sms-send group:vip template:spring",
     "group": EVIL,
     "group_type": "promotional",
@@ -46,19 +48,30 @@ FACTS: dict[str, object] = {
     "limit": 60,
     "missing_count": 1,
     "name": EVIL,
+    "not_shown": [
+        NotShown(EVIL, "pending"),
+        *(NotShown("b", why) for why in (SIGNATURE_UNUSABLE, TYPE_UNKNOWN, "promotional")),
+    ],
     "number": 42,
+    "origin": "channel",
     "other": EVIL,
     "opted_out": 4,
     "other_type": "notification",
     "outside_region": 3,
+    "reason": EVIL,
+    "role": "sender",
     "signature": EVIL,
+    "signature_type": "promotional",
     "signatures": [EVIL, "b"],
     "source": Source.FILE,
     "state": "finished",
+    "status": "rejected",
     "template": EVIL,
     "template_type": "notification",
     "variables": [EVIL, "b"],
     "wanted": EVIL,
+    "what": "template",
+    "who": ["U0ANA"],
 }
 
 
@@ -131,6 +144,14 @@ ALL: list[ServiceError] = [
     *(UnknownThing(kind, EVIL, [f"{EVIL}{n}" for n in range(9)]) for kind in UNKNOWN_KINDS),
     *(UnknownThing(kind, EVIL, ["zzzzzzzzz"]) for kind in UNKNOWN_KINDS),
     *(UnknownThing(kind, EVIL) for kind in UNKNOWN_KINDS if kind not in ALWAYS_KNOWN),
+    *(
+        NotAllowed(rule, **{**FACTS, "status": status.value, "origin": origin.value, "reason": reason})
+        for rule in ("template_not_approved", "signature_not_approved")
+        for status in ApprovalStatus
+        for origin in ContentOrigin
+        for reason in (None, EVIL)
+    ),
+    *(NotAllowed(rule, **{**FACTS, "not_shown": []}) for rule in ("no_templates", "no_signature")),
     *(UnknownThing("task", name) for name in ("", "42", "#42", EVIL)),
     *(BadFile(why) for why in BadFile.WHYS),
     *TIMES,

@@ -27,7 +27,7 @@ from services.imports import Progress, Purpose
 from services.numbers import Reason
 from services.previews import Preview, Price
 from services.send_tasks import Stopped
-from services.states import ImportState, Region, SmsType, Source, TaskState
+from services.states import ImportState, PauseReason, Region, SmsType, Source, TaskState
 from services.surveys import MissingRow
 from services.task_reports import Task
 from tests.handlers.samples import EVIL, LONGEST, MILLION, NOW, a_group, a_preview, a_task, a_template, an_import
@@ -340,3 +340,19 @@ def test_a_result_shares_out_everything_that_was_handed_over() -> None:
 )
 def test_a_cut_says_that_something_is_missing(limit: int, text: str, cut: str) -> None:
     assert kit.cut(text, limit) == cut
+
+
+@pytest.mark.parametrize("state", [TaskState.PAUSED, TaskState.SCHEDULED, TaskState.STOPPED])
+def test_a_restored_copys_task_is_asked_about_until_somebody_decides(state: TaskState) -> None:
+    task = a_task(state, scheduled_at=NOW, name=EVIL, groups=LONGEST, pause_reason=PauseReason.RESTORED)
+    text, body = tasks.late(task)
+    held(text, body)
+    assert ("actions" in [block["type"] for block in body]) == (state is TaskState.PAUSED)
+
+
+def test_what_a_restored_copy_had_not_sent_is_explained_where_it_is_counted() -> None:
+    task = a_task(TaskState.FINISHED, delivered=0, pause_reason=PauseReason.RESTORED)
+    for text, body in (tasks.post(task), tasks.result(task)):
+        held(text, body)
+        assert "restored from an older copy" in str(body)
+    assert "restored" not in str(tasks.post(a_task(TaskState.FINISHED)))

@@ -20,6 +20,7 @@ class Counted:
     recipients: int
     handed_over: int
     held_back: int
+    skipped: int
     waiting: int
     accepted: int
     refused: int
@@ -48,12 +49,14 @@ def count(connection: Connection, task: Task) -> Counted:
     """Count every row of the task."""
     batches = dict.fromkeys(BatchState, 0)
     of_task = select(batch).where(batch.c.task_id == task.id).order_by(batch.c.no)
-    taken = connection.execute(select(submission.c.seq).where(submission.c.task_id == task.id)).scalars().all()
+    rows = connection.execute(select(submission).where(submission.c.task_id == task.id)).all()
+    skipped = {row.seq for row in rows if row.outcome == "skipped"}
+    taken = [row.seq for row in rows if row.seq not in skipped]
     following = 1
     for row in connection.execute(of_task):
         assert row.first == following, "batches leave no gap and do not overlap"
         following = row.last + 1
-        size = row.last - row.first + 1
+        size = row.last - row.first + 1 - sum(row.first <= seq <= row.last for seq in skipped)
         if row.state not in (BatchState.DONE, BatchState.UNKNOWN):
             # Taken in part, and planned again for the rest.
             taken_before = sum(row.first <= seq <= row.last for seq in taken)
@@ -69,6 +72,7 @@ def count(connection: Connection, task: Task) -> Counted:
         recipients=recipients,
         handed_over=batches[BatchState.DONE] + batches[BatchState.UNKNOWN],
         held_back=batches[BatchState.CANCELLED],
+        skipped=len(skipped),
         waiting=batches[BatchState.PLANNED] + batches[BatchState.SENDING],
         accepted=_by(connection, submission, "outcome", task.id)["accepted"],
         refused=results["refused"],
@@ -80,7 +84,7 @@ def count(connection: Connection, task: Task) -> Counted:
 def _check(connection: Connection, task: Task) -> None:
     says = Counted(**{name: getattr(task, name) for name in Counted.__slots__})
     assert says == count(connection, task)
-    states = (task.waiting, task.held_back, task.unknown, task.delivered, task.failed, task.refused)
+    states = (task.waiting, task.held_back, task.skipped, task.unknown, task.delivered, task.failed, task.refused)
     assert min(states) >= 0, states
     assert sum(states) == task.recipients
     if task.state.is_over and task.waiting == 0:

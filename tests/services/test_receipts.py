@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from services.carriers.ports import Receipt, Submission
 from services.database import Database
-from services.models import result
+from services.models import result, send_task
 from services.receipts import APPLIED_AT_ONCE
 from services.states import TaskState
 from services.task_reports import FailedNumber, Task
@@ -289,3 +289,16 @@ def _expect(expected: dict[int, str], parts: dict[int, set[int]], tick: list[Rec
 
 
 _made: list[None] = []
+
+
+async def test_a_receipt_of_a_task_that_was_taken_off_the_list_counts_all_the_same(marketing: Marketing) -> None:
+    task, reference = await a_sent_task(marketing)
+    gone = {"deleted_at": marketing.clock.now(), "deleted_by": ANA}
+    with marketing.database.write() as tx:
+        tx.execute(update(send_task).where(send_task.c.id == task.id).values(gone))
+        tx.commit()
+    marketing.report(delivered(reference), failed(reference, NUMBER + 1))
+    assert results(marketing.database, task) == {1: "delivered", 2: "failed"}
+    with marketing.database.read() as connection:
+        counts = select(send_task.c.delivered, send_task.c.failed).where(send_task.c.id == task.id)
+        assert tuple(connection.execute(counts).one()) == (1, 1)

@@ -4,14 +4,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from itertools import accumulate, pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import event, select
 
-from services.confirm import FIRST_BATCH, plan
 from services.content import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
 from services.errors import NotAllowed, ServiceError, UnknownThing
@@ -252,24 +248,16 @@ def test_a_chosen_signature_that_is_gone_is_told(marketing: Marketing) -> None:
     marketing.a_group("vip", numbers(3))
     draft = marketing.a_draft(template="hello")
     marketing.declare(replace(MAINLAND, signatures=(WINTER,), templates=(UNIVERSAL,)))
-    with pytest.raises(UnknownThing) as unknown:
-        marketing.confirmations.confirm(marketing.workspace_id, draft.draft_id, ANA)
-    assert (unknown.value.kind, unknown.value.name, unknown.value.known) == ("signature", "Spring", ("Winter",))
+    refused = refusal(lambda: marketing.confirmations.confirm(marketing.workspace_id, draft.draft_id, ANA))
+    assert (refused.rule, refused.facts["signature"], refused.facts["status"]) == (
+        "signature_not_approved",
+        "Spring",
+        "disabled",
+    )
 
 
 class TestPlanning:
     """A small first batch, then as many as a request takes."""
-
-    @given(layers=st.lists(st.integers(1, 20_000), min_size=1, max_size=4), max_numbers=st.integers(1, 1_000))
-    def test_batches_cover_everybody_once_and_no_number_twice(self, layers: list[int], max_numbers: int) -> None:
-        ranges = plan(layers, max_numbers)
-        assert ranges[0][0] == 1
-        assert ranges[-1][1] == sum(layers)
-        assert all(one[1] + 1 == other[0] for one, other in pairwise(ranges))
-        assert all(1 <= last - first + 1 <= max_numbers for first, last in ranges)
-        assert ranges[0][1] <= FIRST_BATCH
-        ends = set(accumulate(layers))
-        assert ends <= {last for _, last in ranges}, "a batch ends where a layer does"
 
     def test_batches_are_stored_as_planned(self, marketing: Marketing) -> None:
         task = marketing.a_confirmed_task(1300)

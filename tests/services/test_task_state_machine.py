@@ -23,9 +23,9 @@ from services.carriers.ports import Answer, Outcome, Receipt, Submission
 from services.database import Database
 from services.dispatch import LEASE_MARGIN, Claim
 from services.errors import NotAllowed, NotTaken
-from services.models import batch, recipient, result
+from services.models import batch, opt_out, recipient, result
 from services.previews import Preview
-from services.states import TaskState
+from services.states import SmsType, TaskState
 from services.task_reports import Task
 from tests.services.audit import check_every_task
 from tests.services.builders import ANA, FIRST_NUMBER, REQUEST_TIMEOUT, Marketing, numbers
@@ -120,9 +120,10 @@ class Life(RuleBasedStateMachine):
         self.marketing = Marketing(self.database, carrier=self.carrier)
         first = FIRST_NUMBER
         for name, size in SIZES.items():
-            self.marketing.a_group(name, numbers(size, first))
+            self.marketing.a_group(name, numbers(size, first), SmsType.PROMOTIONAL)
             first += size
         self.next_number = first
+        self.opted_out: set[int] = set()
         self.drafts: list[Preview] = []
         self.tasks: list[Task] = []
         self.claims: list[Claim] = []
@@ -156,7 +157,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: len(self.tasks) + len(self.drafts) < 5)
     def draft(self, groups: list[str], later: bool) -> None:
         at = self.marketing.in_(timedelta(hours=1)) if later else None
-        self.drafts.append(self.marketing.a_draft(groups, at=at))
+        self.drafts.append(self.marketing.a_draft(groups, "sale", at=at))
 
     @initialize(later=st.booleans())
     def one_is_there(self, later: bool) -> None:
@@ -191,6 +192,16 @@ class Life(RuleBasedStateMachine):
     def somebody_joins(self, group: str) -> None:
         self.next_number += 1
         self.marketing.join(self.marketing.groups.find(self.marketing.workspace_id, group), [self.next_number])
+
+    @rule(place=st.integers(0, sum(SIZES.values()) - 1))
+    def somebody_opts_out(self, place: int) -> None:
+        number = FIRST_NUMBER + place
+        if number not in self.opted_out:
+            self.opted_out.add(number)
+            with self.database.write() as tx:
+                values = {"workspace_id": self.marketing.workspace_id, "number": number, "origin": "reply"}
+                tx.execute(opt_out.insert().values(**values, at=self.marketing.clock.now()))
+                tx.commit()
 
     @rule(by=st.sampled_from(MOVES))
     def time_passes(self, by: timedelta) -> None:

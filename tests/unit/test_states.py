@@ -18,7 +18,9 @@ ARROWS = {
     ("sending", "paused"),
     ("sending", "finished"),
     ("sending", "stopped"),
+    ("paused", "scheduled"),
     ("paused", "sending"),
+    ("paused", "finished"),
     ("paused", "stopped"),
     ("paused", "expired"),
 }

@@ -1,0 +1,15 @@
+"""How the process as a whole is set up, for those that send."""
+
+from __future__ import annotations
+
+import gc
+
+# New objects until Python looks for those that refer to each other in a circle. Its own 700 are there after half a
+# batch, and looking took a quarter of the time of sending.
+_LOOK_AFTER = 20_000
+
+
+def spare_the_collector() -> None:
+    """Let Python look for circular garbage less often. Nearly all of ours is freed without it."""
+    gc.freeze()
+    gc.set_threshold(_LOOK_AFTER, 20, 20)
