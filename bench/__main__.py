@@ -19,6 +19,7 @@ PARTS = {
     "confirm": "bench.confirm",
     "dispatch": "bench.dispatch",
     "sizes": "bench.sizes",
+    "receipts": "bench.receipts",
 }
 LATEST = Path(__file__).with_name("out") / "latest.json"
 

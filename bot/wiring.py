@@ -408,7 +408,7 @@ class Bot:
                 loop.call_soon_threadsafe(self._dispatch.wake)
 
         self._ticks.every(0.5, start_due, in_thread=True)
-        self._ticks.every(0.5, services.receipts.apply, in_thread=True)
+        self._ticks.every(0.5, services.receipts.keep_up, in_thread=True)
         self._ticks.every(1, services.posts.want_results, in_thread=True)
         self._ticks.every(2, self._dispatch.give_up_lost, in_thread=True)
         self._ticks.every(3600, services.posts.close_old, in_thread=True)

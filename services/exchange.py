@@ -12,6 +12,7 @@ from concurrent.futures import Executor
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import psycopg
 import structlog
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
@@ -126,7 +127,8 @@ class Exchange:
                     break
                 except (DataError, IntegrityError, ProgrammingError):
                     raise
-                except DBAPIError:
+                except (DBAPIError, psycopg.OperationalError, psycopg.InterfaceError):
+                    # Those of a COPY come as the driver has them.
                     log.exception("batch.not_recorded", again_in_seconds=seconds)
                     await asyncio.sleep(seconds)
             else:
