@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,16 @@ HERE = "applications.toml, application promo-cn"
             id="two signatures of one name",
         ),
         pytest.param(
+            APPLICATION + 'price_per_segment = "0.045"\n',
+            f"{HERE} is wrong: price_per_segment and currency go together: give both or neither.",
+            id="a price of no currency",
+        ),
+        pytest.param(
+            APPLICATION + 'price_per_segment = "0,045"\ncurrency = "CNY"\n',
+            f"price_per_segment in {HERE} is wrong: input should be a valid decimal.",
+            id="a price with a comma",
+        ),
+        pytest.param(
             APPLICATION + "requests_per_second = 0\n",
             f"requests_per_second in {HERE} is wrong: input should be greater than 0.",
             id="no requests at all",
@@ -360,3 +371,10 @@ def test_how_long_to_wait_for_a_carrier_can_be_set(tmp_path: Path) -> None:
     assert (config.carrier_connect_seconds, config.carrier_read_seconds) == (2.5, 30)
     with pytest.raises(BadConfig, match="CARRIER_READ_SECONDS"):
         a_config(tmp_path, CARRIER_READ_SECONDS="0")
+
+
+@pytest.mark.parametrize("written", ['"0.045"', "0.045"])
+def test_a_price_is_exact(written: str, tmp_path: Path) -> None:
+    priced = WHOLE.replace(APPLICATION, APPLICATION + f'price_per_segment = {written}\ncurrency = "CNY"\n')
+    (application,) = a_config(tmp_path, priced).applications
+    assert (application.price_per_segment, application.currency) == (Decimal("0.045"), "CNY")

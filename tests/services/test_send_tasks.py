@@ -248,9 +248,12 @@ def test_a_chosen_signature_that_is_gone_is_told(marketing: Marketing) -> None:
     marketing.a_group("vip", numbers(3))
     draft = marketing.a_draft(template="hello")
     marketing.declare(replace(MAINLAND, signatures=(WINTER,), templates=(UNIVERSAL,)))
-    with pytest.raises(UnknownThing) as unknown:
-        marketing.confirmations.confirm(marketing.workspace_id, draft.draft_id, ANA)
-    assert (unknown.value.kind, unknown.value.name, unknown.value.known) == ("signature", "Spring", ("Winter",))
+    refused = refusal(lambda: marketing.confirmations.confirm(marketing.workspace_id, draft.draft_id, ANA))
+    assert (refused.rule, refused.facts["signature"], refused.facts["status"]) == (
+        "signature_not_approved",
+        "Spring",
+        "disabled",
+    )
 
 
 class TestPlanning:
