@@ -77,10 +77,10 @@ def after_restore(
         done = Restores(database, clock).take_over(until)
         database.close()
     typer.echo(
-        f"{counted(done.unknown_tasks, 'task')} may have been sent since the copy: "
-        f"{counted(done.unknown_messages, 'message')} now unknown, and sent by nobody but a person.\n"
-        f"{counted(done.paused_tasks, 'task')} cannot have been sent: paused, and asked about in the channel.\n"
-        f"{counted(done.forgotten_drafts, 'preview')} forgotten."
+        f"May have been sent since the copy, so unknown from now on: {counted(done.unknown_messages, 'message')} of "
+        f"{counted(done.unknown_tasks, 'task')}.\n"
+        f"Due later, so paused and asked about in the channel: {counted(done.paused_tasks, 'task')}.\n"
+        f"Forgotten: {counted(done.forgotten_drafts, 'preview')}."
     )
 
 
