@@ -19,6 +19,8 @@ PARTS = {
     "confirm": "bench.confirm",
     "dispatch": "bench.dispatch",
     "receipts": "bench.receipts",
+    "stop": "bench.stop",
+    "schedule": "bench.schedule",
 }
 LATEST = Path(__file__).with_name("out") / "latest.json"
 

@@ -11,6 +11,9 @@ from apscheduler.executors.pool import ThreadPoolExecutor as PoolExecutor
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+# How soon a task begins whose time has come.
+START_EVERY_SECONDS = 0.25
+
 Tick = Callable[[], object] | Callable[[], Awaitable[object]]
 
 

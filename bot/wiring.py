@@ -26,7 +26,7 @@ from bot.config import ApplicationSettings, BadConfig, Config
 from bot.downloads import Downloads
 from bot.import_runner import ImportRunner
 from bot.receipt_writer import ReceiptWriter
-from bot.scheduler import Ticks
+from bot.scheduler import START_EVERY_SECONDS, Ticks
 from bot.slack_app import Edge
 from bot.web import ReceiptsAddress, make_web_app
 from handlers.enter import Entering
@@ -257,7 +257,7 @@ class Bot:
             if services.tasks.send_tasks.start_due():
                 loop.call_soon_threadsafe(self._dispatch.wake)
 
-        self._ticks.every(0.5, start_due, in_thread=True)
+        self._ticks.every(START_EVERY_SECONDS, start_due, in_thread=True)
         self._ticks.every(0.5, services.receipts.keep_up, in_thread=True)
         self._ticks.every(1, services.posts.want_results, in_thread=True)
         self._ticks.every(2, self._dispatch.give_up_lost, in_thread=True)

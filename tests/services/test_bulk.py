@@ -50,6 +50,7 @@ def test_known_keys_stay_as_they_are(database: Database) -> None:
 @pytest.mark.parametrize("size", [1, 200, 201, 1234], ids=str)
 def test_few_rows_and_many_go_different_ways_to_the_same_end(database: Database, size: int) -> None:
     """What is odd comes last, behind the point where the way is chosen."""
+    rows: list[tuple[object, ...]]
     rows = [(1, seq, "sheet", seq, "original", "invalid", None, None) for seq in range(1, size)]
     rows.append((1, size, "a\tb\\N", size, "'\"\n", "invalid", "{}", 2**63 - 1))
     with database.write() as tx:
