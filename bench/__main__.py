@@ -20,6 +20,8 @@ PARTS = {
     "dispatch": "bench.dispatch",
     "sizes": "bench.sizes",
     "receipts": "bench.receipts",
+    "stop": "bench.stop",
+    "schedule": "bench.schedule",
 }
 LATEST = Path(__file__).with_name("out") / "latest.json"
 

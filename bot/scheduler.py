@@ -15,6 +15,8 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 log = structlog.get_logger()
+# How soon a task begins whose time has come.
+START_EVERY_SECONDS = 0.25
 
 Tick = Callable[[], object] | Callable[[], Awaitable[object]]
 # What is told of each run: the tick's name, its seconds, and whether it ended well.

@@ -33,7 +33,7 @@ from bot.observed_carrier import ObservedCarrier
 from bot.receipt_puller import ReceiptPuller
 from bot.receipt_writer import ReceiptWriter
 from bot.roles import Roles
-from bot.scheduler import Ticks
+from bot.scheduler import START_EVERY_SECONDS, Ticks
 from bot.slack_app import Edge
 from bot.slack_calls import CountedClient, Counting, Uncounted
 from bot.web import ReceiptsAddress, make_web_app, receipts_path, signs_of_life
@@ -407,7 +407,7 @@ class Bot:
             if services.tasks.send_tasks.start_due():
                 loop.call_soon_threadsafe(self._dispatch.wake)
 
-        self._ticks.every(0.5, start_due, in_thread=True)
+        self._ticks.every(START_EVERY_SECONDS, start_due, in_thread=True)
         self._ticks.every(0.5, services.receipts.keep_up, in_thread=True)
         self._ticks.every(1, services.posts.want_results, in_thread=True)
         self._ticks.every(2, self._dispatch.give_up_lost, in_thread=True)
