@@ -7,7 +7,7 @@ one row, because Python lets go of its lock, and must wait for it again, at ever
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -149,12 +149,16 @@ _OPTED_OUT = (
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What one application may claim from: its waiting tasks, the next one first, with what their requests carry."""
+    """What one application may claim from: its waiting tasks, the next one first, with what their requests carry.
+
+    `named` are the batches that are meant, where it is not simply the next ones.
+    """
 
     sender: Sender
     most: int
     task_ids: Sequence[int]
     facts: Mapping[int, Row[Any]]
+    named: Mapping[int, Sequence[int]] | None = None
 
     @property
     def to_lock(self) -> list[int]:
@@ -178,11 +182,22 @@ class Claims:
         facts = connection.execute(_FACTS, {"task_ids": task_ids}).all()
         return Waiting(sender, most, task_ids, {row.id: row for row in facts})
 
+    def named(self, connection: Connection, sender: Sender, keys: Iterable[tuple[int, int]]) -> Waiting | None:
+        """The same of these batches, each (task, number); whether they may be sent shows when they are taken."""
+        by_task: dict[int, list[int]] = {}
+        for task_id, no in keys:
+            by_task.setdefault(task_id, []).append(no)
+        facts = connection.execute(_FACTS, {"task_ids": [*by_task]}).all()
+        found = {row.id: row for row in facts}
+        named = {task_id: nos for task_id, nos in by_task.items() if task_id in found}
+        return Waiting(sender, len(named), [*named], found, named) if named else None
+
     def take(self, tx: Connection, waiting: Waiting, now: datetime, lease_until: datetime) -> list[Claim]:
         """Make the next batches ours. The tasks `waiting.to_lock` must be locked, as always before their batches."""
         mine = {"the_application": waiting.sender.application_id, "now": now}
         claims = []
-        for task_id, nos in _shared_out(tx, waiting, mine).items():
+        shared = _shared_out(tx, waiting, mine) if waiting.named is None else waiting.named
+        for task_id, nos in shared.items():
             claimed = {**mine, "the_task": task_id, "nos": nos, "the_owner": self._owner, "the_lease": lease_until}
             rows = sorted(tx.execute(_CLAIM, claimed).all())
             claims += [self._claim(tx, waiting, task_id, row, now, lease_until) for row in rows]

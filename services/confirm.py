@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from services import text
 from services.audiences import Audience, heeds_opt_outs, is_recipient, may_repeat, rows
+from services.batch_queue import BatchQueue
 from services.carriers.ports import Limits
 from services.clock import Clock
 from services.content import Signature, Template, signatures_of, template_by_id
@@ -82,7 +83,7 @@ class Confirmations:
         if (sum(layers), layers[0]) != (draft.recipients, draft.distinct_numbers):
             return ["recipients"]
         plan_batches(self._database.bulk, tx, draft, layers, self._limits[draft.application_id])
-        make_real(tx, draft, by, now)
+        make_real(tx, self._database.queue, draft, by, now)
         return []
 
     def _copy(self, tx: Connection, draft: Row[Any], audience: Audience) -> list[int]:
@@ -171,7 +172,7 @@ def lock_draft(tx: Connection, workspace_id: str, draft_id: int) -> Row[Any]:
     return row
 
 
-def make_real(tx: Connection, draft: Row[Any], by: str, now: datetime) -> None:
+def make_real(tx: Connection, queue: BatchQueue, draft: Row[Any], by: str, now: datetime) -> None:
     """Give the draft the workspace's next number, and owe the channel a post; it is due at its time, or now."""
     number = tx.execute(
         update(workspace)
@@ -193,4 +194,6 @@ def make_real(tx: Connection, draft: Row[Any], by: str, now: datetime) -> None:
         )
     ).rowcount
     assert made == 1
+    if state is TaskState.SENDING:
+        queue.open(tx, draft.id)
     want_post(tx, draft.workspace_id, draft.channel, PostKind.TASK, draft.id)

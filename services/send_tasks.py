@@ -99,6 +99,7 @@ class SendTasks:
                 task = task_by_id(tx, row.workspace_id, row.id)
                 if state is TaskState.SENDING:
                     _move(tx, task, state, now, started_at=now)
+                    self._database.queue.open(tx, row.id)
                 elif state is TaskState.PAUSED:
                     _move(tx, task, state, now)
                     want_post(tx, row.workspace_id, row.channel, PostKind.LATE, row.id)

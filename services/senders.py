@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from services.carriers.in_parts import MAX_NUMBERS as ONE_BY_ONE
 from services.carriers.ports import Carrier
-from services.rate import RateLimit
+from services.rate import Rate
 
 # Requests under way are what a stop cannot take back any more.
 MOST_CONNECTIONS = 32
@@ -21,7 +21,7 @@ class Sender:
 
     application_id: int
     carrier: Carrier
-    rate: RateLimit
+    rate: Rate
     receipts_url: str | None
     connections: int = 8
 
