@@ -35,11 +35,10 @@ class Watched(Huawei):
 async def sending(database: Database, desk: Desk, endpoint: str, per_second: float) -> AsyncIterator[Watched]:
     """Send and start what is due, until the block ends."""
     http, clock = Http(), SystemClock()
-    watched = Watched(app_key="key", app_secret="secret", http=http, clock=clock, endpoint=endpoint)
+    rate = RateLimit(per_second)
+    watched = Watched(app_key="key", app_secret="secret", http=http, clock=clock, pace=rate.acquire, endpoint=endpoint)
     watched.begun = []
-    sender = Sender(
-        declare(database), watched, RateLimit(per_second), None, connections_for(watched, min(per_second, 1000))
-    )
+    sender = Sender(declare(database), watched, rate, None, connections_for(watched, min(per_second, 1000)))
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(1) as executor:
         dispatch = Dispatch(
