@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -86,6 +86,7 @@ class CommonSettings(_Strict):
     region: Region
     requests_per_second: float = Field(default=50, gt=0, le=1000)
     connections: int | None = Field(default=None, ge=1, le=100)
+    failover: str | None = Field(default=None, min_length=1)
     signature: tuple[SignatureSettings | TencentSignatureSettings | FreeSignatureSettings, ...] = ()
     template: tuple[TemplateSettings, ...] = ()
 
@@ -283,7 +284,21 @@ def read_applications(path: Path, environment: Mapping[str, str]) -> tuple[Appli
         # Without a workspace it belongs to whichever there is.
         if one.name == other.name and (one.workspace == other.workspace or None in (one.workspace, other.workspace)):
             raise BadConfig(f"{path} has two applications named {one.name}: give each its own name.")
+    for each in applications:
+        _check_failover(path, each, applications)
     return tuple(applications)
+
+
+def _check_failover(path: Path, one: ApplicationSettings, applications: Sequence[ApplicationSettings]) -> None:
+    if one.failover is None:
+        return
+    where = f"failover in {path}, application {one.name}"
+    others = [each for each in applications if each.name == one.failover and each is not one]
+    if not others:
+        raise BadConfig(f"{where} is wrong: there is no other application named {one.failover}.")
+    for other in others:
+        if other.region is not one.region:
+            raise BadConfig(f"{where} is wrong: {other.name} sends to another region.")
 
 
 def _with_secrets(entry: Mapping[str, Any], environment: Mapping[str, str], where: str) -> dict[str, Any]:

@@ -176,7 +176,7 @@ class Bot:
         groups, content = Groups(database, clock), Content(database)
         receipts_reach_us = self._config.public_url is not None
         previews = Previews(database, clock, groups, content, receipts_reach_us=receipts_reach_us)
-        max_numbers = {each.address.application_id: each.carrier.max_numbers for each in connected}
+        max_numbers = {each.address.application_id: _max_numbers(each, connected) for each in connected}
         send_tasks = SendTasks(database, clock, previews, max_numbers)
         return Services(
             importing=Importing(Imports(database, clock), groups),
@@ -192,6 +192,7 @@ class Bot:
 
     def _make_dispatch(self, connected: list[Connected]) -> Dispatch:
         public_url = self._config.public_url
+        ids = {each.settings.name: each.address.application_id for each in connected}
         senders = [
             Sender(
                 application_id=each.address.application_id,
@@ -200,6 +201,7 @@ class Bot:
                 receipts_url=f"{public_url}{each.address.path}" if public_url else None,
                 connections=each.settings.connections
                 or connections_for(each.carrier, each.settings.requests_per_second),
+                failover=None if each.settings.failover is None else ids.get(each.settings.failover),
             )
             for each in connected
         ]
@@ -276,6 +278,12 @@ def slack_client(config: Config) -> AsyncWebClient:
         base_url=config.slack_api_url,
         retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=3)],
     )
+
+
+def _max_numbers(one: Connected, connected: list[Connected]) -> int:
+    """A batch must fit where it may go, too."""
+    others = [each.carrier.max_numbers for each in connected if each.settings.name == one.settings.failover]
+    return min([one.carrier.max_numbers, *others])
 
 
 def _by_name(services: Services) -> dict[str, object]:
