@@ -241,10 +241,7 @@ class Bot:
         database, clock = self._database, self._clock
         groups, content, imports = Groups(database, clock), Content(database), Imports(database, clock)
         receipts_reach_us = self._config.public_url is not None
-        limits = {
-            each.address.application_id: Limits(each.carrier.max_numbers, each.carrier.max_numbers_with_values)
-            for each in connected
-        }
+        limits = {each.address.application_id: _limits(each, connected) for each in connected}
         per_request = {
             each.address.application_id: numbers_per_request(each.settings, each.carrier) for each in connected
         }
@@ -298,6 +295,7 @@ class Bot:
 
     def _make_dispatch(self, connected: list[Connected]) -> Dispatch:
         public_url = self._config.public_url
+        ids = {each.settings.name: each.address.application_id for each in connected}
         senders = [
             Sender(
                 application_id=each.address.application_id,
@@ -306,6 +304,7 @@ class Bot:
                 receipts_url=f"{public_url}{each.address.path}" if public_url else None,
                 connections=each.settings.connections
                 or connections_for(each.carrier, each.settings.requests_per_second),
+                failover=None if each.settings.failover is None else ids.get(each.settings.failover),
             )
             for each in connected
         ]
@@ -429,6 +428,12 @@ def slack_client(config: Config, counting: Counting | None = None) -> AsyncWebCl
 
 def _labels(settings: ApplicationSettings) -> tuple[str, str]:
     return settings.name, settings.carrier
+
+
+def _limits(one: Connected, connected: list[Connected]) -> Limits:
+    """A batch must fit where it may go, too."""
+    both = [one.carrier, *(each.carrier for each in connected if each.settings.name == one.settings.failover)]
+    return Limits(min(each.max_numbers for each in both), min(each.max_numbers_with_values for each in both))
 
 
 def _by_name(services: Services) -> dict[str, object]:

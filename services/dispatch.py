@@ -12,6 +12,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,12 +20,14 @@ import structlog
 from sqlalchemy import Connection, exists, select, update
 
 from services.carriers.codes import ACCOUNT_WIDE
+from services.carriers.http import NOT_CONNECTED
 from services.carriers.ports import Answer, Outcome
 from services.claims import Claim, Claims, Waiting, count_unsubmitted
 from services.clock import Clock
 from services.database import Database
 from services.errors import NotTaken, RequestRefused, Unanswered
 from services.exchange import Exchange, Wanted
+from services.failover import ATTEMPTS, choose, move
 from services.models import batch, literal_state, send_task
 from services.opt_outs import take_carriers_word
 from services.outcomes import Handed, Moved, Outcomes, PutOff, finish_if_over, lock_tasks
@@ -200,9 +203,7 @@ class Dispatch:
             waiting = self._waiting(tx, senders, wanted, now)
             to_lock = {each.claim.task_id for each in handed}.union(*(each.to_lock for each in waiting))
             states = lock_tasks(tx, to_lock) if to_lock else {}
-            self._tell_queue(tx, self._outcomes.write(tx, handed, states, now, careful=False))
-            self._take_carriers_word(tx, handed)
-            pause_failing(tx, handed, states)
+            self._record(tx, handed, states, now, careful=False)
             for each in waiting:
                 lease_until = now + self._takes(each.sender) + LEASE_MARGIN
                 claims.setdefault(each.sender.application_id, []).extend(self._claims.take(tx, each, now, lease_until))
@@ -235,9 +236,7 @@ class Dispatch:
         """Write down one outcome by itself, which may have been written before."""
         with self._database.write() as tx:
             states = lock_tasks(tx, [handed.claim.task_id])
-            self._tell_queue(tx, self._outcomes.write(tx, [handed], states, self._clock.now(), careful=True))
-            self._take_carriers_word(tx, [handed])
-            pause_failing(tx, [handed], states)
+            self._record(tx, [handed], states, self._clock.now(), careful=True)
             tx.commit()
 
     def _take_carriers_word(self, tx: Connection, handed: Sequence[Handed]) -> None:
@@ -246,6 +245,16 @@ class Dispatch:
             codes = self._senders[each.claim.application_id].carrier.opted_out_codes
             told = [number for number, said in each.outcomes.items() if not said.accepted and said.code in codes]
             take_carriers_word(tx, self._database.bulk, each.claim.application_id, told, self._clock.now())
+
+    def _record(
+        self, tx: Connection, handed: Sequence[Handed], states: Mapping[int, str], now: datetime, *, careful: bool
+    ) -> None:
+        handed = choose(tx, handed, states)
+        moved = self._outcomes.write(tx, handed, states, now, careful=careful)
+        move(tx, handed)
+        self._tell_queue(tx, moved)
+        self._take_carriers_word(tx, handed)
+        pause_failing(tx, handed, states)
 
     async def _hand_over(self, claim: Claim, sender: Sender) -> Handed:
         """Send the request. What came of it, whatever happens but for being cancelled."""
@@ -259,19 +268,37 @@ class Dispatch:
             log.warning("batch.not_taken", task=claim.task_id, batch=claim.no, code=trouble.code, reason=trouble.reason)
             delay = self._retry_delay(claim.attempt, trouble.retry_after_seconds)
             sender.rate.pause(delay.total_seconds())
-            return _given_back(claim, trouble.code, delay)
+            tried = trouble.code in NOT_CONNECTED and claim.attempt >= ATTEMPTS
+            return replace(_given_back(claim, trouble.code, delay), elsewhere=self._elsewhere(claim, sender, tried))
         except RequestRefused as trouble:
             log.warning("batch.refused", task=claim.task_id, batch=claim.no, code=trouble.code, reason=trouble.reason)
             outcomes = dict.fromkeys(claim.submission.numbers, Outcome(accepted=False, code=trouble.code))
-            return Handed(claim, outcomes, account_code=_account_code(sender, outcomes))
+            return self._answered(claim, sender, outcomes)
         except Unanswered as trouble:
             log.warning("batch.unanswered", task=claim.task_id, batch=claim.no, reason=trouble.reason)
             return Handed(claim, {})
         except Exception:
             log.exception("batch.broken", task=claim.task_id, batch=claim.no)
             return Handed(claim, {})
-        rest = self._put_off(claim, sender, answer)
-        return Handed(claim, answer.outcomes, rest, _account_code(sender, answer.outcomes))
+        return self._answered(claim, sender, answer.outcomes, self._put_off(claim, sender, answer))
+
+    def _answered(
+        self, claim: Claim, sender: Sender, outcomes: Mapping[int, Outcome], rest: PutOff | None = None
+    ) -> Handed:
+        account_code = _account_code(sender, outcomes)
+        refused_whole = account_code is not None and _all_because_of_the_account(claim, sender, outcomes)
+        return Handed(claim, outcomes, rest, account_code, self._elsewhere(claim, sender, refused_whole))
+
+    def _elsewhere(self, claim: Claim, sender: Sender, is_cause: bool) -> int | None:
+        """The application that may take the batch over, where there is cause and it can."""
+        if not is_cause or sender.failover is None or not claim.may_move:
+            return None
+        other = self._senders.get(sender.failover)
+        size = claim.last - claim.first + 1
+        if other is None or other.carrier.max_numbers < size:
+            log.warning("failover.impossible", task=claim.task_id, application=sender.failover, size=size)
+            return None
+        return sender.failover
 
     def _takes(self, sender: Sender) -> timedelta:
         return max(self._request_timeout, timedelta(seconds=sender.carrier.longest_seconds))
@@ -335,6 +362,12 @@ class Dispatch:
 
 def _given_back(claim: Claim, code: str, delay: timedelta) -> Handed:
     return Handed(claim, {}, PutOff(frozenset(claim.seqs), delay, code))
+
+
+def _all_because_of_the_account(claim: Claim, sender: Sender, outcomes: Mapping[int, Outcome]) -> bool:
+    return claim.seqs.keys() <= outcomes.keys() and all(
+        not said.accepted and sender.carrier.kind_of(said.code) in ACCOUNT_WIDE for said in outcomes.values()
+    )
 
 
 def _account_code(sender: Sender, outcomes: Mapping[int, Outcome]) -> str | None:

@@ -35,13 +35,15 @@ class PutOff:
 @dataclass(frozen=True, slots=True)
 class Handed:
     """What came of a claimed batch: an outcome for each number that has one; `rest` goes back. Of the others nobody
-    knows. `account_code` is what the carrier said where it means that the whole account cannot send.
+    knows. `account_code` is what the carrier said where it means that the whole account cannot send. `elsewhere` is an
+    application that may take the batch in the place of this one.
     """
 
     claim: Claim
     outcomes: Mapping[int, Outcome]
     rest: PutOff | None = None
     account_code: str | None = None
+    elsewhere: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,6 +217,23 @@ HERE = "applications.toml, application promo-cn"
             "applications.toml has two applications named promo-cn: give each its own name.",
             id="one of any workspace, one of this",
         ),
+        pytest.param(
+            APPLICATION + 'failover = "other"\n',
+            f"failover in {HERE} is wrong: there is no other application named other.",
+            id="failover to nowhere",
+        ),
+        pytest.param(
+            APPLICATION + 'failover = "promo-cn"\n',
+            f"failover in {HERE} is wrong: there is no other application named promo-cn.",
+            id="failover to itself",
+        ),
+        pytest.param(
+            APPLICATION
+            + 'failover = "abroad"\n'
+            + APPLICATION.replace("promo-cn", "abroad").replace("mainland", "international"),
+            f"failover in {HERE} is wrong: abroad sends to another region.",
+            id="failover to another region",
+        ),
         pytest.param("[[application]", "applications.toml cannot be read: ", id="not toml"),
         pytest.param(
             WHOLE + '[roles]\nsender = ["ana"]',
