@@ -162,16 +162,19 @@ def _as_task(send: Send) -> Callable[..., Awaitable[None]]:
 
 
 class QueueWorker:
-    """Takes jobs of each application, so many at once, and calls the app's `send`."""
+    """Takes jobs of each application, so many at once, and calls the app's `send`. When it is stopped, a job may take
+    `ending_seconds` to end before it is cancelled.
+    """
 
-    def __init__(self, app: App, at_once: Mapping[int, int], name: str) -> None:
+    def __init__(self, app: App, at_once: Mapping[int, int], name: str, ending_seconds: float = 10.0) -> None:
         self._app = app
         self._at_once = at_once
         self._name = name
+        self._ending_seconds = ending_seconds
         self._working: list[asyncio.Task[None]] = []
 
     async def run(self) -> None:
-        """Work until `stop()`; returns when the jobs under way have ended."""
+        """Work until `stop()`; returns when the jobs under way have ended. Raises what the database says."""
         async with self._app.open_async():
             self._working = [
                 asyncio.create_task(
@@ -184,6 +187,7 @@ class QueueWorker:
                         delete_jobs="always",
                         update_heartbeat_interval=HEARTBEAT_SECONDS,
                         stalled_worker_timeout=STALLED_SECONDS,
+                        shutdown_graceful_timeout=self._ending_seconds,
                     )
                 )
                 for application_id, at_once in self._at_once.items()
