@@ -85,6 +85,7 @@ class CommonSettings(_Strict):
     carrier: str
     region: Region
     requests_per_second: float = Field(default=50, gt=0, le=1000)
+    receipt_window_hours: int = Field(default=72, ge=1, le=240)
     signature: tuple[SignatureSettings | TencentSignatureSettings | FreeSignatureSettings, ...] = ()
     template: tuple[TemplateSettings, ...] = ()
 

@@ -53,6 +53,10 @@ from services.previews import Previews
 from services.rate import RateLimit
 from services.receipts import Receipts
 from services.send_tasks import SendTasks
+from services.task_changes import TaskChanges
+from services.task_files import TaskFiles
+from services.task_lists import TaskLists
+from services.task_messages import TaskMessages
 from services.task_reports import TaskReports
 
 log = structlog.get_logger()
@@ -184,7 +188,14 @@ class Bot:
             groups=Grouping(groups, GroupChanges(database, clock), GroupExports(database)),
             entering=Entering(Entries(database, clock), groups),
             pool=Pool(database),
-            tasks=Tasks(SendTasks(database, clock), TaskReports(database)),
+            tasks=Tasks(
+                SendTasks(database, clock),
+                TaskReports(database),
+                TaskChanges(database, clock, previews, content),
+                TaskLists(database),
+                TaskMessages(database),
+                TaskFiles(database),
+            ),
             help=help_lines(),
             posts=Posts(database, clock),
             receipts=Receipts(database, clock),
@@ -290,4 +301,5 @@ def _declaration(settings: ApplicationSettings) -> ApplicationDeclaration:
             TemplateDeclaration(each.name, each.code, each.sms_type, each.text, each.signature)
             for each in settings.template
         ],
+        receipt_window_hours=settings.receipt_window_hours,
     )

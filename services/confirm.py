@@ -16,7 +16,8 @@ from services.errors import NotAllowed
 from services.models import application, batch, customer_group, recipient, send_task, task_group, workspace
 from services.posts import PostKind, want_post
 from services.previews import Preview, Previews, in_region, members
-from services.states import BatchState, Region, TaskState
+from services.resends import COLUMNS, ResendState, recipients_again
+from services.states import BatchState, Region, Source, TaskState
 from services.task_reports import Task, task_by_id
 
 # A small first batch goes alone, so that a bad send is noticed before it is large.
@@ -116,6 +117,8 @@ def _lock_groups(tx: Connection, group_ids: list[int]) -> dict[int, Row[Any]]:
 
 def _copy_recipients(tx: Connection, draft: Row[Any]) -> int:
     """Copy the numbers the draft names, as they are now. Returns how many."""
+    if draft.source == Source.RESEND:
+        return _copy_again(tx, draft)
     chosen = tx.execute(select(task_group).where(task_group.c.task_id == draft.id)).all()
     region = tx.execute(select(application.c.region).where(application.c.id == draft.application_id)).scalar_one()
     found = members(
@@ -128,6 +131,24 @@ def _copy_recipients(tx: Connection, draft: Row[Any]) -> int:
     )
     copied = insert(recipient).from_select(["task_id", "seq", "number"], numbered)
     # psycopg forgets how many rows an INSERT wrote when its cursor closes.
+    return int(tx.execute(copied, execution_options={"preserve_rowcount": True}).rowcount)
+
+
+def _copy_again(tx: Connection, draft: Row[Any]) -> int:
+    """The messages of another task, with all that was known of each; what has become final meanwhile is not among
+    them. Returns how many.
+    """
+    # Receipts lock a task before they store its results, so none comes between this look and our commit.
+    tx.execute(select(send_task.c.id).where(send_task.c.id == draft.resend_of).with_for_update())
+    region = tx.execute(select(application.c.region).where(application.c.id == draft.application_id)).scalar_one()
+    again = recipients_again(draft.resend_of, ResendState(draft.resend_state)).subquery()
+    copy_no = func.row_number().over(partition_by=again.c.number, order_by=(again.c.import_id, again.c.row))
+    found = select(again, copy_no.label("copy_no")).where(in_region(again.c.number, Region(region))).subquery()
+    # Each number once, and further copies of some behind them.
+    order = (found.c.copy_no, found.c.number)
+    seq = func.row_number().over(order_by=order)
+    numbered = select(literal(draft.id), seq, *(found.c[name] for name in COLUMNS)).order_by(*order)
+    copied = insert(recipient).from_select(["task_id", "seq", *COLUMNS], numbered)
     return int(tx.execute(copied, execution_options={"preserve_rowcount": True}).rowcount)
 
 

@@ -45,6 +45,7 @@ class ApplicationDeclaration:
     region: Region
     signatures: Sequence[SignatureDeclaration] = ()
     templates: Sequence[TemplateDeclaration] = ()
+    receipt_window_hours: int = 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +215,12 @@ def _declare(tx: Connection, workspace_id: str, declared: ApplicationDeclaration
         tx,
         application,
         {"workspace_id": workspace_id, "name": declared.name},
-        {"carrier": declared.carrier, "region": declared.region.value, "active": True},
+        {
+            "carrier": declared.carrier,
+            "region": declared.region.value,
+            "active": True,
+            "receipt_window_hours": declared.receipt_window_hours,
+        },
         first_values={"receipts_token": secrets.token_urlsafe(24)},
     )
     for table in (signature, template):

@@ -382,7 +382,7 @@ def finish_if_over(tx: Connection, task_id: int, now: datetime) -> None:
     over = and_(send_task.c.id == task_id, send_task.c.finished_at.is_(None), ~open_batches)
     tx.execute(
         update(send_task)
-        .where(over, send_task.c.state == TaskState.SENDING.value)
+        .where(over, send_task.c.state.in_([TaskState.SENDING.value, TaskState.PAUSED.value]))
         .values(state=TaskState.FINISHED.value, finished_at=now)
     )
     tx.execute(update(send_task).where(over, send_task.c.state == TaskState.STOPPED.value).values(finished_at=now))

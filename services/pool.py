@@ -40,6 +40,7 @@ class Fate(StrEnum):
     WAITING = "waiting"
     HANDING_OVER = "handing over"
     HELD_BACK = "held back"
+    SKIPPED = "skipped"
     ACCEPTED = "accepted"
     UNKNOWN = "unknown"
     DELIVERED = "delivered"

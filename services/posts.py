@@ -7,12 +7,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, literal, or_, select, update
+from sqlalchemy import BigInteger, Connection, Row, and_, exists, func, literal, or_, select, type_coerce, update
 
 from services.clock import Clock
 from services.database import Database
-from services.models import number_import, post, send_task
-from services.states import RECEIPT_WINDOW, RESULT_AFTER
+from services.models import application, number_import, post, send_task, to_milliseconds
+from services.states import RESULT_AFTER
+
+MILLISECONDS_AN_HOUR = 3_600_000
 
 
 class PostKind(StrEnum):
@@ -23,6 +25,7 @@ class PostKind(StrEnum):
     TASK = "task"
     RESULT = "result"
     LATE = "late"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class Posts:
         due = select(send_task.c.id, send_task.c.workspace_id, send_task.c.channel).where(
             ~send_task.c.result_wanted,
             send_task.c.finished_at.is_not(None),
-            send_task.c.handed_over > 0,
+            send_task.c.handed_over + send_task.c.skipped > 0,
             or_(unknown <= 0, send_task.c.finished_at <= now - RESULT_AFTER),
         )
         with self._database.read() as connection:
@@ -108,9 +111,16 @@ class Posts:
         return len(rows)
 
     def close_old(self) -> int:
-        """Stop keeping posts up to date whose task's receipt window has closed. Returns how many."""
-        over = select(literal(1)).where(
-            send_task.c.id == post.c.subject_id, send_task.c.finished_at < self._clock.now() - RECEIPT_WINDOW
+        """Stop keeping posts up to date whose carrier's receipt window has closed. Returns how many."""
+        ended_at = type_coerce(send_task.c.finished_at, BigInteger)
+        over = (
+            select(literal(1))
+            .join(application, application.c.id == send_task.c.application_id)
+            .where(
+                send_task.c.id == post.c.subject_id,
+                ended_at + application.c.receipt_window_hours * MILLISECONDS_AN_HOUR
+                < to_milliseconds(self._clock.now()),
+            )
         )
         with self._database.write() as tx:
             closed = tx.execute(
@@ -133,7 +143,11 @@ class Posts:
 
 
 def want_post(tx: Connection, workspace_id: str, channel: str, kind: PostKind, subject_id: int) -> None:
-    """Owe the channel a post, in the transaction that makes it true."""
+    """Owe the channel a post, in the transaction that makes it true; a new one where there was one before."""
+    is_it = (post.c.kind == kind.value, post.c.subject_id == subject_id)
+    afresh = {"ts": None, "posting_at": None, "shown_version": None, "closed": False}
+    if tx.execute(update(post).where(*is_it).values(**afresh)).rowcount:
+        return
     tx.execute(post.insert().values(workspace_id=workspace_id, channel=channel, kind=kind.value, subject_id=subject_id))
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, select
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, func, not_, select
 
 from services import text
 from services.clock import Clock
@@ -17,8 +17,9 @@ from services.content import Content, Signature, Template
 from services.database import Database
 from services.errors import NotAllowed, UnknownThing
 from services.groups import Group, Groups, find_all
-from services.models import application, group_member, send_task, task_group, template
-from services.states import Region, SmsType, TaskState
+from services.models import application, customer_group, group_member, send_task, task_group, template
+from services.resends import Resend, find_resend, recipients_again
+from services.states import Region, SmsType, Source, TaskState
 
 # A mainland mobile is +86 1xx xxxx xxxx; no other country's numbers begin with 86.
 MAINLAND_FIRST = 86_10_000_000_000
@@ -39,11 +40,15 @@ class SendRequest:
     application: str | None = None
     at: datetime | None = None
     name: str | None = None
+    resend: Resend | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a draft would do. `text` is exactly what arrives; `changed` names what differs from an earlier preview."""
+    """What a draft would do. `text` is exactly what arrives; `changed` names what differs from an earlier preview.
+
+    `resend` says whose messages it sends again; there are no groups then.
+    """
 
     draft_id: int
     groups: Sequence[str]
@@ -61,6 +66,7 @@ class Preview:
     outside_hours: bool
     receipts_reach_us: bool
     changed: Sequence[str] = ()
+    resend: Resend | None = None
 
     @property
     def segments(self) -> int:
@@ -111,10 +117,14 @@ class Previews:
             at=wanted.at,
             outside_hours=chosen.region is Region.MAINLAND and is_outside_hours(wanted.at or self._clock.now()),
             receipts_reach_us=self._receipts_reach_us,
+            resend=wanted.resend,
         )
 
-    def draft_again(self, workspace_id: str, draft_id: int, by: str) -> Preview:
-        """The same wish, checked and counted afresh, as a new draft. Raises UnknownThing or NotAllowed."""
+    def draft_again(self, workspace_id: str, draft_id: int, by: str, *, copy_in: str | None = None) -> Preview:
+        """The same wish, checked and counted afresh, as a new draft. Raises UnknownThing or NotAllowed.
+
+        `copy_in` is the channel of a copy, which is to be sent now.
+        """
         with self._database.read() as connection:
             row = connection.execute(
                 select(send_task, template.c.name.label("template_name"), application.c.name.label("application_name"))
@@ -122,19 +132,26 @@ class Previews:
                 .join(application, application.c.id == send_task.c.application_id)
                 .where(send_task.c.id == draft_id, send_task.c.workspace_id == workspace_id)
             ).first()
-            chosen = connection.execute(select(task_group).where(task_group.c.task_id == draft_id)).all()
-        if row is None:
-            raise UnknownThing("draft", str(draft_id))
+            # A group may be called otherwise by now.
+            chosen = connection.execute(
+                select(task_group.c.excluded, func.coalesce(customer_group.c.name, task_group.c.name).label("name"))
+                .outerjoin(customer_group, customer_group.c.id == task_group.c.group_id)
+                .where(task_group.c.task_id == draft_id)
+            ).all()
+            if row is None:
+                raise UnknownThing("draft", str(draft_id))
+            resend = find_resend(connection, row)
         wanted = SendRequest(
             groups=[each.name for each in chosen if not each.excluded],
             exclude=[each.name for each in chosen if each.excluded],
             template=row.template_name,
             signature=row.request_signature,
             application=row.application_name,
-            at=row.scheduled_at,
+            at=None if copy_in else row.scheduled_at,
             name=row.name or None,
+            resend=resend,
         )
-        return self.draft(workspace_id, row.channel, by, wanted)
+        return self.draft(workspace_id, copy_in or row.channel, by, wanted)
 
     def _check(self, workspace_id: str, wanted: SendRequest) -> _Checked:
         chosen = self._content.find_template(workspace_id, wanted.template, wanted.application)
@@ -143,7 +160,13 @@ class Previews:
         check_types(chosen, groups)
         signature = self._content.choose_signature(chosen, wanted.signature)
         with self._database.read() as connection:
-            recipients, outside = count_recipients(connection, groups, excluded, chosen.region)
+            if wanted.resend is not None:
+                again = recipients_again(wanted.resend.task_id, wanted.resend.state).subquery()
+                recipients, outside = _count_inside(connection, again, chosen.region)
+                if recipients == 0:
+                    raise NotAllowed("nothing_to_resend", number=wanted.resend.task, what=wanted.resend.state.value)
+            else:
+                recipients, outside = count_recipients(connection, groups, excluded, chosen.region)
         if recipients == 0:
             raise NotAllowed("no_recipients", groups=[group.name for group in groups], outside_region=outside)
         return _Checked(
@@ -178,6 +201,12 @@ class Previews:
             "created_at": self._clock.now(),
             "scheduled_at": wanted.at,
         }
+        if wanted.resend is not None:
+            values |= {
+                "source": Source.RESEND.value,
+                "resend_of": wanted.resend.task_id,
+                "resend_state": wanted.resend.state.value,
+            }
         with self._database.write() as tx:
             inserted = tx.execute(send_task.insert().values(**values)).inserted_primary_key
             assert inserted is not None
@@ -247,7 +276,10 @@ def count_recipients(
     connection: Connection, groups: Sequence[Group], excluded: Sequence[Group], region: Region
 ) -> tuple[int, int]:
     """How many numbers would be sent to, and how many are left out because the application may not send there."""
-    chosen = members([group.id for group in groups], [group.id for group in excluded]).subquery()
+    return _count_inside(connection, members([g.id for g in groups], [g.id for g in excluded]).subquery(), region)
+
+
+def _count_inside(connection: Connection, chosen: Subquery, region: Region) -> tuple[int, int]:
     row = connection.execute(
         select(
             func.count().label("all"), func.count().filter(in_region(chosen.c.number, region)).label("inside")

@@ -44,7 +44,8 @@ _NEXT: dict[TaskState, frozenset[TaskState]] = {
         {TaskState.SENDING, TaskState.PAUSED, TaskState.CANCELLED, TaskState.STOPPED, TaskState.EXPIRED}
     ),
     TaskState.SENDING: frozenset({TaskState.PAUSED, TaskState.FINISHED, TaskState.STOPPED}),
-    TaskState.PAUSED: frozenset({TaskState.SENDING, TaskState.STOPPED, TaskState.EXPIRED}),
+    # It finishes where its last request was answered after it was paused.
+    TaskState.PAUSED: frozenset({TaskState.SENDING, TaskState.FINISHED, TaskState.STOPPED, TaskState.EXPIRED}),
     TaskState.FINISHED: frozenset(),
     TaskState.CANCELLED: frozenset(),
     TaskState.STOPPED: frozenset(),

@@ -54,6 +54,8 @@ def preview(shown: Preview, zone: ZoneInfo, now: datetime) -> Say:
 
 def _facts(shown: Preview, zone: ZoneInfo) -> list[tuple[str, str]]:
     to = named(shown.groups)
+    if shown.resend is not None:
+        to = f"the {shown.resend.state.value} messages of task {shown.resend.task}"
     if shown.excluded:
         to += f" without {named(shown.excluded)}"
     sender = escape(shown.application)

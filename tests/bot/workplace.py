@@ -21,13 +21,13 @@ from bot.web import make_web_app
 from handlers.imports import Importing
 from handlers.routes import help_lines
 from handlers.send import Sending
-from handlers.tasks import Tasks
 from sandbox.slack.core import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, Timings
 from sandbox.slack.delivery import Attempt
 from sandbox.slack.server import SlackSandbox
 from sandbox.slack.workspace import TEAM_ID
 from services.database import Database
 from tests.e2e.person import MARKETING, Person, words
+from tests.handlers.samples import tasks_of
 from tests.sandbox.people import until
 from tests.services.builders import Marketing
 
@@ -84,7 +84,7 @@ def services_of(marketing: Marketing) -> dict[str, object]:
         "importing": Importing(marketing.imports, marketing.groups),
         "sending": Sending(marketing.previews, marketing.confirmations, marketing.groups, marketing.content),
         "groups": marketing.groups,
-        "tasks": Tasks(marketing.tasks, marketing.reports),
+        "tasks": tasks_of(marketing),
         "help": help_lines(),
     }
 

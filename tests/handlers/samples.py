@@ -7,13 +7,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from handlers.requests import Click, Command, Submission, Upload
+from handlers.tasks import Tasks
 from services.content import Template
 from services.groups import NAME_LIMIT, Group
 from services.imports import Import, UploadedFile
 from services.previews import Preview
 from services.states import ImportState, Region, SmsType, TaskState
+from services.task_files import TaskFiles
+from services.task_lists import TaskLists
+from services.task_messages import TaskMessages
 from services.task_reports import Task
-from tests.services.builders import ANA, CHANNEL, WORKSPACE
+from tests.services.builders import ANA, CHANNEL, WORKSPACE, Marketing
 from tests.services.fakes import MORNING
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -30,6 +34,18 @@ ANA_HERE: dict[str, Any] = {
     "channel": CHANNEL,
     "now": MORNING,
 }
+
+
+def tasks_of(marketing: Marketing) -> Tasks:
+    """What everything about send tasks works on."""
+    return Tasks(
+        marketing.tasks,
+        marketing.reports,
+        marketing.changes,
+        TaskLists(marketing.database),
+        TaskMessages(marketing.database),
+        TaskFiles(marketing.database),
+    )
 
 
 def typed(text: str, name: str = "/sms-send", **values: Any) -> Command:

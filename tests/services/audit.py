@@ -25,6 +25,7 @@ class Counted:
     refused: int
     delivered: int
     failed: int
+    skipped: int
 
 
 def check_every_task(database: Database) -> None:
@@ -49,6 +50,7 @@ def count(connection: Connection, task: Task) -> Counted:
     batches = dict.fromkeys(BatchState, 0)
     of_task = select(batch).where(batch.c.task_id == task.id).order_by(batch.c.no)
     taken = connection.execute(select(submission.c.seq).where(submission.c.task_id == task.id)).scalars().all()
+    outcomes = _by(connection, submission, "outcome", task.id)
     following = 1
     for row in connection.execute(of_task):
         assert row.first == following, "batches leave no gap and do not overlap"
@@ -67,20 +69,21 @@ def count(connection: Connection, task: Task) -> Counted:
     assert following == recipients + 1
     return Counted(
         recipients=recipients,
-        handed_over=batches[BatchState.DONE] + batches[BatchState.UNKNOWN],
+        handed_over=batches[BatchState.DONE] + batches[BatchState.UNKNOWN] - outcomes["skipped"],
         held_back=batches[BatchState.CANCELLED],
         waiting=batches[BatchState.PLANNED] + batches[BatchState.SENDING],
-        accepted=_by(connection, submission, "outcome", task.id)["accepted"],
+        accepted=outcomes["accepted"],
         refused=results["refused"],
         delivered=results["delivered"],
         failed=results["failed"],
+        skipped=outcomes["skipped"],
     )
 
 
 def _check(connection: Connection, task: Task) -> None:
     says = Counted(**{name: getattr(task, name) for name in Counted.__slots__})
     assert says == count(connection, task)
-    states = (task.waiting, task.held_back, task.unknown, task.delivered, task.failed, task.refused)
+    states = (task.waiting, task.held_back, task.skipped, task.unknown, task.delivered, task.failed, task.refused)
     assert min(states) >= 0, states
     assert sum(states) == task.recipients
     if task.state.is_over and task.waiting == 0:

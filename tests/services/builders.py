@@ -19,6 +19,7 @@ from services.rate import RateLimit
 from services.receipts import Receipts
 from services.send_tasks import SendTasks
 from services.states import Region, SmsType
+from services.task_changes import TaskChanges
 from services.task_reports import Task, TaskReports
 from tests.services.fakes import FakeCarrier, FakeClock, InlineExecutor
 
@@ -73,6 +74,7 @@ class Marketing:
         self.confirmations = Confirmations(database, self.clock, self.previews, max_numbers)
         self.tasks = SendTasks(database, self.clock)
         self.reports = TaskReports(database)
+        self.changes = TaskChanges(database, self.clock, self.previews, self.content)
         self.posts = Posts(database, self.clock)
         self.receipts = Receipts(database, self.clock)
         self.sender = self.a_sender()

@@ -19,6 +19,7 @@ ARROWS = {
     ("sending", "finished"),
     ("sending", "stopped"),
     ("paused", "sending"),
+    ("paused", "finished"),
     ("paused", "stopped"),
     ("paused", "expired"),
 }
