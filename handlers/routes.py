@@ -107,7 +107,7 @@ ROUTES: Sequence[Route] = (
         task_details.command,
         "tasks",
         "42 [number:13800138000]",
-        "Shows the counts, times and messages of a task, those to one number where asked, and all that can be done with it.",
+        "Shows the counts, times and messages of a task, all that can be done with it, and finds a number in it.",
         role=Role.VIEWER,
     ),
     command(

@@ -81,7 +81,7 @@ class SendTasks:
             task = find_task(tx, workspace_id, number)
             if task.state is not TaskState.SENDING:
                 raise NotAllowed("not_pausable", number=number, state=task.state.value)
-            why = {"pause_reason": PauseReason.PERSON.value, "pause_code": None, "paused_by": by, "resumed_by": None}
+            why = {"pause_reason": PauseReason.PERSON.value, "pause_code": None, "paused_by": by}
             _move(tx, task, TaskState.PAUSED, now, **why)
             in_flight = _not_handed_over(tx, task.id, BatchState.SENDING)
             tx.commit()

@@ -36,17 +36,20 @@ class TaskFiles:
     """Writes files of tasks, in the order of the uploaders' rows and with their own columns."""
 
     def __init__(self, database: Database) -> None:
-        self._url = database.engine.url.render_as_string(hide_password=False)
+        url = database.engine.url
+        if database.is_sqlite and url.database:
+            # The process is started in another folder.
+            url = url.set(database=str(Path(url.database).absolute()))
+        self._url = url.render_as_string(hide_password=False)
 
     def write(self, task: Task, which: Which, kind: FileKind, path: Path) -> None:
         """Returns when the file is whole; a million rows take up to a minute. Raises RuntimeError where it is not."""
-        wanted = {"url": self._url, "task_id": task.id, "which": which.value, "kind": kind.value, "path": str(path)}
+        wanted = {"url": self._url, "task_id": task.id, "which": which.value, "kind": kind.value}
         # By its input, because everybody on the machine can read a process's arguments.
         ended = subprocess.run(
             [sys.executable, "-E", "-s", "-X", "utf8", "-m", "services.task_file_child"],
             cwd=_ROOT,
-            env={},
-            input=json.dumps({**wanted, "title": f"Task {task.number}"}).encode(),
+            input=json.dumps({**wanted, "path": str(path.absolute()), "title": f"Task {task.number}"}).encode(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             check=False,
