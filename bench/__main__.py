@@ -17,6 +17,8 @@ PARTS = {
     "numbers": "bench.numbers",
     "import": "bench.imports",
     "dispatch": "bench.dispatch",
+    "export": "bench.exports",
+    "tasks": "bench.tasks",
 }
 LATEST = Path(__file__).with_name("out") / "latest.json"
 
