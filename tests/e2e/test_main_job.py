@@ -124,7 +124,7 @@ async def a_task_is_scheduled_listed_and_cancelled(ben: Person, customers: Custo
     assert "*1*" not in words(await ben.answer("/sms-tasks status:scheduled"))
     assert "None of its 800 messages was sent" in words(await ben.answer("/sms-cancel 2"))
     await ben.sees("before it began. Nothing was sent")
-    assert words(await ben.answer("/sms-cancel 2")).startswith("Task 2 is cancelled; only a scheduled task can be")
+    assert words(await ben.answer("/sms-cancel 2")).startswith("Task 2 is cancelled, and only a scheduled task can")
 
 
 async def help_explains_it(ben: Person) -> None:
