@@ -22,6 +22,8 @@ PARTS = {
     "receipts": "bench.receipts",
     "stop": "bench.stop",
     "schedule": "bench.schedule",
+    "export": "bench.exports",
+    "tasks": "bench.tasks",
 }
 LATEST = Path(__file__).with_name("out") / "latest.json"
 

@@ -93,6 +93,7 @@ class CommonSettings(_Strict):
     price_per_segment: Decimal | None = Field(default=None, ge=0, max_digits=12)
     currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
     failover: str | None = Field(default=None, min_length=1)
+    receipt_window_hours: int = Field(default=72, ge=1, le=240)
     signature: tuple[SignatureSettings | TencentSignatureSettings | FreeSignatureSettings, ...] = ()
     template: tuple[TemplateSettings, ...] = ()
 

@@ -70,6 +70,10 @@ from services.receipts import Receipts
 from services.replies import Replies
 from services.send_tasks import SendTasks
 from services.settling import Settling
+from services.task_changes import TaskChanges
+from services.task_files import TaskFiles
+from services.task_lists import TaskLists
+from services.task_messages import TaskMessages
 from services.task_reports import TaskReports
 from services.unread_callbacks import UnreadCallbacks
 
@@ -191,10 +195,10 @@ class Bot:
         if self._sends:
             self._sending.start()
         parts.push_async_callback(self._sending.stop)
-        self._leadership.start()
         parts.push_async_callback(self._leadership.stop)
         self._start_ticks(services, self._make_puller(connected, writer))
         await self._connect_to_slack(app)
+        self._leadership.start()
         log.info("bot.started", workspace=workspace, applications=len(connected))
 
     async def _ask_workspace(self) -> str:
@@ -248,8 +252,15 @@ class Bot:
             groups=Grouping(groups, GroupChanges(database, clock), GroupExports(database)),
             entering=Entering(Entries(database, clock), groups, imports),
             pool=Pool(database),
-            tasks=Tasks(SendTasks(database, clock), TaskReports(database)),
             contents=self._contents(connected),
+            tasks=Tasks(
+                SendTasks(database, clock),
+                TaskReports(database),
+                TaskChanges(database, clock, previews, content),
+                TaskLists(database),
+                TaskMessages(database),
+                TaskFiles(database),
+            ),
             help=help_lines(),
             posts=Posts(database, clock),
             receipts=Receipts(
@@ -414,4 +425,5 @@ def _declaration(settings: ApplicationSettings) -> ApplicationDeclaration:
             TemplateDeclaration(each.name, each.code, each.sms_type, each.text, each.signature)
             for each in settings.template
         ],
+        receipt_window_hours=settings.receipt_window_hours,
     )
