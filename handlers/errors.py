@@ -313,6 +313,10 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
     ),
     "not_stoppable": lambda f, z: f"Task {f['number']} is {f['state']}; there is nothing left to stop.",
     "not_waiting": lambda f, z: f"Task {f['number']} is {f['state']} already; somebody has decided.",
+    "task_forgotten": lambda f, z: (
+        f"The numbers of task {f['number']} were deleted on {_time(f['at'], z)}, as long after it as your "
+        "administrator's settings say. Its counts stay: `/sms-tasks` shows them."
+    ),
     "changed_meanwhile": lambda f, z: (
         f"Task {f['number']} changed at the same moment. Look at `/sms-tasks` and try again."
     ),

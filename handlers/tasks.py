@@ -66,7 +66,7 @@ def send_late(request: Click, service: Tasks) -> Reply:
 
 def failed_numbers(request: Click, service: Tasks) -> Reply:
     """**Failed numbers (xlsx)**: by direct message, because the file holds full numbers."""
-    task = service.reports.get(request.workspace, int(request.value))
+    task = service.reports.get_with_numbers(request.workspace, int(request.value))
 
     def write(path: Path) -> None:
         rows = (

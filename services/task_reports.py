@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, select
 
 from services.database import Database
-from services.errors import UnknownThing
+from services.errors import NotAllowed, UnknownThing
 from services.models import (
     application,
     number_import,
@@ -30,7 +30,7 @@ class Task:
     """A confirmed send task. The counts of messages always add up to `recipients` (DESIGN rule 2).
 
     `finished_at` is when the last request was answered or given up; receipts may come after it. `file` is the name of
-    the one it was sent to alone.
+    the one it was sent to alone. Once `forgotten_at`, nothing but this is left of it: no numbers, no single messages.
     """
 
     id: int
@@ -65,6 +65,7 @@ class Task:
     source: Source = Source.GROUPS
     file: str | None = None
     is_test: bool = False
+    forgotten_at: datetime | None = None
 
     @property
     def waiting(self) -> int:
@@ -116,6 +117,12 @@ class TaskReports:
         with self._database.read() as connection:
             return find_task(connection, workspace_id, number)
 
+    def get_with_numbers(self, workspace_id: str, number: int) -> Task:
+        """The same, for what needs the task's numbers. Raises UnknownThing or NotAllowed("task_forgotten")."""
+        task = self.get(workspace_id, number)
+        check_not_forgotten(task)
+        return task
+
     def by_id(self, workspace_id: str, task_id: int) -> Task:
         """For posts. Raises UnknownThing."""
         with self._database.read() as connection:
@@ -143,6 +150,12 @@ class TaskReports:
         with self._database.read() as connection:
             for row in connection.execution_options(yield_per=5000).execute(query):
                 yield FailedNumber(row.number, row.state, row.code, row.sms_id, row.at)
+
+
+def check_not_forgotten(task: Task) -> None:
+    """Before anything that needs the task's numbers. Raises NotAllowed("task_forgotten")."""
+    if task.forgotten_at is not None:
+        raise NotAllowed("task_forgotten", number=task.number, at=task.forgotten_at)
 
 
 def find_task(connection: Connection, workspace_id: str, number: int) -> Task:
@@ -221,4 +234,5 @@ def _task(row: Row[Any], groups: dict[int, list[Row[Any]]]) -> Task:
         source=Source(row.source),
         file=row.file_name,
         is_test=row.is_test,
+        forgotten_at=row.forgotten_at,
     )
