@@ -23,7 +23,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.announcer import Announcer
 from bot.carriers import make_carrier, numbers_per_request
-from bot.config import ApplicationSettings, BadConfig, Config
+from bot.config import ApplicationSettings, BadConfig, Config, RetentionSettings
 from bot.downloads import Downloads
 from bot.health import Health, Verdict, database_part, ticks_verdict
 from bot.import_runner import ImportRunner
@@ -69,6 +69,7 @@ from services.previews import Previews
 from services.rate import RateLimit
 from services.receipts import Receipts
 from services.replies import Replies
+from services.retention import Periods, Retention
 from services.send_tasks import SendTasks
 from services.senders import Sender, connections_for
 from services.settling import Settling
@@ -412,6 +413,8 @@ class Bot:
         self._ticks.every(1, services.posts.want_results, in_thread=True)
         self._ticks.every(2, self._dispatch.give_up_lost, in_thread=True)
         self._ticks.every(3600, services.posts.close_old, in_thread=True)
+        retention = Retention(self._database, self._clock, _periods(self._config.retention))
+        self._ticks.every(60, retention.tick, in_thread=True)
         self._ticks.every(3600, services.tasks.send_tasks.forget_drafts, in_thread=True)
         self._ticks.every(30, puller.tick, in_thread=False)
         self._ticks.every(0.5, self._imports.tick, in_thread=False)
@@ -425,6 +428,13 @@ class Bot:
 def slack_client(config: Config, counting: Counting | None = None) -> AsyncWebClient:
     """Slack's Web API with the bot's token."""
     return CountedClient(config.slack_bot_token, config.slack_api_url, counting or Uncounted())
+
+
+def _periods(retention: RetentionSettings) -> Periods:
+    return Periods(
+        default=None if retention.days is None else timedelta(days=retention.days),
+        of_workspaces={name: timedelta(days=days) for name, days in retention.of_workspaces.items()},
+    )
 
 
 def _labels(settings: ApplicationSettings) -> tuple[str, str]:
