@@ -14,6 +14,7 @@ from handlers.errors import explain
 from handlers.replies import Nothing, Say, SendFile
 from handlers.tasks import Tasks
 from services.errors import NotAllowed, ServiceError, UnknownThing
+from services.retention import Periods, Retention
 from services.states import TaskState
 from tests.handlers.samples import ANA_HERE, clicked, typed
 from tests.services.builders import FIRST_NUMBER, Marketing
@@ -127,6 +128,20 @@ async def test_failed_numbers_come_as_a_file_by_direct_message(
     rows = [*sheet.iter_rows(values_only=True)]
     assert rows[0] == ("Number", "Result", "Carrier code", "SMS ID", "Time (UTC)")
     assert [row[:3] for row in rows[1:]] == [(f"+{FIRST_NUMBER + 1}", "refused", "E200028")]
+
+
+async def test_the_file_of_a_forgotten_task_is_refused_and_the_list_still_shows_its_counts(
+    tasks: Tasks, marketing: Marketing
+) -> None:
+    marketing.carrier.will(refuse(FIRST_NUMBER + 1))
+    marketing.a_confirmed_task(3)
+    await marketing.send_all()
+    before = handler.list_tasks(typed("", "/sms-tasks"), tasks)
+    marketing.clock.move(timedelta(days=99))
+    Retention(marketing.database, marketing.clock, Periods(timedelta(days=90))).tick()
+    with pytest.raises(NotAllowed, match="task_forgotten"):
+        handler.failed_numbers(clicked(1), tasks)
+    assert handler.list_tasks(typed("", "/sms-tasks"), tasks) == before
 
 
 def test_another_workspaces_task_is_not_there(tasks: Tasks, marketing: Marketing) -> None:
