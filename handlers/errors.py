@@ -325,6 +325,10 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
         f"Task {f['number']} starts at {_time(f['at'], z)}, in less than 5 minutes, "
         f"and can no longer be cancelled. `/sms-stop {f['number']}` stops it."
     ),
+    "task_forgotten": lambda f, z: (
+        f"The numbers of task {f['number']} were deleted on {_time(f['at'], z)}, as long after it as your "
+        "administrator's settings say. Its counts stay: `/sms-tasks` shows them."
+    ),
     "not_stoppable": lambda f, z: (
         f"Task {f['number']} is {f['state']}, so there is nothing left to stop. {_can_be_done(f)}"
     ),

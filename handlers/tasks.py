@@ -132,7 +132,7 @@ def _delete(request: Command | Click, service: Tasks, number: int) -> Reply:
 
 
 def _file(request: Click | Submission, service: Tasks, number: int, which: Which, kind: FileKind) -> Reply:
-    task = service.reports.get(request.workspace, number)
+    task = service.reports.get_with_numbers(request.workspace, number)
 
     def write(path: Path) -> None:
         service.files.write(task, which, kind, path)

@@ -18,7 +18,7 @@ from services.models import send_task, template
 from services.previews import Preview, Previews, SendRequest
 from services.resends import Resend, ResendState
 from services.states import SmsType, Source, TaskState, may_cancel
-from services.task_reports import Task, find_task
+from services.task_reports import Task, check_not_forgotten, find_task
 
 NAME_LIMIT = 100
 
@@ -103,6 +103,7 @@ class TaskChanges:
         with self._database.read() as connection:
             task = find_task(connection, workspace_id, number)
             chosen = next((t for t in self._content.templates(workspace_id) if t.id == task.template_id), None)
+        check_not_forgotten(task)
         if not task.state.is_over or task.waiting:
             raise NotAllowed("resend_running", number=number, state=task.state.value)
         if chosen is None:
