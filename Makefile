@@ -14,7 +14,7 @@ demo: .venv/.demo ## start the bot in a sandbox workspace and print the page to 
 	@exec $(BIN)/python -m sandbox --port $(PORT)
 
 test: .venv/.dev ## run all tests
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadgroup
 
 check: .venv/.dev ## ruff, mypy --strict and the import contracts
 	@$(BIN)/ruff check .

@@ -16,7 +16,12 @@ PARTS = {
     "reading": "bench.reading",
     "numbers": "bench.numbers",
     "import": "bench.imports",
+    "confirm": "bench.confirm",
     "dispatch": "bench.dispatch",
+    "sizes": "bench.sizes",
+    "receipts": "bench.receipts",
+    "stop": "bench.stop",
+    "schedule": "bench.schedule",
     "export": "bench.exports",
     "tasks": "bench.tasks",
 }

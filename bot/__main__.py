@@ -1,20 +1,37 @@
-"""The command line: `python -m bot run`, `migrate`, `check-config`."""
+"""The command line: `python -m bot run`, `worker`, `migrate`, `after-restore`, `check-config`, `unread-callbacks`."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated
 
+import structlog
 import typer
 import uvloop
 
 from bot.check_config import check_config
-from bot.config import BadConfig, read_config
+from bot.config import BadConfig, Config, read_config
 from bot.logs import set_up_logs
+from bot.process import spare_the_collector
 from bot.wiring import Bot
+from bot.worker import Worker
+from handlers.views.words import counted
+from services.clock import SystemClock
 from services.database import Database, DatabaseUnavailable, SchemaMismatch
+from services.restores import Restores
+from services.unread_callbacks import UnreadCallbacks
+
+log = structlog.get_logger()
+
+# What has not ended by then never may: a database or a network that is away. A process may die at any line.
+STOP_SECONDS = 14.5
 
 # Plain tracebacks: the pretty ones show variables, and those hold credentials and numbers.
 cli = typer.Typer(
@@ -26,11 +43,23 @@ cli = typer.Typer(
 
 
 @cli.command()
-def run() -> None:
+def run(
+    sending: Annotated[
+        bool, typer.Option("--sending/--without-sending", help="Whether this process sends, or workers do.")
+    ] = True,
+) -> None:
     """Serve Slack, receive receipts and send."""
-    set_up_logs()
     with _one_sentence():
-        uvloop.run(_serve())
+        config = _ready_to_serve()
+        uvloop.run(_serve(Bot, config, sends=sending))
+
+
+@cli.command()
+def worker() -> None:
+    """Only send: one of any number beside `run`, on the same PostgreSQL."""
+    with _one_sentence():
+        config = _ready_to_serve()
+        uvloop.run(_serve(Worker, config))
 
 
 @cli.command()
@@ -43,6 +72,29 @@ def migrate() -> None:
     typer.echo("The schema is up to date.")
 
 
+@cli.command("after-restore")
+def after_restore(
+    ran_until: Annotated[
+        datetime | None,
+        typer.Option(help="When an installation with this database last ran, in UTC; without it, until now."),
+    ] = None,
+) -> None:
+    """Make a database that was restored from an older copy safe to start; nothing may run on it meanwhile."""
+    with _one_sentence():
+        database = Database(read_config().database_url)
+        database.check_schema()
+        clock = SystemClock()
+        until = clock.now() if ran_until is None else ran_until.replace(tzinfo=UTC)
+        done = Restores(database, clock).take_over(until)
+        database.close()
+    typer.echo(
+        f"May have been sent since the copy, so unknown from now on: {counted(done.unknown_messages, 'message')} of "
+        f"{counted(done.unknown_tasks, 'task')}.\n"
+        f"Due later, so paused and asked about in the channel: {counted(done.paused_tasks, 'task')}.\n"
+        f"Forgotten: {counted(done.forgotten_drafts, 'preview')}."
+    )
+
+
 @cli.command("check-config")
 def check() -> None:
     """Say what is right in the settings and what is not; nothing is sent."""
@@ -50,15 +102,50 @@ def check() -> None:
         raise typer.Exit(1)
 
 
-async def _serve() -> None:
-    bot = Bot(read_config())
+@cli.command("unread-callbacks")
+def unread_callbacks() -> None:
+    """Print the callbacks that could not be read. They may hold customers' numbers and words."""
+    with _one_sentence():
+        database = Database(read_config().database_url)
+        database.check_schema()
+        kept = UnreadCallbacks(database, SystemClock()).kept()
+        database.close()
+    for each in kept:
+        head = f"{each.id} · {each.received_at:%Y-%m-%d %H:%M:%S} UTC · {each.application} ({each.workspace_id})"
+        typer.echo(f"{head} · {each.reason}\n{_harmless(each.body)}\n")
+    typer.echo(f"{len(kept)} callback(s) kept, the newest last.")
+
+
+def _harmless(text: str) -> str:
+    """Without what a terminal would obey: anybody may have written it."""
+    return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
+def _ready_to_serve() -> Config:
+    spare_the_collector()
+    config = read_config()
+    set_up_logs(config.log_format, config.log_level)
+    return config
+
+
+async def _serve(make: Callable[..., Bot | Worker], config: Config, **how: bool) -> None:
+    bot = make(config, **how)
     asked_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, asked_to_stop.set)
     await bot.start()
     await asked_to_stop.wait()
+    watchdog = threading.Timer(STOP_SECONDS, _end_now)
+    watchdog.daemon = True
+    watchdog.start()
     await bot.stop()
+
+
+def _end_now() -> None:
+    log.error("bot.stop_took_too_long")
+    logging.shutdown()
+    os._exit(1)
 
 
 @contextmanager

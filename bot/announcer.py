@@ -8,22 +8,27 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import upload
+from handlers.content import Contents
 from handlers.imports import Importing
-from handlers.posts import Message, ThreadFile, compose
+from handlers.posts import Message, ThreadFile, approval, compose, compose_reply, interrupted
 from handlers.tasks import Tasks
 from services.imports import Progress
 from services.posts import Post, PostKind, Posts
+from services.replies import Replies
 
 log = structlog.get_logger()
 
 # chat.update allows about 50 a minute; chat.postMessage about one a second in a channel.
 EDIT_EVERY_SECONDS = 2.0
+# Of one channel, so that many replies leave room for everything else that is posted there.
+REPLY_EVERY_SECONDS = 2.0
 RETRY_AFTER_SECONDS = 10.0
 _EVENT_TYPE = "sms_post"
 # Around the moment it was to be posted: how far clocks may differ, and how long Slack may have made it wait.
@@ -34,6 +39,7 @@ _FOR_GOOD = {
     "not_in_channel",
     "is_archived",
     "message_not_found",
+    "thread_not_found",
     "cant_update_message",
     "edit_window_closed",
     "account_inactive",
@@ -49,6 +55,8 @@ class Announcer:
         posts: Posts,
         importing: Importing,
         tasks: Tasks,
+        contents: Contents,
+        replies: Replies,
         progress: Callable[[int], Progress | None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -56,10 +64,13 @@ class Announcer:
         self._posts = posts
         self._importing = importing
         self._tasks = tasks
+        self._contents = contents
+        self._replies = replies
         self._progress = progress
         self._monotonic = monotonic
         self._retry_at: dict[int, float] = {}
         self._edit_at: dict[int, float] = {}
+        self._reply_at: dict[str, float] = {}
         self._shown_progress: dict[int, Progress | None] = {}
 
     async def tick(self) -> None:
@@ -70,6 +81,19 @@ class Announcer:
         for post in [*due, *(post for post in moving if post.id not in due_ids)]:
             if self._monotonic() >= self._retry_at.get(post.id, 0):
                 await self._bring_up_to_date(post)
+
+    async def tell_interrupted(self) -> None:
+        """Say in the posts of imports under way that they start over. After the last tick: it notes nothing."""
+        for post in await asyncio.to_thread(self._posts.open_imports):
+            try:
+                message = await asyncio.to_thread(interrupted, post, self._importing)
+                if message is not None:
+                    assert post.ts is not None
+                    await self._client.chat_update(
+                        channel=post.channel, ts=post.ts, text=message.text, blocks=message.blocks
+                    )
+            except Exception:
+                log.exception("post.failed", post=post.id, kind=post.kind.value)
 
     def _has_moved(self, post: Post) -> bool:
         return self._progress(post.subject_id) != self._shown_progress.get(post.subject_id)
@@ -89,7 +113,15 @@ class Announcer:
 
     async def _show(self, post: Post) -> None:
         progress = self._progress(post.subject_id) if post.kind is PostKind.IMPORT else None
-        composed = await asyncio.to_thread(compose, post, self._importing, self._tasks, progress)
+        if post.kind is PostKind.REPLY and not self._may_reply(post.channel):
+            return
+        composed: Message | ThreadFile
+        if post.kind is PostKind.REPLY:
+            composed = await asyncio.to_thread(compose_reply, post, self._replies)
+        elif post.kind in (PostKind.TEMPLATE, PostKind.SIGNATURE):
+            composed = await asyncio.to_thread(approval, post, self._contents)
+        else:
+            composed = await asyncio.to_thread(compose, post, self._importing, self._tasks, progress)
         if isinstance(composed, ThreadFile):
             await self._upload(post, composed)
             return
@@ -109,10 +141,18 @@ class Announcer:
             self._retry_at.pop(post.id, None)
             self._shown_progress.pop(post.subject_id, None)
 
+    def _may_reply(self, channel: str) -> bool:
+        now = self._monotonic()
+        if now < self._reply_at.get(channel, 0):
+            return False
+        self._reply_at[channel] = now + REPLY_EVERY_SECONDS
+        return True
+
     async def _post(self, post: Post, message: Message) -> str:
         await asyncio.to_thread(self._posts.begin, post.id)
         answer = await self._client.chat_postMessage(
             channel=post.channel,
+            thread_ts=post.thread_ts,
             text=message.text,
             blocks=message.blocks,
             metadata={"event_type": _EVENT_TYPE, "event_payload": {"post": post.id}},
@@ -127,13 +167,17 @@ class Announcer:
         """Post once: where an earlier try may have reached Slack, look for it before posting again."""
         if post.posting_at is None:
             return None
-        history = await self._client.conversations_history(
-            channel=post.channel,
-            oldest=f"{(post.posting_at - _LOOK_BACK).timestamp():.6f}",
-            latest=f"{(post.posting_at + _LOOK_AHEAD).timestamp():.6f}",
-            include_all_metadata=True,
-            limit=200,
-        )
+        around: dict[str, Any] = {
+            "channel": post.channel,
+            "oldest": f"{(post.posting_at - _LOOK_BACK).timestamp():.6f}",
+            "latest": f"{(post.posting_at + _LOOK_AHEAD).timestamp():.6f}",
+            "include_all_metadata": True,
+            "limit": 200,
+        }
+        if post.thread_ts is None:
+            history = await self._client.conversations_history(**around)
+        else:
+            history = await self._client.conversations_replies(ts=post.thread_ts, **around)
         for message in history["messages"]:
             metadata = message.get("metadata") or {}
             payload = metadata.get("event_payload") or {}

@@ -14,7 +14,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from handlers.replies import Block, FieldErrors, Nothing, OpenForm, Replace, Reply, Say, SendFile
+from handlers.replies import Block, FieldErrors, Later, Nothing, OpenForm, Replace, Reply, Say, SendFile
 from handlers.views.words import escape
 
 log = structlog.get_logger()
@@ -56,6 +56,8 @@ class Answers:
                 await self._send_file(reply, place)
             case FieldErrors(errors):
                 await self._say(escape(" ".join(errors.values())), [], place)
+            case Later(say):
+                await self._say(say, [], place)
             case Nothing():
                 return
 

@@ -3,41 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from bot.config import ApplicationSettings, HuaweiSettings, KannelSettings, TencentSettings, TwilioSettings
 from services.carriers.http import Http
 from services.carriers.huawei import Huawei
+from services.carriers.huawei_management import ManagedHuawei, Management
+from services.carriers.in_parts import Pace
 from services.carriers.kannel import Kannel
-from services.carriers.one_by_one import Pace
 from services.carriers.ports import Carrier
 from services.carriers.tencent import Tencent
 from services.carriers.twilio import Twilio
 from services.clock import Clock
 
 
-def _huawei(settings: HuaweiSettings, http: Http, clock: Clock, _pace: Pace) -> Carrier:
-    return Huawei(
+def _huawei(settings: HuaweiSettings, http: Http, clock: Clock, pace: Pace) -> Carrier:
+    management = None
+    if settings.project_id and settings.access_key and settings.secret_key:
+        management = Management(
+            endpoint=settings.management_endpoint,
+            project_id=settings.project_id,
+            access_key=settings.access_key,
+            secret_key=settings.secret_key,
+            app_key=settings.app_key,
+            http=http,
+            clock=clock,
+        )
+    made = Huawei if management is None else partial(ManagedHuawei, management=management)
+    return made(
         app_key=settings.app_key,
         app_secret=settings.app_secret,
         http=http,
         clock=clock,
+        pace=pace,
         endpoint=settings.endpoint,
         region=settings.region.value,
+        auth=settings.auth,
+        wsse_digest=settings.wsse_digest,
+        callback_signed=settings.callback_signed,
     )
 
 
-def _tencent(settings: TencentSettings, http: Http, clock: Clock, _pace: Pace) -> Carrier:
+def _tencent(settings: TencentSettings, http: Http, clock: Clock, pace: Pace) -> Carrier:
     return Tencent(
         secret_id=settings.secret_id,
         secret_key=settings.secret_key,
         sdk_app_id=settings.sdk_app_id,
         http=http,
         clock=clock,
+        pace=pace,
         endpoint=settings.endpoint,
         cloud_region=settings.cloud_region,
         region=settings.region.value,
         sender_id=settings.sender_id,
+        pull_receipts=settings.pull_receipts,
     )
 
 
@@ -75,7 +95,14 @@ CARRIERS: Mapping[str, Callable[[Any, Http, Clock, Pace], Carrier]] = {
     "kannel": _kannel,
 }
 
+_ONE_BY_ONE = {"twilio", "kannel"}
+
 
 def make_carrier(settings: ApplicationSettings, http: Http, clock: Clock, pace: Pace) -> Carrier:
-    """`pace` waits for the application's next turn; carriers of one number a request take one for each."""
+    """`pace` waits for the application's next turn; a batch of several requests takes one for each."""
     return CARRIERS[settings.carrier](settings, http, clock, pace)
+
+
+def numbers_per_request(settings: ApplicationSettings, carrier: Carrier) -> int:
+    """How many numbers one request takes: where that is one, a batch is several requests."""
+    return 1 if settings.carrier in _ONE_BY_ONE else carrier.max_numbers

@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import ApplicationSettings, BadConfig, Config, TencentSettings, read_config
-from bot.web import receipts_path
+from bot.web import receipts_path, replies_path
 from bot.wiring import slack_client
 from handlers.views.words import counted
 from services.content import Content, DeclaredApplication
@@ -32,10 +32,21 @@ async def check_config(say: Say) -> bool:
     say(f"✓ Settings: {counted(len(config.applications), 'application')} read.")
     right = _check_database(config, say)
     right &= await _check_slack(config, say)
+    right &= await _check_roles(config, say)
     for application in config.applications:
         right &= await _check_application(application, say)
+    _say_logs_and_signs(config, say)
     _check_receipts(config, say)
     return right
+
+
+def _say_logs_and_signs(config: Config, say: Say) -> None:
+    formats = {"json": "JSON", "text": "text", None: "text on a terminal and JSON elsewhere"}
+    say(f"✓ LOG_FORMAT, LOG_LEVEL: {formats[config.log_format]}, from {config.log_level} on.")
+    where = f"http://{config.http_host}:{config.http_port}"
+    say(
+        f"✓ HTTP_HOST, HTTP_PORT: {where}/healthz, /readyz and /metrics are for probes and Prometheus, not for outside."
+    )
 
 
 def _check_database(config: Config, say: Say) -> bool:
@@ -96,11 +107,33 @@ async def _check_app_token(config: Config, client: AsyncWebClient, say: Say) -> 
     return True
 
 
+async def _check_roles(config: Config, say: Say) -> bool:
+    """Whether Slack knows everybody that `[roles]` names."""
+    roles = config.roles
+    if not roles.are_set:
+        say("! [roles]: nobody is named, so everybody may send, and any member but the author approves.")
+        return True
+    client = slack_client(config)
+    try:
+        for entry in dict.fromkeys((*roles.admin, *roles.approver, *roles.sender, *roles.viewer)):
+            if entry.startswith("S"):
+                await client.usergroups_users_list(usergroup=entry)
+            else:
+                await client.users_info(user=entry)
+    except SlackApiError as error:
+        say(f"✗ [roles]: Slack does not know {entry}: {error.response.get('error')}.")
+        return False
+    except (aiohttp.ClientError, TimeoutError):
+        # The line about Slack has said so.
+        return False
+    named = [f"{name}: {', '.join(ids)}" for name in type(roles).model_fields if (ids := getattr(roles, name))]
+    others = "may do nothing" if roles.viewer else "may look"
+    say(f"✓ [roles]: {'; '.join(named)}. Everybody else {others}.")
+    return True
+
+
 async def _check_application(application: ApplicationSettings, say: Say) -> bool:
     about = f"application {application.name} ({application.carrier}, {application.region.value})"
-    if not application.template:
-        say(f"✗ {about}: it has no template, so nothing can be sent with it. docs/settings.md shows one.")
-        return False
     try:
         timeout = aiohttp.ClientTimeout(total=_REACH_SECONDS)
         # Any answer will do: without a send there is nothing to ask a carrier for.
@@ -112,7 +145,7 @@ async def _check_application(application: ApplicationSettings, say: Say) -> bool
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         say(f"✗ {about}: its endpoint {application.endpoint} does not answer: {error}")
         return False
-    templates = ", ".join(each.name for each in application.template)
+    templates = ", ".join(each.name for each in application.template) or "none here, so add them in Slack"
     say(f"✓ {about}: its endpoint answers. Templates: {templates}. The credentials show with the first SMS.")
     return True
 
@@ -123,6 +156,10 @@ def _check_receipts(config: Config, say: Say) -> None:
         return
     where = f"{config.public_url}/receipts/…"
     say(f"✓ PUBLIC_URL: carriers report to {where}; that must lead to port {config.http_port} here.")
+    for application in config.applications:
+        for known in _known(application, config):
+            address = f"{config.public_url}{replies_path(known.id, known.receipts_token)}"
+            say(f"! application {application.name}: to hear what people reply, tell its carrier: {address}")
     # The other carriers are told with each message.
     told_by_hand = [each for each in config.applications if isinstance(each, TencentSettings)]
     for application in told_by_hand:
@@ -131,15 +168,20 @@ def _check_receipts(config: Config, say: Say) -> None:
 
 def _say_address(application: TencentSettings, config: Config, say: Say) -> None:
     about = f"application {application.name}: Tencent's console must be told where to report"
-    known = [
-        f"{config.public_url}{receipts_path(each.id, each.receipts_token)}"
+    known = _known(application, config)
+    for each in known:
+        say(f"! {about}: {config.public_url}{receipts_path(each.id, each.receipts_token)}")
+    if not known:
+        say(f"! {about}: start the bot once, then this command says the address.")
+
+
+def _known(application: ApplicationSettings, config: Config) -> list[DeclaredApplication]:
+    """None before the bot was first started with it; several where workspaces share its name."""
+    return [
+        each
         for workspace, name, each in _declared(config)
         if name == application.name and application.workspace in (None, workspace)
     ]
-    for address in known:
-        say(f"! {about}: {address}")
-    if not known:
-        say(f"! {about}: start the bot once, then this command says the address.")
 
 
 def _declared(config: Config) -> list[tuple[str, str, DeclaredApplication]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,8 +15,11 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
-from services.carriers import huawei, kannel, tencent, twilio
+from bot.logs import LogFormat, LogLevel
+from services.carriers import huawei, huawei_management, kannel, tencent, twilio
 from services.states import Region, SmsType
+
+_SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,20}")
 
 
 class BadConfig(Exception):
@@ -86,10 +90,14 @@ class CommonSettings(_Strict):
     region: Region
     requests_per_second: float = Field(default=50, gt=0, le=1000)
     receipt_window_hours: int = Field(default=72, ge=1, le=240)
+    connections: int | None = Field(default=None, ge=1, le=100)
+    price_per_segment: Decimal | None = Field(default=None, ge=0, max_digits=12)
+    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
+    failover: str | None = Field(default=None, min_length=1)
     signature: tuple[SignatureSettings | TencentSignatureSettings | FreeSignatureSettings, ...] = ()
     template: tuple[TemplateSettings, ...] = ()
 
-    @field_validator("endpoint", "url", check_fields=False)
+    @field_validator("endpoint", "url", "management_endpoint", check_fields=False)
     @classmethod
     def _is_address(cls, value: str) -> str:
         return _address(value)
@@ -102,6 +110,12 @@ class CommonSettings(_Strict):
                 raise ValueError(f"template {each.name} names the signature {each.signature}, which is not there")
         if self.region is Region.MAINLAND and self.template and not self.signature:
             raise ValueError("a mainland application needs an [[application.signature]]")
+        return self
+
+    @model_validator(mode="after")
+    def _price_has_currency(self) -> CommonSettings:
+        if (self.price_per_segment is None) != (self.currency is None):
+            raise ValueError("price_per_segment and currency go together: give both or neither")
         return self
 
     @model_validator(mode="after")
@@ -122,7 +136,21 @@ class HuaweiSettings(CommonSettings):
     endpoint: str = huawei.ENDPOINT
     app_key: str = Field(min_length=1)
     app_secret: str = Field(min_length=1)
+    auth: Literal["aksk", "wsse"] = "aksk"
+    wsse_digest: Literal["hex", "raw"] = "hex"
+    callback_signed: bool = False
+    management_endpoint: str = huawei_management.ENDPOINT
+    project_id: str | None = Field(default=None, min_length=1)
+    access_key: str | None = Field(default=None, min_length=1)
+    secret_key: str | None = Field(default=None, min_length=1)
     signature: tuple[SignatureSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _manages_wholly(self) -> HuaweiSettings:
+        given = [self.project_id, self.access_key, self.secret_key]
+        if any(given) and not all(given):
+            raise ValueError("project_id, access_key and secret_key go together")
+        return self
 
 
 class TencentSettings(CommonSettings):
@@ -135,6 +163,7 @@ class TencentSettings(CommonSettings):
     secret_key: str = Field(min_length=1)
     sdk_app_id: str = Field(min_length=1)
     sender_id: str | None = None
+    pull_receipts: bool = False
     signature: tuple[TencentSignatureSettings, ...] = ()
 
 
@@ -189,6 +218,28 @@ _APPLICATION: TypeAdapter[ApplicationSettings] = TypeAdapter(
 )
 
 
+class RoleSettings(_Strict):
+    """`[roles]`: who may do what, each by a person's Slack id (U…) or a user group's (S…)."""
+
+    admin: tuple[str, ...] = ()
+    approver: tuple[str, ...] = ()
+    sender: tuple[str, ...] = ()
+    viewer: tuple[str, ...] = ()
+
+    @field_validator("admin", "approver", "sender", "viewer")
+    @classmethod
+    def _are_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if _SLACK_ID.fullmatch(each) is None:
+                raise ValueError(f"{each} is no Slack id: a person's is like U0ANA, a user group's like S0MANAGERS")
+        return value
+
+    @property
+    def are_set(self) -> bool:
+        """Whether anybody has a role; else everybody may do everything but what only an admin may."""
+        return any((self.admin, self.approver, self.sender, self.viewer))
+
+
 class _Environment(BaseModel):
     slack_bot_token: str
     slack_app_token: str | None = None
@@ -199,6 +250,15 @@ class _Environment(BaseModel):
     http_port: int = Field(default=3000, ge=0, le=65535)
     public_url: str | None = None
     sms_applications: Path = Path("applications.toml")
+    carrier_connect_seconds: float = Field(default=5, gt=0, le=60)
+    carrier_read_seconds: float = Field(default=10, gt=0, le=120)
+    log_format: LogFormat | None = None
+    log_level: LogLevel = "info"
+
+    @field_validator("log_format", "log_level", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
 
     @field_validator("slack_api_url", "public_url")
     @classmethod
@@ -210,7 +270,8 @@ class _Environment(BaseModel):
 class Config:
     """All settings. Slack is reached by Socket Mode with `slack_app_token`, else over HTTP with the signing secret.
 
-    `public_url` (no slash at its end) is where carriers reach us; None: receipts cannot come.
+    `public_url` (no slash at its end) is where carriers reach us; None: receipts cannot come. `log_format` None: text
+    on a terminal, JSON elsewhere.
     """
 
     slack_bot_token: str
@@ -221,7 +282,12 @@ class Config:
     http_host: str
     http_port: int
     public_url: str | None
+    carrier_connect_seconds: float
+    carrier_read_seconds: float
+    log_format: LogFormat | None
+    log_level: LogLevel
     applications: tuple[ApplicationSettings, ...]
+    roles: RoleSettings
 
     @property
     def uses_socket_mode(self) -> bool:
@@ -244,6 +310,7 @@ def read_config(environment: Mapping[str, str] | None = None) -> Config:
     _check_token("SLACK_BOT_TOKEN", settings.slack_bot_token, "xoxb-")
     if settings.slack_app_token is not None:
         _check_token("SLACK_APP_TOKEN", settings.slack_app_token, "xapp-")
+    content = _read_file(settings.sms_applications)
     return Config(
         slack_bot_token=settings.slack_bot_token,
         slack_app_token=settings.slack_app_token,
@@ -253,12 +320,21 @@ def read_config(environment: Mapping[str, str] | None = None) -> Config:
         http_host=settings.http_host,
         http_port=settings.http_port,
         public_url=settings.public_url.rstrip("/") if settings.public_url else None,
-        applications=read_applications(settings.sms_applications, environment),
+        carrier_connect_seconds=settings.carrier_connect_seconds,
+        carrier_read_seconds=settings.carrier_read_seconds,
+        log_format=settings.log_format,
+        log_level=settings.log_level,
+        applications=_applications(content, settings.sms_applications, environment),
+        roles=_roles(content, settings.sms_applications),
     )
 
 
 def read_applications(path: Path, environment: Mapping[str, str]) -> tuple[ApplicationSettings, ...]:
     """The applications of a toml file; `env:NAME` in it stands for that variable. Raises BadConfig."""
+    return _applications(_read_file(path), path, environment)
+
+
+def _read_file(path: Path) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -267,9 +343,26 @@ def read_applications(path: Path, environment: Mapping[str, str]) -> tuple[Appli
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadConfig(f"{path} cannot be read: {error}.") from error
-    entries = content.pop("application", None)
-    if content:
-        raise BadConfig(f"{next(iter(content))} in {path} is no setting: only [[application]] tables stand there.")
+    for name in content:
+        if name not in ("application", "roles"):
+            raise BadConfig(f"{name} in {path} is no setting: only [[application]] tables and [roles] stand there.")
+    return content
+
+
+def _roles(content: Mapping[str, Any], path: Path) -> RoleSettings:
+    given = content.get("roles", {})
+    if not isinstance(given, dict):
+        raise BadConfig(f"roles in {path} is wrong: write it as one table, [roles].")
+    try:
+        return RoleSettings.model_validate(given)
+    except ValidationError as error:
+        raise BadConfig(_first(error, str, f"{path}, roles")) from error
+
+
+def _applications(
+    content: Mapping[str, Any], path: Path, environment: Mapping[str, str]
+) -> tuple[ApplicationSettings, ...]:
+    entries = content.get("application")
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise BadConfig(f"{path} holds no [[application]]: write one as docs/settings.md shows.")
     applications = []
@@ -283,7 +376,21 @@ def read_applications(path: Path, environment: Mapping[str, str]) -> tuple[Appli
         # Without a workspace it belongs to whichever there is.
         if one.name == other.name and (one.workspace == other.workspace or None in (one.workspace, other.workspace)):
             raise BadConfig(f"{path} has two applications named {one.name}: give each its own name.")
+    for each in applications:
+        _check_failover(path, each, applications)
     return tuple(applications)
+
+
+def _check_failover(path: Path, one: ApplicationSettings, applications: Sequence[ApplicationSettings]) -> None:
+    if one.failover is None:
+        return
+    where = f"failover in {path}, application {one.name}"
+    others = [each for each in applications if each.name == one.failover and each is not one]
+    if not others:
+        raise BadConfig(f"{where} is wrong: there is no other application named {one.failover}.")
+    for other in others:
+        if other.region is not one.region:
+            raise BadConfig(f"{where} is wrong: {other.name} sends to another region.")
 
 
 def _with_secrets(entry: Mapping[str, Any], environment: Mapping[str, str], where: str) -> dict[str, Any]:

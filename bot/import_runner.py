@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,9 +28,15 @@ class _Interrupted(Exception):
 class ImportRunner:
     """Works on every import that is running in the database and not yet here, so a restart goes on by itself."""
 
-    def __init__(self, imports: Imports, downloads: Downloads) -> None:
+    def __init__(
+        self,
+        imports: Imports,
+        downloads: Downloads,
+        ended: Callable[[str, float, int], None] = lambda state, seconds, rows: None,
+    ) -> None:
         self._imports = imports
         self._downloads = downloads
+        self._told_end = ended
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="import")
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._downloading: set[asyncio.Task[Any]] = set()
@@ -51,25 +59,30 @@ class ImportRunner:
         for task in self._downloading:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        self._threads.shutdown()
+        await asyncio.to_thread(self._threads.shutdown)
 
     async def _work(self, running: Import) -> None:
         log.info("import.started", import_id=running.id, size=running.file.size)
+        began = time.monotonic()
+        state, rows = "failed", 0
         try:
             with tempfile.TemporaryDirectory(prefix="sms-import-") as folder:
                 path = Path(folder) / "upload"
                 await self._download(running, path)
                 ended = await asyncio.get_running_loop().run_in_executor(self._threads, self._run, running, path)
-            log.info("import.ended", import_id=ended.id, state=ended.state.value, rows=ended.rows)
+            state, rows = ended.state.value, ended.rows
+            log.info("import.ended", import_id=ended.id, state=state, rows=rows)
         except BadFile as bad:
             log.info("import.failed", import_id=running.id, why=bad.why)
             await asyncio.to_thread(self._imports.fail, running, bad.why)
         except _Interrupted:
+            state = "interrupted"
             log.info("import.interrupted", import_id=running.id)
         except Exception:
             log.exception("import.failed", import_id=running.id)
             await asyncio.to_thread(self._imports.fail, running, "unexpected")
         finally:
+            self._told_end(state, time.monotonic() - began, rows)
             self._progress.pop(running.id, None)
             # Kept while stopping, so that a last tick does not begin it again.
             if not self._stopping:

@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import replace
+from typing import Any, Protocol
 
 import structlog
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers, Destination, FormTooLate
+from bot.logs import a_request, current_request, in_this_context
 from bot.people import People
-from handlers.errors import explain, form_too_late, is_mistyped, unexpected
+from bot.roles import Roles
+from handlers.errors import explain, form_too_late, is_mistyped, still_working, unexpected
 from handlers.help import mistake, usage
-from handlers.replies import FieldErrors, Reply, Say
+from handlers.replies import FieldErrors, Later, Nothing, Reply, Say
 from handlers.requests import Click, Command, Request, Submission, Upload
+from handlers.roles import require
 from handlers.routes import ROUTES, Kind, Route
 from services.clock import Clock
 from services.errors import ServiceError
@@ -31,8 +35,31 @@ from services.errors import ServiceError
 log = structlog.get_logger()
 
 HANDLER_THREADS = 8
+# Slack shows an error where a form is not acknowledged within 3 s. What is not done by then, such as a merge of a
+# million numbers, is answered in a message; what is wrong with the form is found long before.
+FORM_SECONDS = 2.0
 
 Body = Mapping[str, Any]
+# Bolt's `ack`: with nothing, with a reply for Slack, or with a view's errors.
+Acknowledge = Callable[..., Awaitable[object]]
+
+
+class Counting(Protocol):
+    """Who is told of requests; `bot.metrics.Metrics` is one."""
+
+    def acknowledged(self, kind: str, seconds: float) -> None: ...
+
+    def request_ended(self, kind: str, result: str) -> None: ...
+
+
+class Uncounted:
+    """Nobody."""
+
+    def acknowledged(self, kind: str, seconds: float) -> None:
+        """Is not counted."""
+
+    def request_ended(self, kind: str, result: str) -> None:
+        """Nor is this."""
 
 
 class Edge:
@@ -48,25 +75,36 @@ class Edge:
         services: Mapping[str, object],
         clock: Clock,
         worked: Callable[[], None],
+        roles: Roles,
+        counting: Counting | None = None,
     ) -> None:
         self._services = services
         self._clock = clock
         self._worked = worked
+        self._counting = counting or Uncounted()
+        self._roles = roles
         self._people = People(client)
         self._answers = Answers(client)
         self._client = client
         self._threads = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="handler")
+        self._form_seconds = FORM_SECONDS
         self._under_way: set[asyncio.Task[None]] = set()
         for route in ROUTES:
             _LISTEN[route.kind](self, app, route)
 
+    async def drain(self, seconds: float) -> None:
+        """Let the requests under way be answered, but wait no longer than so many seconds."""
+        until = time.monotonic() + seconds
+        while self._under_way and (left := until - time.monotonic()) > 0:
+            await asyncio.wait(self._under_way, timeout=left)
+
     async def stop(self) -> None:
         """Let handlers under way answer."""
         await asyncio.gather(*self._under_way, return_exceptions=True)
-        self._threads.shutdown()
+        await asyncio.to_thread(self._threads.shutdown)
 
     def _on_command(self, app: AsyncApp, route: Route) -> None:
-        async def listener(ack: AsyncAck, body: Body) -> None:
+        async def listener(ack: Acknowledge, body: Body) -> None:
             await ack()
             place = Destination(body["channel_id"], body["user_id"], body["response_url"], body["trigger_id"])
             if body.get("text", "").strip().lower() == "help":
@@ -82,10 +120,10 @@ class Edge:
 
             await self._guard(place, self._handle(route, make, place))
 
-        app.command(route.key)(self._tracked(listener))
+        app.command(route.key)(self._tracked(route, listener))
 
     def _on_action(self, app: AsyncApp, route: Route) -> None:
-        async def listener(ack: AsyncAck, body: Body) -> None:
+        async def listener(ack: Acknowledge, body: Body) -> None:
             await ack()
             place = _place_of_click(body)
 
@@ -99,10 +137,10 @@ class Edge:
 
             await self._guard(place, self._handle(route, make, place))
 
-        app.action(route.key)(self._tracked(listener))
+        app.action(route.key)(self._tracked(route, listener))
 
     def _on_view(self, app: AsyncApp, route: Route) -> None:
-        async def listener(ack: AsyncAck, body: Body) -> None:
+        async def listener(ack: Acknowledge, body: Body) -> None:
             carried = json.loads(body["view"]["private_metadata"])
             place = Destination(
                 carried["channel"],
@@ -125,17 +163,23 @@ class Edge:
                 await ack()
                 await self._guard(place, self._handle(route, make, place))
                 return
-            reply = await self._reply(route, make, place)
-            if isinstance(reply, FieldErrors):
+            work = asyncio.create_task(self._reply(route, make, place))
+            done, _ = await asyncio.wait([work], timeout=self._form_seconds)
+            if not done:
+                await ack()
+                await self._answers.try_to_say(still_working(), place)
+            reply = await work
+            if done and isinstance(reply, FieldErrors):
                 await ack(response_action="errors", errors=dict(reply.errors))
                 return
-            await ack()
-            await self._guard(place, self._answers.give(reply, place))
+            if done:
+                await ack()
+            await self._guard(place, self._give(reply, route, make, place))
 
-        app.view(route.key)(self._tracked(listener))
+        app.view(route.key)(self._tracked(route, listener))
 
     def _on_event(self, app: AsyncApp, route: Route) -> None:
-        async def listener(ack: AsyncAck, body: Body) -> None:
+        async def listener(ack: Acknowledge, body: Body) -> None:
             await ack()
             event = body["event"]
             if event.get("subtype") != "file_share" or event.get("bot_id"):
@@ -143,7 +187,7 @@ class Edge:
             for shared in event.get("files", ()):
                 await self._on_file(route, body["team_id"], event, shared)
 
-        app.event(route.key)(self._tracked(listener))
+        app.event(route.key)(self._tracked(route, listener))
 
     async def _on_file(self, route: Route, team: str, event: Body, shared: Body) -> None:
         place = Destination(event["channel"], event["user"])
@@ -185,25 +229,46 @@ class Edge:
         }
 
     async def _handle(self, route: Route, make: Callable[[], Awaitable[Request]], place: Destination) -> None:
-        await self._answers.give(await self._reply(route, make, place), place)
+        await self._give(await self._reply(route, make, place), route, make, place)
+
+    async def _give(
+        self, reply: Reply, route: Route, make: Callable[[], Awaitable[Request]], place: Destination
+    ) -> None:
+        """Deliver a reply, and what it says will follow."""
+        await self._answers.give(reply, place)
+        if isinstance(reply, Later):
+            work = reply.work
+            following = replace(route, handler=lambda _request, _service: work())
+            await self._answers.give(await self._reply(following, make, place), place)
 
     async def _reply(self, route: Route, make: Callable[[], Awaitable[Request]], place: Destination) -> Reply:
         """The handler's reply, or the sentence for what went wrong."""
+        began = time.monotonic()
         zone = None
         try:
             request = await make()
             zone = request.zone
+            needed = route.needs(request)
+            if needed is None:
+                return Nothing()
+            require(needed, await self._roles.of(request.person), self._roles.holders(needed))
+            work = in_this_context(route.handler)
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, route.handler, request, self._services[route.service])
+            reply: Reply = await loop.run_in_executor(self._threads, work, request, self._services[route.service])
+            self._counting.request_ended(route.kind.value, "answered")
+            return reply
         except ServiceError as error:
+            self._counting.request_ended(route.kind.value, "refused")
             log.info("request.refused", route=route.key, error=type(error).__name__)
             sentence = explain(error, zone or await self._people.zone(place.person))
             if route.kind is Kind.COMMAND and is_mistyped(error):
                 return mistake(sentence, f"{route.key} {route.usage}")
             return Say(sentence)
         except Exception:
+            self._counting.request_ended(route.kind.value, "unexpected")
             return Say(_log_unexpected(route.key))
         finally:
+            log.info("request.worked", route=route.key, seconds=round(time.monotonic() - began, 3))
             self._worked()
 
     async def _guard(self, place: Destination, work: Awaitable[None]) -> None:
@@ -214,17 +279,24 @@ class Edge:
         except Exception:
             await self._answers.try_to_say(_log_unexpected("answer"), place)
 
-    def _tracked(self, listener: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-        async def safe(ack: AsyncAck, body: Body) -> None:
+    def _tracked(self, route: Route, listener: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def safe(ack: Acknowledge, body: Body) -> None:
+            began = time.monotonic()
+
+            async def acknowledge(*arguments: object, **named: object) -> None:
+                await ack(*arguments, **named)
+                self._counting.acknowledged(route.kind.value, time.monotonic() - began)
+
             current = asyncio.current_task()
             assert current is not None
             self._under_way.add(current)
-            try:
-                await listener(ack, body)
-            except Exception:
-                _log_unexpected("listener")
-            finally:
-                self._under_way.discard(current)
+            with a_request():
+                try:
+                    await listener(acknowledge, body)
+                except Exception:
+                    _log_unexpected("listener")
+                finally:
+                    self._under_way.discard(current)
 
         return safe
 
@@ -269,6 +341,6 @@ def _plain(text: str) -> str:
 
 
 def _log_unexpected(where: str) -> str:
-    reference = secrets.token_hex(3)
+    reference = current_request()
     log.exception("unexpected", where=where, reference=reference)
     return unexpected(reference)

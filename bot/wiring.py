@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -17,18 +16,28 @@ from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
-from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.announcer import Announcer
-from bot.carriers import make_carrier
+from bot.carriers import numbers_per_request
 from bot.config import ApplicationSettings, BadConfig, Config
 from bot.downloads import Downloads
+from bot.health import Health, Verdict, database_part, ticks_verdict
 from bot.import_runner import ImportRunner
+from bot.inbox import Inbox
+from bot.leadership import Leadership
+from bot.metrics import Metrics
+from bot.process import process_name
+from bot.receipt_puller import ReceiptPuller
 from bot.receipt_writer import ReceiptWriter
-from bot.scheduler import Ticks
+from bot.roles import Roles
+from bot.scheduler import START_EVERY_SECONDS, Ticks
+from bot.sending import Connected, connect, use_queue
+from bot.sending import Sending as SendingPart
 from bot.slack_app import Edge
-from bot.web import ReceiptsAddress, make_web_app
+from bot.slack_calls import CountedClient, Counting, Uncounted
+from bot.web import listen, make_web_app, receipts_path, signs_of_life
+from handlers.content import Contents
 from handlers.enter import Entering
 from handlers.groups import Grouping
 from handlers.imports import Importing
@@ -36,30 +45,46 @@ from handlers.routes import help_lines
 from handlers.send import Sending
 from handlers.tasks import Tasks
 from services.carriers.http import Http
-from services.carriers.ports import Carrier
+from services.carriers.ports import Limits, PullsReceipts, SyncsContent
 from services.clock import Clock, SystemClock
 from services.confirm import Confirmations
-from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
+from services.content import Content
+from services.content_changes import ContentChanges
+from services.content_lists import ContentLists
+from services.content_sync import ContentSync
 from services.database import Database
-from services.dispatch import Dispatch, Sender
+from services.declarations import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
+from services.draft_tests import DraftTests
 from services.entries import Entries
+from services.figures import FigureReader
 from services.group_changes import GroupChanges
 from services.group_exports import GroupExports
 from services.groups import Groups
 from services.imports import Imports
+from services.leases import Leases
+from services.opt_outs import OptOuts
 from services.pool import Pool
 from services.posts import Posts
 from services.previews import Previews
-from services.rate import RateLimit
 from services.receipts import Receipts
+from services.replies import Replies
 from services.send_tasks import SendTasks
+from services.settling import Settling
 from services.task_changes import TaskChanges
 from services.task_files import TaskFiles
 from services.task_lists import TaskLists
 from services.task_messages import TaskMessages
 from services.task_reports import TaskReports
+from services.unread_callbacks import UnreadCallbacks
 
 log = structlog.get_logger()
+
+# How long a stop waits: for people's requests, for posts, for open HTTP requests. Together with the rest it stays below
+# the 15 s after which `bot/__main__.py` ends the process.
+ANSWERING_SECONDS = 8.0
+TELLING_SECONDS = 3.0
+HTTP_SECONDS = 2.0
+CONNECTION_LOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,31 +97,40 @@ class Services:
     entering: Entering
     pool: Pool
     tasks: Tasks
+    contents: Contents
     help: list[tuple[str, str]]
     posts: Posts
     receipts: Receipts
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """An application with its carrier, its rate, its id in the database and where its receipts come in."""
-
-    settings: ApplicationSettings
-    carrier: Carrier
-    rate: RateLimit
-    address: ReceiptsAddress
+    replies: Replies
+    opt_outs: OptOuts
 
 
 class Bot:
-    """The running program. `start()` returns when people can use it; `stop()` when nothing is left half-done."""
+    """The running program. `start()` returns when people can use it; `stop()` when nothing is left half-done.
 
-    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+    `http_port` is where it listens, once it does: HTTP_PORT, or for 0 the one the system chose.
+    """
+
+    http_port: int
+
+    def __init__(self, config: Config, clock: Clock | None = None, *, sends: bool = True) -> None:
+        """With `sends` False other processes of a fleet hand over what this one confirms."""
         self._config = config
         self._clock = clock or SystemClock()
         self._database = Database(config.database_url)
-        self._client = slack_client(config)
-        self._http = Http()
-        self._ticks = Ticks()
+        use_queue(self._database)
+        self._sends = sends
+        self._name = process_name(self._database)
+        self._leadership = Leadership(Leases(self._database, self._clock, self._name))
+        self._metrics = Metrics(FigureReader(self._database, self._clock).read, lambda: self._ticks.ages())
+        self._client = slack_client(config, self._metrics)
+        self._http = Http(
+            connect_seconds=config.carrier_connect_seconds,
+            read_seconds=config.carrier_read_seconds,
+            connections=100 * len(config.applications),
+        )
+        self._ticks = Ticks(self._metrics.tick_ran, leads=self._leadership.leads)
+        self._socket: AsyncSocketModeHandler | None = None
         # SQLite has one writer; a second thread would only wait for the first.
         threads = 1 if self._database.is_sqlite else 8
         self._dispatch_threads = ThreadPoolExecutor(threads, thread_name_prefix="dispatch")
@@ -112,9 +146,22 @@ class Bot:
             raise
 
     async def stop(self) -> None:
-        """Take nothing new; requests under way end and are recorded."""
+        """Take nothing new; requests under way end and are recorded, and who waits is told. At most about 14 s."""
+        log.info("bot.stopping")
+        self._sending.stop_claiming()
+        # Slack stays connected, so that what it has asked already is answered.
+        await asyncio.gather(self._sending.stop(), self._edge.drain(ANSWERING_SECONDS), self._tell_who_waits())
         await self._parts.aclose()
         log.info("bot.stopped")
+
+    async def _tell_who_waits(self) -> None:
+        await self._ticks.stop()
+        await self._imports.stop()
+        try:
+            async with asyncio.timeout(TELLING_SECONDS):
+                await self._announcer.tell_interrupted()
+        except TimeoutError:
+            log.warning("interruption.not_told")
 
     async def _start(self) -> None:
         """Each part is stopped before those it was made from."""
@@ -129,21 +176,28 @@ class Bot:
         connected = self._connect(workspace)
         services = self._services(connected)
         parts.push_async_callback(self._http.close)
-        self._dispatch = self._make_dispatch(connected)
+        self._sending = self._make_sending(connected)
+        self._dispatch = self._sending.dispatch
         if self._database.is_sqlite:
             self._dispatch.give_up_lost(own=True)
         timeout = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60)
         session = await parts.enter_async_context(aiohttp.ClientSession(timeout=timeout))
         downloads = Downloads(session, self._config.slack_bot_token, self._config.slack_api_url)
         app = self._make_app()
-        edge = Edge(app, self._client, _by_name(services), self._clock, self._dispatch.wake)
-        parts.push_async_callback(edge.stop)
-        self._imports = ImportRunner(services.importing.imports, downloads)
+        roles = Roles(self._config.roles, self._client)
+        self._edge = Edge(app, self._client, _by_name(services), self._clock, self._dispatch.wake, roles, self._metrics)
+        parts.push_async_callback(self._edge.stop)
+        self._imports = ImportRunner(services.importing.imports, downloads, self._metrics.import_ended)
         parts.push_async_callback(self._imports.stop)
-        await self._serve_http(connected, ReceiptWriter(services.receipts, self._receipt_threads), app)
-        sending = asyncio.create_task(self._dispatch.run())
-        parts.push_async_callback(self._stop_sending, sending)
-        self._start_ticks(services)
+        writer = ReceiptWriter(services.receipts, self._receipt_threads)
+        inbox = Inbox(services.replies, UnreadCallbacks(self._database, self._clock), self._receipt_threads)
+        await self._serve_http(connected, writer, inbox, app)
+        if self._sends:
+            self._sending.start()
+        parts.push_async_callback(self._sending.stop)
+        self._leadership.start()
+        parts.push_async_callback(self._leadership.stop)
+        self._start_ticks(services, self._make_puller(connected, writer))
         await self._connect_to_slack(app)
         log.info("bot.started", workspace=workspace, applications=len(connected))
 
@@ -157,10 +211,6 @@ class Bot:
             url = self._config.slack_api_url
             raise BadConfig(f"SLACK_API_URL: {url} does not answer: {error or 'it takes too long'}.") from error
 
-    async def _stop_sending(self, sending: asyncio.Task[None]) -> None:
-        self._dispatch.stop()
-        await sending
-
     def _connect(self, workspace: str) -> list[Connected]:
         mine = [each for each in self._config.applications if each.workspace in (None, workspace)]
         if not mine:
@@ -168,25 +218,39 @@ class Bot:
         declared = Content(self._database).declare(workspace, [_declaration(each) for each in mine])
         connected = []
         for settings in mine:
-            rate = RateLimit(settings.requests_per_second)
-            carrier = make_carrier(settings, self._http, self._clock, rate.acquire)
             known = declared[settings.name]
-            address = ReceiptsAddress(known.id, known.receipts_token, carrier)
-            connected.append(Connected(settings, carrier, rate, address))
+            connected.append(connect(settings, known, self._database, self._clock, self._http, self._dispatch_threads))
         return connected
 
     def _services(self, connected: list[Connected]) -> Services:
         database, clock = self._database, self._clock
-        groups, content = Groups(database, clock), Content(database)
+        groups, content, imports = Groups(database, clock), Content(database), Imports(database, clock)
         receipts_reach_us = self._config.public_url is not None
-        previews = Previews(database, clock, groups, content, receipts_reach_us=receipts_reach_us)
-        max_numbers = {each.address.application_id: each.carrier.max_numbers for each in connected}
-        confirmations = Confirmations(database, clock, previews, max_numbers)
+        limits = {each.address.application_id: _limits(each, connected) for each in connected}
+        per_request = {
+            each.address.application_id: numbers_per_request(each.settings, each.carrier) for each in connected
+        }
+        previews = Previews(
+            database,
+            clock,
+            groups,
+            content,
+            receipts_reach_us=receipts_reach_us,
+            numbers_per_request=per_request,
+        )
+        confirmations = Confirmations(database, clock, previews, limits)
         return Services(
-            importing=Importing(Imports(database, clock), groups),
-            sending=Sending(previews, confirmations, groups, content),
+            importing=Importing(imports, groups),
+            sending=Sending(
+                previews=previews,
+                confirmations=confirmations,
+                tests=DraftTests(database, clock, limits),
+                groups=groups,
+                content=content,
+                imports=imports,
+            ),
             groups=Grouping(groups, GroupChanges(database, clock), GroupExports(database)),
-            entering=Entering(Entries(database, clock), groups),
+            entering=Entering(Entries(database, clock), groups, imports),
             pool=Pool(database),
             tasks=Tasks(
                 SendTasks(database, clock),
@@ -196,27 +260,39 @@ class Bot:
                 TaskMessages(database),
                 TaskFiles(database),
             ),
+            contents=self._contents(connected),
             help=help_lines(),
             posts=Posts(database, clock),
-            receipts=Receipts(database, clock),
+            receipts=Receipts(
+                database, clock, {each.address.application_id: each.carrier.opted_out_codes for each in connected}
+            ),
+            replies=Replies(database, clock),
+            opt_outs=OptOuts(database, clock),
         )
 
-    def _make_dispatch(self, connected: list[Connected]) -> Dispatch:
-        public_url = self._config.public_url
-        senders = [
-            Sender(
-                application_id=each.address.application_id,
-                carrier=each.carrier,
-                rate=each.rate,
-                receipts_url=f"{public_url}{each.address.path}" if public_url else None,
-            )
-            for each in connected
-        ]
-        return Dispatch(
+    def _contents(self, connected: list[Connected]) -> Contents:
+        synced = {
+            each.address.application_id: each.carrier for each in connected if isinstance(each.carrier, SyncsContent)
+        }
+
+        def receipts_address(application_id: int, token: str) -> str:
+            return f"{self._config.public_url or ''}{receipts_path(application_id, token)}"
+
+        return Contents(
+            ContentLists(self._database),
+            ContentChanges(self._database, synced),
+            ContentSync(self._database, self._clock, synced),
+            receipts_address,
+        )
+
+    def _make_sending(self, connected: list[Connected]) -> SendingPart:
+        return SendingPart(
+            connected,
             self._database,
             self._clock,
-            senders,
-            owner="embedded" if self._database.is_sqlite else f"{socket.gethostname()}-{os.getpid()}",
+            self._metrics,
+            public_url=self._config.public_url,
+            owner=self._name,
             executor=self._dispatch_threads,
             request_timeout=timedelta(seconds=self._http.longest_seconds),
         )
@@ -230,17 +306,40 @@ class Bot:
             request_verification_enabled=not self._config.uses_socket_mode,
         )
 
-    async def _serve_http(self, connected: list[Connected], writer: ReceiptWriter, app: AsyncApp) -> None:
+    async def _serve_http(self, connected: list[Connected], writer: ReceiptWriter, inbox: Inbox, app: AsyncApp) -> None:
         addresses = {each.address.application_id: each.address for each in connected}
         slack = None if self._config.uses_socket_mode else app
-        runner = web.AppRunner(make_web_app(addresses, writer, slack, self._config.public_url), access_log=None)
+        health = Health(
+            {"database": database_part(self._database), "slack": self._slack_part, "ticks": self._ticks_part}
+        )
+        self._parts.push_async_callback(health.stop)
+        web_app = make_web_app(
+            addresses,
+            writer,
+            slack,
+            self._config.public_url,
+            inbox,
+            signs_of_life(health, self._metrics),
+            self._metrics.http_answered,
+        )
+        runner = web.AppRunner(web_app, access_log=None, shutdown_timeout=HTTP_SECONDS)
         self._parts.push_async_callback(runner.cleanup)
-        await runner.setup()
-        host, port = self._config.http_host, self._config.http_port
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            raise BadConfig(f"HTTP_PORT: cannot listen on {host}:{port}: {error.strerror}.") from error
+        self.http_port = await listen(runner, self._config.http_host, self._config.http_port)
+
+    async def _slack_part(self) -> Mapping[str, Verdict]:
+        if not self._config.uses_socket_mode:
+            return {"slack": Verdict(True)}
+        if self._socket is None or not await self._socket.client.is_connected():
+            return {"slack": Verdict(False, "not connected")}
+        return {"slack": Verdict(True)}
+
+    async def _ticks_part(self) -> Mapping[str, Verdict]:
+        return {"ticks": ticks_verdict(self._ticks.ages())}
+
+    async def _look_at_connection(self) -> None:
+        verdicts = await self._slack_part()
+        mode = "socket" if self._config.uses_socket_mode else "http"
+        self._metrics.slack_connection(mode, connected=verdicts["slack"].ok)
 
     async def _connect_to_slack(self, app: AsyncApp) -> None:
         if not self._config.uses_socket_mode:
@@ -252,39 +351,61 @@ class Bot:
             opened = await self._client.apps_connections_open(app_token=self._config.slack_app_token or "")
             handler.client.wss_uri = opened["url"]
             await handler.connect_async()  # type: ignore[no-untyped-call] # Bolt has no types here
+            self._socket = handler
         except SlackApiError as error:
             code = error.response.get("error")
             raise BadConfig(f"Slack refuses SLACK_APP_TOKEN: {code}. It needs the scope connections:write.") from error
         except (aiohttp.ClientError, TimeoutError) as error:
             raise BadConfig(f"Slack's Socket Mode does not answer: {error or 'it takes too long'}.") from error
 
-    def _start_ticks(self, services: Services) -> None:
-        announcer = Announcer(self._client, services.posts, services.importing, services.tasks, self._imports.progress)
+    def _make_puller(self, connected: list[Connected], writer: ReceiptWriter) -> ReceiptPuller:
+        can_be_asked = {
+            each.address.application_id: each.carrier for each in connected if isinstance(each.carrier, PullsReceipts)
+        }
+        return ReceiptPuller(Settling(self._database, self._clock), writer, can_be_asked, self._clock)
+
+    def _start_ticks(self, services: Services, puller: ReceiptPuller) -> None:
+        self._announcer = announcer = Announcer(
+            self._client,
+            services.posts,
+            services.importing,
+            services.tasks,
+            services.contents,
+            services.replies,
+            self._imports.progress,
+        )
         loop = asyncio.get_running_loop()
 
         def start_due() -> None:
             if services.tasks.send_tasks.start_due():
                 loop.call_soon_threadsafe(self._dispatch.wake)
 
-        self._ticks.every(0.5, start_due, in_thread=True)
-        self._ticks.every(0.5, services.receipts.apply, in_thread=True)
+        self._ticks.every(START_EVERY_SECONDS, start_due, in_thread=True)
+        self._ticks.every(0.5, services.receipts.keep_up, in_thread=True)
         self._ticks.every(1, services.posts.want_results, in_thread=True)
         self._ticks.every(2, self._dispatch.give_up_lost, in_thread=True)
+        if not self._database.is_sqlite:
+            self._ticks.every(1, self._dispatch.requeue_lost, in_thread=True)
         self._ticks.every(3600, services.posts.close_old, in_thread=True)
         self._ticks.every(3600, services.tasks.send_tasks.forget_drafts, in_thread=True)
+        self._ticks.every(30, puller.tick, in_thread=False)
         self._ticks.every(0.5, self._imports.tick, in_thread=False)
         self._ticks.every(0.5, announcer.tick, in_thread=False)
+        self._ticks.every(CONNECTION_LOOK_SECONDS, self._look_at_connection, in_thread=False, everywhere=True)
+        self._ticks.every(1, services.contents.sync.tick, in_thread=False)
         self._ticks.start()
         self._parts.push_async_callback(self._ticks.stop)
 
 
-def slack_client(config: Config) -> AsyncWebClient:
-    """Waits when Slack says to, and repeats nothing else: a post that may have arrived must not be posted again."""
-    return AsyncWebClient(
-        token=config.slack_bot_token,
-        base_url=config.slack_api_url,
-        retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=3)],
-    )
+def slack_client(config: Config, counting: Counting | None = None) -> AsyncWebClient:
+    """Slack's Web API with the bot's token."""
+    return CountedClient(config.slack_bot_token, config.slack_api_url, counting or Uncounted())
+
+
+def _limits(one: Connected, connected: list[Connected]) -> Limits:
+    """A batch must fit where it may go, too."""
+    both = [one.carrier, *(each.carrier for each in connected if each.settings.name == one.settings.failover)]
+    return Limits(min(each.max_numbers for each in both), min(each.max_numbers_with_values for each in both))
 
 
 def _by_name(services: Services) -> dict[str, object]:
@@ -296,6 +417,9 @@ def _declaration(settings: ApplicationSettings) -> ApplicationDeclaration:
         name=settings.name,
         carrier=settings.carrier,
         region=settings.region,
+        requests_per_second=settings.requests_per_second,
+        price_per_segment=settings.price_per_segment,
+        currency=settings.currency,
         signatures=[SignatureDeclaration(each.name, each.sender) for each in settings.signature],
         templates=[
             TemplateDeclaration(each.name, each.code, each.sms_type, each.text, each.signature)

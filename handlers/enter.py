@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from handlers import arguments
 from handlers.errors import explain_in_form
-from handlers.replies import FieldErrors, OpenForm, Reply
+from handlers.replies import FieldErrors, OpenForm, Replace, Reply, Say
 from handlers.requests import Click, Command, Submission
 from handlers.views import enter as views
 from services.entries import CheckedLines, Entries, check_lines
 from services.errors import NotAllowed, ServiceError
 from services.groups import Group, Groups
+from services.imports import Imports
 from services.states import SmsType
 
 
@@ -21,6 +22,7 @@ class Entering:
 
     entries: Entries
     groups: Groups
+    imports: Imports
 
 
 def command(request: Command, service: Entering) -> Reply:
@@ -40,7 +42,7 @@ def submit(request: Submission, service: Entering) -> Reply:
     """Take the right lines. While any is wrong the form stays open with all that was typed, unless told otherwise."""
     ticked = request.lists.get("wrong", ())
     try:
-        lines = check_lines(request.values["numbers"], keep_unassigned=views.KEEP_UNASSIGNED in ticked)
+        lines = check_lines(request.values["numbers"], keep_set_aside=views.KEEP_SET_ASIDE in ticked)
     except ServiceError as error:
         return FieldErrors({"numbers": explain_in_form(error, request.zone)})
     errors = _wrong_fields(request)
@@ -53,10 +55,23 @@ def _enter(request: Submission, service: Entering, lines: CheckedLines) -> Reply
     try:
         group = _group(request, service)
         done = service.entries.enter(request.workspace, group.id, lines, request.channel, request.person)
+        group = service.groups.by_id(request.workspace, group.id)
     except ServiceError as error:
         field = "group" if request.values.get("group") else "name"
         return FieldErrors({field: explain_in_form(error, request.zone)})
-    return views.entered(done)
+    return Say(*views.entered(done, group))
+
+
+def keep(request: Click, service: Entering) -> Reply:
+    """**Keep these 2 anyway**: the answer shows the new counts."""
+    kept = service.imports.keep(request.workspace, int(request.value))
+    assert kept.group_id is not None
+    return Replace(*views.entered(kept, service.groups.by_id(request.workspace, kept.group_id)))
+
+
+def undo(request: Click, service: Entering) -> Reply:
+    """**Undo**, confirmed in Slack's own dialog."""
+    return Replace(*views.undone(service.imports.undo(request.workspace, int(request.value), request.person)))
 
 
 def _group(request: Submission, service: Entering) -> Group:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from handlers import content_errors
 from handlers.arguments import BadArguments
 from handlers.dates import UnclearDay
 from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime, describe_time
-from handlers.views.words import as_plain, bold, escape, listed, named, number, person
+from handlers.views.words import as_plain, bold, code, escape, listed, named, number, person, person_or_group, several
 from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
 from services.imports import GROUP_GONE, NO_VALID_NUMBER
+from services.numbers import format_e164
+from services.states import Source
 
 
 def explain(error: ServiceError, zone: ZoneInfo) -> str:
@@ -54,6 +57,11 @@ def form_too_late() -> str:
     return "The form came too late for Slack to open it. Try again."
 
 
+def still_working() -> str:
+    """For a form that had to close before what it asked for was done."""
+    return "This takes a moment. The answer comes here when it is done."
+
+
 def _unknown(error: UnknownThing, _zone: ZoneInfo) -> str:
     if error.kind == "task":
         return _unknown_task(error.name)
@@ -81,17 +89,19 @@ def _unknown_task(name: str) -> str:
 
 
 _GONE = {
+    **content_errors.GONE,
     "chosen group": "This group is no longer there. `/sms-groups` lists them all.",
     "draft": "This preview is no longer there. Run `/sms-send` again.",
     "import": "This file is no longer waiting. Drop it again.",
+    "send file": "This file can no longer be sent to. Drop it again.",
     "column": "The file has no such column. Press *Choose the column* again.",
 }
 
 # Where there is none at all to choose from.
 _HOW_TO_GET = {
     "group": "Drop a spreadsheet of numbers in the channel to make one.",
-    "template": "Your administrator adds approved ones to the settings.",
-    "signature": "Your administrator adds approved ones to the settings.",
+    "template": "`/sms-templates` takes a new one.",
+    "signature": "`/sms-signatures` takes a new one.",
     "application": "Your administrator adds it to the settings.",
 }
 
@@ -180,13 +190,50 @@ def _can_be_done(facts: Any) -> str:
     }.get(facts["state"], f"`/sms-task {no}` shows what became of it, `/sms-delete {no}` takes it off the list.")
 
 
+def _no_column(facts: Any) -> str:
+    """Which variables nothing fills, and what there is."""
+    variables = [code(f"{{{name}}}") for name in facts["variables"]]
+    lack = f"{bold(facts['template'])} has {listed(variables)}, which no column fills"
+    if facts["source"] is Source.TYPED:
+        return f"{lack}: typed numbers have no columns. Drop a file that has them, or choose another template."
+    where = bold(facts["file"]) if facts["file"] else "the file behind these numbers"
+    if not facts["columns"]:
+        return f"{lack}: {where} has numbers only. Drop a file that has such a column, or choose another template."
+    return (
+        f"{lack}: besides the numbers there {'is' if len(facts['columns']) == 1 else 'are'} "
+        f"{named(facts['columns'], most=10)}. Give a column that name in a new file, or choose another template."
+    )
+
+
+def _no_recipients(facts: Any) -> str:
+    """Nobody is left; why, and the way out of the first reason."""
+    where = {Source.POOL: "the pool", Source.FILE: bold(facts["file"] or ""), Source.TYPED: "the typed numbers"}
+    nobody = f"There is nobody to send to in {where.get(facts['source']) or named(facts['groups'])}"
+    reasons = [
+        (facts["excluded"], "in the excluded groups", "Exclude less."),
+        (facts["outside_region"], "that the application may not send to", "Choose a template of another application."),
+        (facts["opted_out"], "opted out", "Nothing promotional can be sent to them."),
+        (facts["missing_count"], "without a value for each variable", "Mend the file and drop it again."),
+    ]
+    found = [(f"{number(count)} {why}", way_out) for count, why, way_out in reasons if count]
+    if not found:
+        return f"{nobody}. Drop a spreadsheet of numbers in the channel."
+    return f"{nobody}: {listed([why for why, _ in found])}. {found[0][1]}"
+
+
+def _holders(ids: Sequence[str]) -> str:
+    if not ids:
+        return "Nobody has it: your administrator names them in the settings, under `[roles]`."
+    return f"Ask {several([person_or_group(each) for each in ids], 'or')}."
+
+
 _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
+    **content_errors.RULES,
     "bot_not_in_channel": lambda f, z: (
         "I am not in this channel, so I could not post the result here. Write `/invite @sms` and try again."
     ),
+    "role_needed": lambda f, z: f"This needs the role *{f['role']}*. {_holders(f['who'])}",
     "key_missing": lambda f, z: f"`{f['key']}:` is missing. Write it like `{f['example']}`.",
-    "no_groups": lambda f, z: "There is no group yet. Drop a spreadsheet of numbers in the channel to make one.",
-    "no_templates": lambda f, z: "There is no approved template yet. Your administrator adds it to the settings.",
     "group_name": lambda f, z: f"A group name has 1 to {f['limit']} characters. Choose another one.",
     "group_exists": lambda f, z: (
         f"A group {bold(f['group'])} exists already. Choose another name, or import into that one."
@@ -209,11 +256,37 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
     ),
     "verification_group": lambda f, z: "A group cannot be of type verification. Choose promotional or notification.",
     "verification_template": lambda f, z: (
-        f"{bold(f['template'])} is a verification template, and those are not sent to groups. Choose another template."
+        f"{bold(f['template'])} is a verification template, and those are never sent in bulk, to groups or any other "
+        "list. Choose another template."
     ),
-    "template_has_variables": lambda f, z: (
-        f"{bold(f['template'])} has variables ({named(f['variables'])}) that nothing "
-        "fills in. Choose a template without variables."
+    "no_column": lambda f, z: _no_column(f),
+    "values_missing": lambda f, z: (
+        "Nothing was sent: some recipients lack a value for the text. Run `/sms-send` again, which says which."
+    ),
+    "pool_and_group": lambda f, z: (
+        "`pool` stands for every group of the template's SMS type. Leave out `pool`, or leave out `group:`."
+    ),
+    "no_source": lambda f, z: "Choose groups, tick the whole pool, or type numbers here.",
+    "several_sources": lambda f, z: (
+        "Groups, the whole pool and typed numbers cannot be mixed. Leave only one of the three."
+    ),
+    "no_test_number": lambda f, z: "Type your own number, or other ones below.",
+    "too_many_tests": lambda f, z: (
+        f"These are {number(f['number'])} numbers, and {number(f['limit'])} is the most here. Leave some out."
+    ),
+    "draft_changed": lambda f, z: (
+        "No test was sent: what the preview shows has changed since. Run `/sms-send` again for a new one."
+    ),
+    "test_at_night": lambda f, z: (
+        "No test was sent: it is a promotional SMS as well, and carriers in mainland China refuse those outside "
+        f"08:00–22:00. They take it again at {_time(f['at'], z)}."
+    ),
+    "test_outside_region": lambda f, z: (
+        f"No test was sent: {escape(format_e164(f['number']))} is not a number that application "
+        f"{bold(f['application'])} may send to. Choose another number."
+    ),
+    "test_opted_out": lambda f, z: (
+        f"No test was sent: {escape(format_e164(f['number']))} has opted out of promotional SMS. Choose another number."
     ),
     "template_gone": lambda f, z: (
         "Nothing was sent: this template can no longer be used. Run `/sms-send` again with another one."
@@ -235,18 +308,7 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
         f"Template {bold(f['template'])} is universal. Add `signature:` with {named(f['signatures'], 'or')} "
         "to the command."
     ),
-    "no_signature": lambda f, z: (
-        f"Application {bold(f['application'])} has no approved signature, which mainland China "
-        "requires. Your administrator adds it to the settings."
-    ),
-    "no_recipients": lambda f, z: (
-        f"There is nobody to send to in {named(f['groups'])}"
-        + (
-            f": the application may not send to any of its {f['outside_region']} numbers. Choose another application."
-            if f["outside_region"]
-            else ". Drop a spreadsheet of numbers in the channel, or exclude less."
-        )
-    ),
+    "no_recipients": lambda f, z: _no_recipients(f),
     "already_confirmed": lambda f, z: (
         f"This is task {f['number']} already, confirmed by {person(f['by'])}; it is sent once. "
         "`/sms-tasks` shows how it goes."
@@ -288,6 +350,10 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
     "edit_time_passed": lambda f, z: (
         f"{_time(f['at'], z)} is over, so task {f['number']} stays as it was. Choose a later time."
     ),
+    "edit_hours": lambda f, z: (
+        f"Carriers refuse promotional SMS at that hour, so task {f['number']} stays as it was. "
+        f"The next time they take it is {_time(f['at'], z)}."
+    ),
     "edit_template": lambda f, z: (
         f"This template cannot stand in for {bold(f['template'])} in task {f['number']}: it must be approved, of the "
         "same application and SMS type, and without variables. Choose another one."
@@ -326,6 +392,15 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
         f"{bold(f['name'])} is no phone number. Write a whole one such as `13800138000` or `85251234567`, or the last "
         "4 to 8 digits."
     ),
+    "no_opt_out_number": lambda f, z: (
+        f"{bold(f['name'])} is no phone number. Write a whole one such as `/sms-optouts 13800138000`."
+        if f["name"]
+        else "Which number? Write it behind, such as `/sms-optouts add 13800138000`."
+    ),
+    "not_opted_out": lambda f, z: (
+        f"The number {format_e164(f['number'])} is not on the do-not-send list. `/sms-optouts` shows who is."
+    ),
+    "no_opt_outs": lambda f, z: "Nobody is on the do-not-send list, so there is nothing to export.",
     "group_not_given": lambda f, z: "Choose a group above, or name a new one.",
     "group_given_twice": lambda f, z: "Choose an existing group or name a new one, not both.",
     "sms_type_not_given": lambda f, z: "Choose what the new group is for.",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handlers import arguments
+from handlers.arguments import Arguments
 from handlers.errors import explain_in_form
 from handlers.replies import FieldErrors, OpenForm, Replace, Reply, Say
 from handlers.requests import Click, Command, Submission
+from handlers.roles import Role
 from handlers.views import groups as views
 from handlers.views import imports as import_views
 from services.errors import NotAllowed, ServiceError, UnknownThing
@@ -30,7 +32,7 @@ class Grouping:
 
 def command(request: Command, service: Grouping) -> Reply:
     """The list, of those with `name:` in their name where given, or `create name:vip type:promotional`."""
-    given = arguments.parse(request.text, ("name", "type"), words=True)
+    given = _given(request)
     if given.words and list(given.words) != ["create"]:
         raise UnknownThing("action", " ".join(given.words), ("create",))
     name, typed = given.one("name"), given.one("type")
@@ -44,6 +46,11 @@ def command(request: Command, service: Grouping) -> Reply:
         raise UnknownThing("SMS type", typed, types[:2])
     made = service.groups.create(request.workspace, name, SmsType(typed.lower()), request.person)
     return Say(views.created(made))
+
+
+def role_of(request: Command) -> Role:
+    """To look at the list needs less than to make a group."""
+    return Role.SENDER if _given(request).words else Role.VIEWER
 
 
 def turn_page(request: Click, service: Grouping) -> Reply:
@@ -72,6 +79,10 @@ def submit_new_group(request: Submission, service: Grouping) -> Reply:
 def import_file(request: Click, service: Grouping) -> Reply:
     """**Import file** on a group: what to write beside the file."""
     return import_views.how_to(service.groups.by_id(request.workspace, int(request.value)))
+
+
+def _given(request: Command) -> Arguments:
+    return arguments.parse(request.text, ("name", "type"), words=True)
 
 
 def _list(workspace: str, service: Grouping, name: str, page: int) -> Say:

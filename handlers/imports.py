@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from handlers.arguments import BadArguments
 from handlers.errors import explain, explain_in_form
 from handlers.replies import FieldErrors, Nothing, OpenForm, Replace, Reply, SendFile
 from handlers.requests import Click, Command, Submission, Upload
+from handlers.roles import Role
 from handlers.views import imports as views
+from handlers.views import opt_outs as opt_out_views
 from handlers.views.words import bold
 from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
 from services.groups import Group, Groups
@@ -21,6 +24,8 @@ from services.states import ImportState, SmsType
 
 # Other files are none of our business, unless the message says group:… .
 SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods", ".csv", ".tsv", ".txt")
+# All that stands beside a file for the do-not-send list: among other words it might mean the opposite.
+_OPT_OUTS = re.compile(rf"`?(?:/sms-)?({opt_out_views.BESIDE}|opt-outs)(?: import)?`?[.。]?", re.IGNORECASE)
 TEMPLATE_NAME = "numbers-to-import.xlsx"
 
 
@@ -32,10 +37,18 @@ class Importing:
     groups: Groups
 
 
+def role_of(request: Upload) -> Role | None:
+    """None for files that are not meant for us: whoever drops a picture in a channel hears nothing."""
+    is_spreadsheet = request.file_name.lower().endswith(SPREADSHEETS)
+    return Role.SENDER if is_spreadsheet or _named_group(request)[0] is not None else None
+
+
 def receive(request: Upload, service: Importing) -> Reply:
-    """Import a dropped file into the group the message names, or ask which; once, however often Slack tells of it."""
+    """Import a dropped file into the group the message names, or onto the do-not-send list, or ask which group; once,
+    however often Slack tells of it."""
     group_name, note = _named_group(request)
-    if group_name is None and not request.file_name.lower().endswith(SPREADSHEETS):
+    opts_out = _OPT_OUTS.fullmatch(request.text.strip()) is not None
+    if group_name is None and not opts_out and not request.file_name.lower().endswith(SPREADSHEETS):
         return Nothing()
     if not request.file_url:
         raise BadFile("not_downloadable")
@@ -49,6 +62,9 @@ def receive(request: Upload, service: Importing) -> Reply:
     )
     received = service.imports.receive(request.workspace, file, request.person)
     if received is None:
+        return Nothing()
+    if opts_out:
+        service.imports.begin_opt_outs(request.workspace, received.id)
         return Nothing()
     if group_name is not None:
         try:
@@ -73,6 +89,12 @@ def choose_group(request: Click, service: Importing) -> Reply:
     import_id, group_id = map(int, request.value.split(":"))
     begun = service.imports.begin(request.workspace, import_id, group_id)
     return _begun(begun)
+
+
+def use_once(request: Click, service: Importing) -> Reply:
+    """**Use for one send only**: the file is read, and its numbers go into no group."""
+    begun = service.imports.begin_for_send(request.workspace, int(request.value))
+    return Replace(f"Reading {bold(begun.file.name)} for one send only. The progress is in the channel.")
 
 
 def new_group(request: Click, service: Importing) -> Reply:

@@ -7,6 +7,7 @@ import unicodedata
 from handlers import arguments
 from handlers.replies import Replace, Reply
 from handlers.requests import Click, Command
+from handlers.roles import Role
 from handlers.views import pool as views
 from services.errors import NotAllowed
 from services.numbers import check
@@ -29,6 +30,11 @@ def command(request: Command, service: Pool) -> Reply:
     if number is None:
         raise NotAllowed("no_such_number", name=typed)
     return views.whereabouts(service.find(request.workspace, number))
+
+
+def role_of(request: Command) -> Role:
+    """Everybody may count; whole numbers and what they were sent are for those who send."""
+    return Role.SENDER if request.text.strip() else Role.VIEWER
 
 
 def look_up(request: Click, service: Pool) -> Reply:

@@ -6,18 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from handlers.content import Contents
 from handlers.errors import explain_failure
 from handlers.imports import Importing, write_reject_file
 from handlers.replies import Block
 from handlers.tasks import Tasks
+from handlers.views import content as content_views
 from handlers.views import imports as import_views
+from handlers.views import opt_outs as opt_out_views
 from handlers.views import tasks as task_views
 from handlers.views.words import counted, escape
 from services.errors import UnknownThing
 from services.groups import Group
-from services.imports import NO_VALID_NUMBER, Import, Progress
+from services.imports import NO_VALID_NUMBER, Import, Progress, Purpose
 from services.posts import Post, PostKind
-from services.states import ImportState, TaskState
+from services.replies import Replies
+from services.states import ApprovalStatus, ImportState, TaskState
 from services.task_reports import Task
 
 
@@ -65,6 +69,32 @@ def compose(post: Post, importing: Importing, tasks: Tasks, progress: Progress |
     return Message(text, body, task.version, is_last)
 
 
+def approval(post: Post, contents: Contents) -> Message:
+    """What the post about a template or signature that waits, or waited, for its approval should show now."""
+    if post.kind is PostKind.TEMPLATE:
+        template = contents.lists.template(post.workspace_id, post.subject_id)
+        (text, body), standing = content_views.template_post(template), template.standing
+    else:
+        signature = contents.lists.signature(post.workspace_id, post.subject_id)
+        (text, body), standing = content_views.signature_post(signature), signature.standing
+    return Message(text, body, standing.version, is_last=standing.status is not ApprovalStatus.PENDING)
+
+
+def compose_reply(post: Post, replies: Replies) -> Message:
+    """What somebody answered, for the thread of the task it is about."""
+    text, body = opt_out_views.reply(replies.by_id(post.subject_id))
+    return Message(text, body, post.version, is_last=True)
+
+
+def interrupted(post: Post, importing: Importing) -> Message | None:
+    """What an import's post says while the bot restarts; None where nobody waits for it."""
+    current = importing.imports.get(post.workspace_id, post.subject_id)
+    if current.state is not ImportState.RUNNING:
+        return None
+    text, body = import_views.interrupted(current)
+    return Message(text, body, post.version, is_last=False)
+
+
 def _is_over(task: Task) -> bool:
     """Nothing that the task's own post shows will change; receipts show in the result."""
     return task.state.is_over and task.waiting == 0
@@ -76,6 +106,8 @@ def _import(importing: Importing, current: Import, progress: Progress | None, ve
             text, body = import_views.running(current, progress)
         case ImportState.WAITING:
             text, body = import_views.waiting(current)
+        case ImportState.DONE if current.purpose is Purpose.OPT_OUTS:
+            text, body = opt_out_views.imported(current)
         case ImportState.DONE:
             text, body = import_views.done(current, _group_of(importing, current))
         case ImportState.CANCELLED:

@@ -56,8 +56,16 @@ class SendFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """An answer that takes seconds: `say` is told at once, and what `work` gives follows. It may raise ServiceError."""
+
+    say: str
+    work: Callable[[], Reply]
+
+
+@dataclass(frozen=True, slots=True)
 class Nothing:
     """Nothing to say; what was done shows in the channel."""
 
 
-Reply = Say | Replace | OpenForm | FieldErrors | SendFile | Nothing
+Reply = Say | Replace | OpenForm | FieldErrors | SendFile | Later | Nothing

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
+
+from services.errors import NotAllowed
 
 
 class Role(IntEnum):
@@ -12,3 +15,17 @@ class Role(IntEnum):
     SENDER = 1
     APPROVER = 2
     ADMIN = 3
+
+    @property
+    def word(self) -> str:
+        """As it is written in the settings."""
+        return self.name.lower()
+
+
+def require(needed: Role, has: Role | None, holders: Sequence[str]) -> None:
+    """Raises NotAllowed("role_needed") where the person's role, or None, is not enough.
+
+    `holders` are the Slack ids of the people and user groups that may.
+    """
+    if has is None or has < needed:
+        raise NotAllowed("role_needed", role=needed.word, who=[*holders])

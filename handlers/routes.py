@@ -7,17 +7,33 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from handlers import enter, group_changes, groups, imports, pool, send, task_changes, task_details, task_list, tasks
+from handlers import (
+    content,
+    enter,
+    group_changes,
+    groups,
+    imports,
+    opt_outs,
+    pool,
+    send,
+    task_changes,
+    task_details,
+    task_list,
+    tasks,
+)
 from handlers import help as help_
 from handlers.replies import Reply
+from handlers.requests import Request
 from handlers.roles import Role
+from handlers.views import content as content_views
+from handlers.views import content_forms, task_buttons
 from handlers.views import enter as enter_views
 from handlers.views import group_changes as change_views
 from handlers.views import groups as group_views
 from handlers.views import imports as import_views
+from handlers.views import opt_outs as opt_out_views
 from handlers.views import pool as pool_views
 from handlers.views import send as send_views
-from handlers.views import task_buttons
 from handlers.views import task_changes as edit_views
 from handlers.views import task_details as detail_views
 from handlers.views import task_list as list_views
@@ -36,8 +52,10 @@ class Kind(Enum):
 class Route:
     """`key` is the command, action id, callback id or event; `service` names a part of `bot.wiring.Services`.
 
-    `acknowledged_with_reply`: the reply is the acknowledgement itself (field errors), so the handler must be quick.
-    `needs_channel`: whether the bot is in the channel is looked up first. `role` is the least that may use it.
+    `acknowledged_with_reply`: the reply is the acknowledgement itself (field errors), so the handler must say quickly
+    what is wrong; what it then does may take long.
+    `needs_channel`: whether the bot is in the channel is looked up first. `role` is the least that may use it;
+    `role_of` tells it where that depends on what was typed or dropped, None for what is none of our business.
     """
 
     kind: Kind
@@ -47,8 +65,13 @@ class Route:
     does: str
     usage: str = ""
     role: Role = Role.SENDER
+    role_of: Callable[[Any], Role | None] | None = None
     acknowledged_with_reply: bool = False
     needs_channel: bool = False
+
+    def needs(self, request: Request) -> Role | None:
+        """The role this request needs; None where there is nothing to do, and so nothing to refuse."""
+        return self.role if self.role_of is None else self.role_of(request)
 
 
 def command(name: str, handler: Callable[[Any, Any], Reply], service: str, usage: str, does: str, **more: Any) -> Route:
@@ -61,8 +84,8 @@ ROUTES: Sequence[Route] = (
         "/sms-send",
         send.command,
         "sending",
-        'group:vip[,gold] template:spring [exclude:staff] [signature:…] [app:…] [at:"tomorrow 10:00"] [name:…]',
-        "Shows a preview of an SMS to a group; a button sends it, now or at that time.",
+        'group:vip[,gold] or pool template:spring [exclude:staff] [signature:…] [app:…] [at:"tomorrow 10:00"] [name:…]',
+        "Shows a preview of an SMS to groups or the whole pool; a button sends it, now or at that time.",
         needs_channel=True,
     ),
     command(
@@ -79,6 +102,8 @@ ROUTES: Sequence[Route] = (
         "groups",
         "[name:vi] [create name:vip type:promotional]",
         "Lists the groups with all that can be done with each, or makes a new one.",
+        role=Role.VIEWER,
+        role_of=groups.role_of,
     ),
     command(
         "/sms-enter",
@@ -93,6 +118,17 @@ ROUTES: Sequence[Route] = (
         "pool",
         "[13800138000]",
         "Counts all numbers; shows where one is and what it was sent; finds numbers by their last 4 to 8 digits.",
+        role=Role.VIEWER,
+        role_of=pool.role_of,
+    ),
+    command(
+        "/sms-optouts",
+        opt_outs.command,
+        "opt_outs",
+        "[13800138000] [add 13800138000] [remove 13800138000] [import] [export]",
+        "Lists who gets no promotional SMS; looks a number up, adds it or takes it off; takes a file, gives one.",
+        role=Role.VIEWER,
+        needs_channel=True,
     ),
     command(
         "/sms-tasks",
@@ -133,9 +169,41 @@ ROUTES: Sequence[Route] = (
         "42",
         "Takes a task that is over off the list; its counts stay in the history.",
     ),
-    command("/sms-help", help_.command, "help", "", "Explains all of this."),
-    Route(Kind.EVENT, "message", imports.receive, "importing", "A spreadsheet dropped in a channel is imported."),
+    command(
+        "/sms-templates",
+        content.templates,
+        "contents",
+        "[name:spring] [app:promo-cn] [status:pending]",
+        "Lists the templates with where they stand; adds, edits and disables them.",
+        role=Role.VIEWER,
+    ),
+    command(
+        "/sms-signatures",
+        content.signatures,
+        "contents",
+        "[name:spring] [app:promo-cn] [status:pending]",
+        "The same for signatures.",
+        role=Role.VIEWER,
+    ),
+    command(
+        "/sms-apps",
+        content.applications,
+        "contents",
+        "[name:promo]",
+        "Lists the applications with carrier, region, rate, and where reports come in.",
+        role=Role.VIEWER,
+    ),
+    command("/sms-help", help_.command, "help", "", "Explains all of this.", role=Role.VIEWER),
+    Route(
+        Kind.EVENT,
+        "message",
+        imports.receive,
+        "importing",
+        "A spreadsheet dropped in a channel is imported.",
+        role_of=imports.role_of,
+    ),
     Route(Kind.ACTION, import_views.CHOOSE_GROUP, imports.choose_group, "importing", "Choose the group of an import."),
+    Route(Kind.ACTION, import_views.USE_ONCE, imports.use_once, "importing", "Read a file for one send alone."),
     Route(Kind.ACTION, import_views.NEW_GROUP, imports.new_group, "importing", "Open the form of a new group."),
     Route(Kind.ACTION, import_views.NOT_NOW, imports.not_now, "importing", "Leave a dropped file alone."),
     Route(
@@ -169,8 +237,17 @@ ROUTES: Sequence[Route] = (
         "Create a group.",
         acknowledged_with_reply=True,
     ),
-    Route(Kind.ACTION, group_views.PREVIOUS_PAGE, groups.turn_page, "groups", "Turn a page of the groups back."),
-    Route(Kind.ACTION, group_views.NEXT_PAGE, groups.turn_page, "groups", "Turn a page of the groups."),
+    Route(
+        Kind.ACTION,
+        group_views.PREVIOUS_PAGE,
+        groups.turn_page,
+        "groups",
+        "Turn a page of the groups back.",
+        role=Role.VIEWER,
+    ),
+    Route(
+        Kind.ACTION, group_views.NEXT_PAGE, groups.turn_page, "groups", "Turn a page of the groups.", role=Role.VIEWER
+    ),
     Route(Kind.ACTION, group_views.IMPORT, groups.import_file, "groups", "Tell how to import into a group."),
     Route(Kind.ACTION, group_views.ENTER, enter.open_form, "entering", "Open the form for typed numbers."),
     Route(Kind.ACTION, group_views.EXPORT, group_changes.export_form, "groups", "Choose the kind of file."),
@@ -211,8 +288,38 @@ ROUTES: Sequence[Route] = (
         "Take typed numbers into a group.",
         acknowledged_with_reply=True,
     ),
+    Route(Kind.ACTION, enter_views.KEEP, enter.keep, "entering", "Keep the typed numbers that were set aside."),
+    Route(Kind.ACTION, enter_views.UNDO, enter.undo, "entering", "Take typed numbers out of their group again."),
     Route(Kind.ACTION, pool_views.LOOK_UP, pool.look_up, "pool", "Show where a number is."),
     Route(Kind.ACTION, pool_views.REMOVE, pool.remove, "pool", "Take a number out of every group."),
+    Route(Kind.ACTION, opt_out_views.SHOW, opt_outs.show, "opt_outs", "Show a number of the list."),
+    Route(Kind.ACTION, opt_out_views.ADD, opt_outs.add, "opt_outs", "Put a number on the do-not-send list."),
+    Route(
+        Kind.ACTION,
+        opt_out_views.REMOVE,
+        opt_outs.remove,
+        "opt_outs",
+        "Take a number off the do-not-send list.",
+        role=Role.APPROVER,
+    ),
+    Route(
+        Kind.ACTION,
+        opt_out_views.PREVIOUS_PAGE,
+        opt_outs.turn_page,
+        "opt_outs",
+        "Turn a page of the list back.",
+        role=Role.VIEWER,
+    ),
+    Route(
+        Kind.ACTION,
+        opt_out_views.NEXT_PAGE,
+        opt_outs.turn_page,
+        "opt_outs",
+        "Turn a page of the list.",
+        role=Role.VIEWER,
+    ),
+    Route(Kind.ACTION, opt_out_views.EXPORT, opt_outs.export_form, "opt_outs", "Choose the kind of file."),
+    Route(Kind.VIEW, opt_out_views.EXPORT_FORM, opt_outs.submit_export, "opt_outs", "Get the list as a file."),
     Route(
         Kind.ACTION,
         group_views.SEND,
@@ -229,7 +336,40 @@ ROUTES: Sequence[Route] = (
         "Preview what the form says.",
         acknowledged_with_reply=True,
     ),
+    Route(
+        Kind.ACTION,
+        import_views.SEND,
+        send.open_form_for_file,
+        "sending",
+        "Open the send form for a file of one send.",
+        needs_channel=True,
+    ),
     Route(Kind.ACTION, send_views.CONFIRM, send.confirm, "sending", "Make a preview a send task.", needs_channel=True),
+    Route(
+        Kind.ACTION,
+        send_views.LEAVE_OUT,
+        send.leave_out,
+        "sending",
+        "Leave rows without all values out of a preview.",
+        needs_channel=True,
+    ),
+    Route(
+        Kind.ACTION,
+        send_views.RESCHEDULE,
+        send.reschedule,
+        "sending",
+        "Move a preview to the next minute that carriers allow.",
+        needs_channel=True,
+    ),
+    Route(Kind.ACTION, send_views.TEST, send.open_test_form, "sending", "Open the form of a test send."),
+    Route(
+        Kind.VIEW,
+        send_views.TEST_FORM,
+        send.submit_test_form,
+        "sending",
+        "Send a preview's text to a few numbers.",
+        acknowledged_with_reply=True,
+    ),
     Route(Kind.ACTION, send_views.DISCARD, send.discard, "sending", "Drop a preview."),
     Route(
         Kind.ACTION,
@@ -336,6 +476,105 @@ ROUTES: Sequence[Route] = (
         needs_channel=True,
     ),
     Route(Kind.ACTION, edit_views.LEAVE, task_changes.leave, "tasks", "Leave unknown numbers alone."),
+    Route(
+        Kind.ACTION, content_views.PREVIOUS_PAGE, content.turn_page, "contents", "Turn a page back.", role=Role.VIEWER
+    ),
+    Route(Kind.ACTION, content_views.NEXT_PAGE, content.turn_page, "contents", "Turn a page.", role=Role.VIEWER),
+    Route(Kind.ACTION, content_views.REFRESH, content.refresh, "contents", "Ask the carriers for their content."),
+    Route(
+        Kind.ACTION,
+        content_views.NEW_TEMPLATE,
+        content.new_template,
+        "contents",
+        "Open the form of a new template.",
+        needs_channel=True,
+    ),
+    Route(
+        Kind.ACTION,
+        content_views.NEW_SIGNATURE,
+        content.new_signature,
+        "contents",
+        "Open the form of a new signature.",
+        needs_channel=True,
+    ),
+    Route(
+        Kind.VIEW,
+        content_forms.APPLICATION_FORM,
+        content.choose_application,
+        "contents",
+        "Choose the application of something new.",
+    ),
+    Route(
+        Kind.VIEW,
+        content_forms.TEMPLATE_FORM,
+        content.submit_template,
+        "contents",
+        "Add or edit a template.",
+        acknowledged_with_reply=True,
+    ),
+    Route(
+        Kind.VIEW,
+        content_forms.SIGNATURE_FORM,
+        content.submit_signature,
+        "contents",
+        "Add or edit a signature.",
+        acknowledged_with_reply=True,
+    ),
+    Route(
+        Kind.ACTION,
+        content_views.MORE,
+        content.more,
+        "contents",
+        "Edit, associate, disable or enable.",
+        needs_channel=True,
+    ),
+    Route(
+        Kind.VIEW,
+        content_forms.ASSOCIATE_FORM,
+        content.submit_associate,
+        "contents",
+        "Tie a template to a signature.",
+        acknowledged_with_reply=True,
+    ),
+    Route(
+        Kind.VIEW,
+        content_forms.TYPE_FORM,
+        content.submit_type,
+        "contents",
+        "Say the SMS type that a carrier does not say.",
+        role=Role.APPROVER,
+    ),
+    Route(
+        Kind.VIEW, content_forms.DISABLE_FORM, content.submit_disable, "contents", "Disable a template or signature."
+    ),
+    Route(
+        Kind.ACTION,
+        content_views.APPROVE,
+        content.approve,
+        "contents",
+        "Approve a template or signature.",
+        role=Role.APPROVER,
+    ),
+    Route(
+        Kind.ACTION, content_views.REJECT, content.reject, "contents", "Open the form of a reason.", role=Role.APPROVER
+    ),
+    Route(
+        Kind.VIEW,
+        content_forms.REJECT_FORM,
+        content.submit_reject,
+        "contents",
+        "Reject a template or signature.",
+        role=Role.APPROVER,
+        acknowledged_with_reply=True,
+    ),
+    Route(
+        Kind.ACTION,
+        content_views.RECEIPTS_ADDRESS,
+        content.receipts_address,
+        "contents",
+        "Show the secret address of an application's reports.",
+        role=Role.ADMIN,
+    ),
 )
 
 

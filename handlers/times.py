@@ -89,6 +89,12 @@ def describe_time(moment: datetime, zone: ZoneInfo) -> str:
     return f"{day}, {clock} ({zone.key}, UTC{shift if offset else ''})"
 
 
+def is_doubled(moment: datetime, zone: ZoneInfo) -> bool:
+    """Whether clocks in `zone` show this time twice that day."""
+    local = moment.astimezone(zone)
+    return local.replace(fold=0).utcoffset() > local.replace(fold=1).utcoffset()  # type: ignore[operator] # both aware
+
+
 def _moment(text: str, day: date, clock: time, zone: ZoneInfo) -> datetime:
     wall = datetime.combine(day, clock)
     moment = wall.replace(tzinfo=zone).astimezone(UTC)

@@ -28,6 +28,7 @@ FIRST_COMMAND = ("/sms-groups", "create name:vip type:notification")
 BOT = (sys.executable, "-m", "bot", "run")
 CHECK = (sys.executable, "-m", "bot", "check-config")
 RECEIPTS = re.compile(r"http://\S+/receipts/\d+/[^\s…]+")
+REPLIES = re.compile(r"http://\S+/replies/\d+/[^\s…]+")
 
 Say = Callable[[str], None]
 
@@ -115,21 +116,22 @@ class Demo:
             )
 
     async def tell_carrier(self) -> None:
-        """What a person does in Tencent's console: enter the address of the receipts, as `check-config` says it."""
-        if not isinstance(self.carrier, TencentSandbox):
-            return
+        """What a person does in a carrier's console: enter the addresses of replies, and Tencent's of receipts, as
+        `check-config` says them."""
         asked = await asyncio.create_subprocess_exec(
             *CHECK, env=self._environment(), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
         )
-        said, _ = await asked.communicate()
-        if found := RECEIPTS.search(said.decode("utf-8", "replace")):
+        said = (await asked.communicate())[0].decode("utf-8", "replace")
+        if found := REPLIES.search(said):
+            self.carrier.reply_callback = found[0] + self.carrier.reply_query
+        if isinstance(self.carrier, TencentSandbox) and (found := RECEIPTS.search(said)):
             self.carrier.callback = found[0]
 
     def _environment(self) -> dict[str, str]:
         self.data.mkdir(parents=True, exist_ok=True)
         declared = self.data / "applications.toml"
         declared.write_text(applications(self.carrier.url, self.settings.carrier), "utf-8")
-        ours = ("SLACK_", "SMS_", "HTTP_HOST", "HTTP_PORT", "DATABASE_URL", "PUBLIC_URL")
+        ours = ("SLACK_", "SMS_", "LOG_", "HTTP_HOST", "HTTP_PORT", "DATABASE_URL", "PUBLIC_URL")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         way = {"SLACK_SIGNING_SECRET": SIGNING_SECRET} if self.settings.http else {"SLACK_APP_TOKEN": APP_TOKEN}
         return environment | {
@@ -155,8 +157,8 @@ class Demo:
                     self.slack.interactions.command(
                         FIRST_PERSON, self.slack.core.workspace.channels[FIRST_CHANNEL], *FIRST_COMMAND
                     )
-                await self.tell_carrier()
                 self._welcome()
+                await self.tell_carrier()
                 await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
             if stopped.done():
                 self.say("Stopping…")

@@ -13,14 +13,15 @@ from itertools import chain, islice
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.sql.compiler import IdentifierPreparer
+from sqlalchemy.dialects import postgresql, sqlite
 
 Row = Sequence[Any]
 
 _ROWS_A_STATEMENT = 500
 _VARIABLES_A_STATEMENT = 32_000
 _ROWS_A_BLOCK = 5_000
+_FEW_ROWS = 200
+_POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy has no types here
 
 
 class BulkWriter(Protocol):
@@ -47,7 +48,8 @@ class BulkWriter(Protocol):
 class SqliteBulkWriter:
     """Multi-row VALUES. Fastest when rows come sorted by the table's key."""
 
-    _quote = IdentifierPreparer(sqlite.dialect()).quote
+    # The dialect's own: it knows words, such as values, that are taken in SQLite alone.
+    _quote = sqlite.dialect().identifier_preparer.quote
 
     def insert(self, connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Row]) -> int:
         return self._write("", connection, table, columns, rows)
@@ -92,13 +94,29 @@ class SqliteBulkWriter:
 
 
 class PostgresqlBulkWriter:
-    """COPY; for `insert_new` into a temporary table first, then one INSERT … SELECT."""
+    """COPY; for `insert_new` into a temporary table first, then one INSERT … SELECT. Few rows come as arrays, because
+    such a table costs more than they do.
+    """
 
     def insert(self, connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Row]) -> int:
         return self._copy(connection, _quoted(table.name), columns, rows)
 
     def insert_new(self, connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Row]) -> int:
-        return self._staged(connection, table, columns, lambda: self._copy(connection, "bulk_stage", columns, rows))
+        remaining = iter(rows)
+        few = list(islice(remaining, _FEW_ROWS + 1))
+        if len(few) <= _FEW_ROWS:
+            return self._insert_few(connection, table, columns, few)
+        every = chain(few, remaining)
+        return self._staged(connection, table, columns, lambda: self._copy(connection, "bulk_stage", columns, every))
+
+    def _insert_few(self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> int:
+        if not rows:
+            return 0
+        names = ", ".join(map(_quoted, columns))
+        arrays = ", ".join(f"%s::{table.c[name].type.compile(_POSTGRESQL)}[]" for name in columns)
+        target = _quoted(table.name)
+        statement = f"INSERT INTO {target} ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"  # noqa: S608 - names come from models.py
+        return connection.exec_driver_sql(statement, tuple(map(list, zip(*rows, strict=True)))).rowcount
 
     def insert_integers(
         self,

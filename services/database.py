@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +16,20 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
+from services.batch_queue import BatchQueue, NoQueue
 from services.bulk import BulkWriter, PostgresqlBulkWriter, SqliteBulkWriter
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _WRITES = "sms_writes"
 _NO_ADDRESS = "it is no address such as sqlite:///sms.db or postgresql://host/sms"
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON", "cache_size=-65536")
+_LONGEST_WAIT_SECONDS = 30
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    f"busy_timeout={_LONGEST_WAIT_SECONDS}000",
+    "foreign_keys=ON",
+    "cache_size=-65536",
+)
 
 
 class SchemaMismatch(Exception):
@@ -39,7 +48,8 @@ class Database:
     """Hands out transactions. Nothing is written without an explicit `commit()` on the connection.
 
     On SQLite a write takes the one writer's lock at its start (BEGIN IMMEDIATE), so that no transaction finds out
-    halfway that it lost a race, and every commit is on the disk before it returns (synchronous=FULL).
+    halfway that it lost a race, and every commit is on the disk before it returns (synchronous=FULL). Who waits in this
+    process is woken when the lock is free: SQLite alone would make it look again and again, and miss its chance.
     """
 
     def __init__(self, url: str) -> None:
@@ -55,13 +65,26 @@ class Database:
         options: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True}
         # A statement in a log must not show the numbers it was about.
         self.engine = create_engine(parsed, hide_parameters=True, pool_size=20, max_overflow=20, **options)
+        # A fleet sets its own; see `services/batch_queue.py`.
+        self.queue: BatchQueue = NoQueue()
         self.bulk: BulkWriter = SqliteBulkWriter() if self.is_sqlite else PostgresqlBulkWriter()
+        self._one_writer = threading.Lock() if self.is_sqlite else None
         self._readers = self.engine
         if self.is_sqlite:
             _prepare_sqlite(self.engine)
         else:
             # SQLite's every transaction sees one picture; PostgreSQL's default is a new one for each statement.
             self._readers = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    @property
+    def writing_engine(self) -> Engine:
+        """For a package that makes its own transactions: each is one that writes."""
+        return self.engine.execution_options(**{_WRITES: True})
+
+    @property
+    def conninfo(self) -> str:
+        """The address for PostgreSQL's own driver; for what has a pool of its own."""
+        return self.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -72,8 +95,21 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that writes; what the block does not `commit()` is rolled back."""
-        with self.engine.connect() as connection:
+        with self._turn(), self.engine.connect() as connection:
             yield connection.execution_options(**{_WRITES: True})
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One writer of this process at a time on SQLite; another process's still has to be waited for."""
+        if self._one_writer is None:
+            yield
+            return
+        mine = self._one_writer.acquire(timeout=_LONGEST_WAIT_SECONDS)
+        try:
+            yield
+        finally:
+            if mine:
+                self._one_writer.release()
 
     def migrate(self) -> None:
         """Bring the schema to this version's. Does nothing where it is already there. Raises DatabaseUnavailable."""

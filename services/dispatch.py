@@ -9,87 +9,41 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, and_, exists, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, exists, select, update
 
-from services.carriers.ports import Answer, Carrier, Outcome, Submission
-from services.claims import CLAIM, FIRST_PLANNED, TEXT, WAITING_TASKS, count_unsubmitted, unsubmitted
+from services.carriers.codes import ACCOUNT_WIDE
+from services.carriers.http import NOT_CONNECTED
+from services.carriers.ports import Answer, Outcome
+from services.claims import Claim, Claims, Waiting, count_unsubmitted
 from services.clock import Clock
 from services.database import Database
 from services.errors import NotTaken, RequestRefused, Unanswered
-from services.models import (
-    batch,
-    literal_state,
-    result,
-    send_task,
-    sent_sms,
-    submission,
-    to_milliseconds,
-)
-from services.rate import RateLimit
-from services.states import BatchState, TaskState
+from services.exchange import Exchange, Wanted
+from services.failover import ATTEMPTS, choose, move
+from services.models import batch, literal_state, send_task
+from services.opt_outs import take_carriers_word
+from services.outcomes import Handed, Moved, Outcomes, PutOff, finish_if_over, lock_tasks
+from services.pauses import pause_failing
+from services.senders import Sender
+from services.states import BatchState
+
+__all__ = ["LEASE_MARGIN", "Claim", "Dispatch", "Sender"]
 
 log = structlog.get_logger()
-T = TypeVar("T")
 
 LEASE_MARGIN = timedelta(seconds=5)
 FIRST_RETRY = timedelta(seconds=1)
 LONGEST_RETRY = timedelta(seconds=60)
 IDLE_SECONDS = 0.5
-# A database that is away for a moment (restarted, failed over) must not cost an outcome.
-RECORD_AGAIN_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
-
-# The code of a message that nobody knows of, where others of its batch go back.
-UNANSWERED = "unanswered"
-
-_SUBMISSION_COLUMNS = ["task_id", "seq", "outcome", "sms_id", "code", "segments", "at"]
-_SENT_SMS_COLUMNS = ["application_id", "sms_id", "number", "task_id", "seq"]
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """An application as the dispatch loop needs it. `connections` bounds its requests under way."""
-
-    application_id: int
-    carrier: Carrier
-    rate: RateLimit
-    receipts_url: str | None
-    connections: int = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A batch that is this worker's until `lease_until`; its messages are in no other request, now or ever."""
-
-    application_id: int
-    task_id: int
-    no: int
-    attempt: int
-    lease_until: datetime
-    seqs: Mapping[int, int]
-    submission: Submission
-    echoes_reference: bool
-
-    @property
-    def size(self) -> int:
-        """How many messages it hands over: its range, but for those that were before it was planned again."""
-        return len(self.seqs)
-
-
-@dataclass(frozen=True, slots=True)
-class PutOff:
-    """The numbers of a batch that were not taken while others were, and how long they wait."""
-
-    numbers: frozenset[int]
-    delay: timedelta
-    trouble: str | None
+# What a code may mean that is not about this number or this text (services/carriers/codes.py).
 
 
 class Dispatch:
@@ -97,7 +51,8 @@ class Dispatch:
 
     `owner` names this worker; the one process on SQLite always has the same name. No batch takes longer than
     `request_timeout`, or what its carrier says where that is more, so that a lease (5 s more) outlives it. `executor`
-    runs what touches the database.
+    runs what touches the database. Where the database has a queue its jobs call `send_named`; else `run` looks for
+    batches.
     """
 
     def __init__(
@@ -115,11 +70,14 @@ class Dispatch:
         self._clock = clock
         self._senders = {sender.application_id: sender for sender in senders}
         self._owner = owner
-        self._executor = executor
+        self._claims = Claims(database.bulk, owner)
+        self._outcomes = Outcomes(database.bulk, owner)
+        self._exchange = Exchange(executor, self._commit, self._write)
         self._request_timeout = request_timeout
         self._jitter = jitter
         self._wake = asyncio.Event()
         self._stopping = False
+        self._without_batch: set[asyncio.Task[Any]] = set()
 
     def wake(self) -> None:
         """Look for work now. Call from the event loop's thread."""
@@ -127,95 +85,60 @@ class Dispatch:
 
     async def run(self) -> None:
         """Send until `stop()`; returns when the requests under way are recorded."""
-        async with asyncio.TaskGroup() as group:
-            for sender in self._senders.values():
-                for _ in range(sender.connections):
-                    group.create_task(self._send_for(sender))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for sender in self._senders.values():
+                    for _ in range(sender.connections):
+                        group.create_task(self._send_for(sender))
+        finally:
+            await self._exchange.settle()
 
     def stop(self) -> None:
-        """Claim nothing more."""
+        """Claim nothing more. Whoever only waits for a turn, which may be long after "slow down", ends at once."""
         self._stopping = True
         self._wake.set()
+        for waiting in self._without_batch:
+            waiting.cancel()
+
+    async def send_named(self, application_id: int, task_id: int, no: int) -> None:
+        """Send this batch, where it may be sent now; else nothing. For the jobs of a queue."""
+        sender = self._senders.get(application_id)
+        if sender is None or self._stopping:
+            return
+        turn = asyncio.ensure_future(self._turn(sender))
+        # Stopping ends it, and the batch is put into the queue again.
+        await asyncio.wait({turn})
+        if turn.cancelled():
+            return
+        turn.result()
+        claim = None if self._stopping else await self._exchange.claim(application_id, (task_id, no))
+        if claim is None:
+            sender.rate.give_back()
+            return
+        await self.send_batch(claim, sender)
+
+    async def settle(self) -> None:
+        """Returns when everything is recorded that was handed over."""
+        await self._exchange.settle()
 
     async def send_batch(self, claim: Claim, sender: Sender) -> None:
-        """Hand one claimed batch over and record what came of it. The outcome is written even while being cancelled."""
-        if self._clock.now() + self._takes(sender) > claim.lease_until:
-            await self._finish(self.give_back, claim, "lease_too_short", timedelta(0))
-            return
-        if not claim.seqs:
-            await self._finish(self.record, claim, {})
-            return
-        try:
-            answer = await sender.carrier.submit(claim.submission)
-        except NotTaken as trouble:
-            log.warning("batch.not_taken", task=claim.task_id, batch=claim.no, code=trouble.code, reason=trouble.reason)
-            delay = self._retry_delay(claim.attempt, trouble.retry_after_seconds)
-            sender.rate.pause(delay.total_seconds())
-            await self._finish(self.give_back, claim, trouble.code, delay)
-        except RequestRefused as trouble:
-            log.warning("batch.refused", task=claim.task_id, batch=claim.no, code=trouble.code, reason=trouble.reason)
-            refused = Outcome(accepted=False, code=trouble.code)
-            await self._finish(self.record, claim, dict.fromkeys(claim.submission.numbers, refused))
-        except Unanswered as trouble:
-            log.warning("batch.unanswered", task=claim.task_id, batch=claim.no, reason=trouble.reason)
-            await self._finish(self.record, claim, {})
-        except asyncio.CancelledError:
-            await self._finish(self.record, claim, {})
-            raise
-        except Exception:
-            log.exception("batch.broken", task=claim.task_id, batch=claim.no)
-            await self._finish(self.record, claim, {})
-        else:
-            await self._finish(self.record, claim, answer.outcomes, self._put_off(claim, sender, answer))
+        """Hand one claimed batch over and record what came of it. The outcome is written even while being cancelled.
+
+        What is logged meanwhile bears the task and the batch.
+        """
+        with structlog.contextvars.bound_contextvars(task=claim.task_id, batch=claim.no):
+            try:
+                handed = await self._hand_over(claim, sender)
+            except asyncio.CancelledError:
+                await self._exchange.write(Handed(claim, {}))
+                raise
+            await self._exchange.write(handed)
 
     def claim(self, sender: Sender) -> Claim | None:
         """Make the next batch of this application ours, durably. None where there is nothing to do now."""
-        now = self._clock.now()
-        lease_until = now + self._takes(sender) + LEASE_MARGIN
-        mine = {"application_id": sender.application_id, "now": now}
-        with self._database.read() as connection:
-            # Looking costs no writer's lock; an idle worker looks twice a second.
-            waiting = connection.execute(WAITING_TASKS, mine).all()
-        if not waiting:
-            return None
-        with self._database.write() as tx:
-            row = self._take_first(tx, [task.id for task in waiting], mine, lease_until)
-            if row is None:
-                return None
-            numbers = unsubmitted(tx, row)
-            task = tx.execute(TEXT, {"task_id": row.task_id}).one()
-            tx.commit()
-        return Claim(
-            application_id=sender.application_id,
-            task_id=row.task_id,
-            no=row.no,
-            attempt=row.attempt,
-            lease_until=lease_until,
-            seqs=numbers,
-            submission=Submission(
-                reference=row.reference,
-                numbers=list(numbers),
-                sender=task.sender,
-                template_code=task.template_code,
-                text=task.text,
-                signature=task.request_signature,
-                receipts_url=sender.receipts_url,
-            ),
-            echoes_reference=sender.carrier.echoes_reference,
-        )
-
-    def _take_first(
-        self, tx: Connection, task_ids: Sequence[int], mine: dict[str, Any], lease_until: datetime
-    ) -> Row[Any] | None:
-        for task_id in task_ids:
-            no = tx.execute(FIRST_PLANNED, {**mine, "task_id": task_id}).scalar()
-            if no is None:
-                continue
-            claimed = {"the_task": task_id, "the_no": no, "the_owner": self._owner, "the_lease": lease_until}
-            row = tx.execute(CLAIM, claimed).first()
-            if row is not None:
-                return row
-        return None
+        wanted = {sender.application_id: Wanted(most=1)}
+        claims = self._commit([], wanted, senders={sender.application_id: sender})
+        return next((claim for each in claims.values() for claim in each), None)
 
     def record(self, claim: Claim, outcomes: Mapping[int, Outcome], rest: PutOff | None = None) -> None:
         """Write down what the carrier answered; messages without an outcome are unknown from here on, but for the
@@ -223,61 +146,11 @@ class Dispatch:
 
         Also right when late: a batch given up as unknown meanwhile still takes the answer, and keeps its rest.
         """
-        now = to_milliseconds(self._clock.now())
-        answered = [(seq, outcomes[number]) for number, seq in claim.seqs.items() if number in outcomes]
-        accepted = [_submission(claim.task_id, seq, o, now) for seq, o in answered if o.accepted]
-        refused = [_submission(claim.task_id, seq, o, now) for seq, o in answered if not o.accepted]
-        refusals = [(claim.task_id, seq, "refused", o.code, now) for seq, o in answered if not o.accepted]
-        with self._database.write() as tx:
-            task_state = _lock_task(tx, claim.task_id)
-            bulk = self._database.bulk
-            newly_accepted = bulk.insert_new(tx, submission, _SUBMISSION_COLUMNS, accepted)
-            bulk.insert_new(tx, submission, _SUBMISSION_COLUMNS, refused)
-            if not claim.echoes_reference:
-                bulk.insert_new(tx, sent_sms, _SENT_SMS_COLUMNS, _by_sms_id(claim, outcomes))
-            newly_refused = bulk.insert_new(tx, result, ["task_id", "seq", "state", "code", "at"], refusals)
-            counts: dict[str, Any] = {
-                "accepted": send_task.c.accepted + newly_accepted,
-                "refused": send_task.c.refused + newly_refused,
-                "trouble": rest.trouble if rest else None,
-            }
-            if rest is not None and self._leave_for_later(tx, claim, task_state, rest.delay, counts, len(rest.numbers)):
-                counts["handed_over"] = send_task.c.handed_over + claim.size - len(rest.numbers)
-                # What nobody knows must be told from what waits: the next claim takes the numbers without a row.
-                left = claim.seqs.keys() - outcomes.keys() - rest.numbers
-                unknown = [
-                    (claim.task_id, claim.seqs[number], "unknown", None, UNANSWERED, None, now) for number in left
-                ]
-                bulk.insert_new(tx, submission, _SUBMISSION_COLUMNS, sorted(unknown))
-            elif _leave_sending(tx, claim, self._owner, _end_state(claim, len(answered))):
-                counts["handed_over"] = send_task.c.handed_over + claim.size
-                counts["first_batch_done"] = True
-            _count(tx, claim.task_id, counts)
-            finish_if_over(tx, claim.task_id, self._clock.now())
-            tx.commit()
+        self._write(Handed(claim, outcomes, rest))
 
     def give_back(self, claim: Claim, code: str, delay: timedelta) -> None:
         """The request was provably not taken: plan the batch again for later, or hold it back if stopped meanwhile."""
-        with self._database.write() as tx:
-            state = _lock_task(tx, claim.task_id)
-            counts: dict[str, Any] = {"trouble": code}
-            if self._leave_for_later(tx, claim, state, delay, counts, claim.size):
-                _count(tx, claim.task_id, counts)
-                finish_if_over(tx, claim.task_id, self._clock.now())
-            tx.commit()
-
-    def _leave_for_later(
-        self, tx: Connection, claim: Claim, task_state: str, delay: timedelta, counts: dict[str, Any], size: int
-    ) -> bool:
-        """Plan the batch again, or hold `size` messages of it back where its task is stopped; whether it was ours."""
-        goes_on = task_state in (TaskState.SENDING, TaskState.PAUSED)
-        next_state = BatchState.PLANNED if goes_on else BatchState.CANCELLED
-        not_before = self._clock.now() + delay if goes_on else None
-        if not _leave_sending(tx, claim, self._owner, next_state, not_before=not_before):
-            return False
-        if not goes_on:
-            counts["held_back"] = send_task.c.held_back + size
-        return True
+        self._write(_given_back(claim, code, delay))
 
     def give_up_lost(self, *, own: bool = False) -> int:
         """Mark as unknown the batches whose worker is gone: their lease has run out, or (`own`) they are this
@@ -290,23 +163,150 @@ class Dispatch:
             if not connection.execute(select(exists().where(*lost))).scalar():
                 return 0
         with self._database.write() as tx:
-            task_ids = tx.execute(select(batch.c.task_id).where(*lost).distinct()).scalars()
-            for task_id in sorted(task_ids):
-                _lock_task(tx, task_id)
-            rows = tx.execute(update(batch).where(*lost).values(state=BatchState.UNKNOWN.value).returning(batch)).all()
+            states = lock_tasks(tx, tx.execute(select(batch.c.task_id).where(*lost).distinct()).scalars())
+            mine = batch.c.task_id.in_(states)
+            rows = tx.execute(
+                update(batch).where(*lost, mine).values(state=BatchState.UNKNOWN.value).returning(batch)
+            ).all()
             for row in rows:
                 log.warning("batch.lost", task=row.task_id, batch=row.no)
                 handed_over = send_task.c.handed_over + count_unsubmitted(tx, row)
-                _count(tx, row.task_id, {"handed_over": handed_over, "first_batch_done": True})
-                finish_if_over(tx, row.task_id, now)
+                counts = {"handed_over": handed_over, "first_batch_done": True, "version": send_task.c.version + 1}
+                tx.execute(update(send_task).where(send_task.c.id == row.task_id).values(**counts))
+                finish_if_over(tx, row.task_id, states[row.task_id], now)
+                self._database.queue.follow_up(tx, row.task_id)
             tx.commit()
         return len(rows)
+
+    def requeue_lost(self) -> int:
+        """Put into the queue again what is in none and should be. Returns how many batches."""
+        with self._database.write() as tx:
+            lost = self._database.queue.requeue_lost(tx, self._clock.now())
+            tx.commit()
+        if lost:
+            log.info("batches.requeued", count=lost)
+        return lost
+
+    def _commit(
+        self, handed: Sequence[Handed], wanted: Mapping[int, Wanted], *, senders: Mapping[int, Sender] | None = None
+    ) -> dict[int, list[Claim]]:
+        """Write down what was handed over, then claim what is wanted of each application; in one transaction."""
+        senders = self._senders if senders is None else senders
+        now = self._clock.now()
+        if not handed:
+            with self._database.read() as connection:
+                # Looking costs no writer's lock; an idle worker looks twice a second.
+                if not self._waiting(connection, senders, wanted, now):
+                    return {}
+        claims: dict[int, list[Claim]] = {}
+        with self._database.write() as tx:
+            waiting = self._waiting(tx, senders, wanted, now)
+            to_lock = {each.claim.task_id for each in handed}.union(*(each.to_lock for each in waiting))
+            states = lock_tasks(tx, to_lock) if to_lock else {}
+            self._record(tx, handed, states, now, careful=False)
+            for each in waiting:
+                lease_until = now + self._takes(each.sender) + LEASE_MARGIN
+                claims.setdefault(each.sender.application_id, []).extend(self._claims.take(tx, each, now, lease_until))
+            tx.commit()
+        return claims
+
+    def _waiting(
+        self, connection: Connection, senders: Mapping[int, Sender], wanted: Mapping[int, Wanted], now: datetime
+    ) -> list[Waiting]:
+        found = []
+        for application_id, each in wanted.items():
+            sender = senders[application_id]
+            if each.most:
+                found.append(self._claims.waiting(connection, sender, each.most, now))
+            if each.named:
+                found.append(self._claims.named(connection, sender, each.named))
+        return [each for each in found if each is not None]
+
+    def _tell_queue(self, tx: Connection, moved: Sequence[Moved]) -> None:
+        recorded: Counter[int] = Counter()
+        for each in moved:
+            if each.state is BatchState.PLANNED:
+                self._database.queue.put_back(tx, each.task_id, each.no, each.not_before)
+            else:
+                recorded[each.task_id] += 1
+        for task_id, count in recorded.items():
+            self._database.queue.follow_up(tx, task_id, count)
+
+    def _write(self, handed: Handed) -> None:
+        """Write down one outcome by itself, which may have been written before."""
+        with self._database.write() as tx:
+            states = lock_tasks(tx, [handed.claim.task_id])
+            self._record(tx, [handed], states, self._clock.now(), careful=True)
+            tx.commit()
+
+    def _take_carriers_word(self, tx: Connection, handed: Sequence[Handed]) -> None:
+        """Of those who want no more promotional SMS."""
+        for each in handed:
+            codes = self._senders[each.claim.application_id].carrier.opted_out_codes
+            told = [number for number, said in each.outcomes.items() if not said.accepted and said.code in codes]
+            take_carriers_word(tx, self._database.bulk, each.claim.application_id, told, self._clock.now())
+
+    def _record(
+        self, tx: Connection, handed: Sequence[Handed], states: Mapping[int, str], now: datetime, *, careful: bool
+    ) -> None:
+        handed = choose(tx, handed, states)
+        moved = self._outcomes.write(tx, handed, states, now, careful=careful)
+        move(tx, handed)
+        self._tell_queue(tx, moved)
+        self._take_carriers_word(tx, handed)
+        pause_failing(tx, handed, states)
+
+    async def _hand_over(self, claim: Claim, sender: Sender) -> Handed:
+        """Send the request. What came of it, whatever happens but for being cancelled."""
+        if self._clock.now() + self._takes(sender) > claim.lease_until:
+            return _given_back(claim, "lease_too_short", timedelta(0))
+        if not claim.seqs:
+            return Handed(claim, {})
+        try:
+            answer = await sender.carrier.submit(claim.submission)
+        except NotTaken as trouble:
+            log.warning("batch.not_taken", task=claim.task_id, batch=claim.no, code=trouble.code, reason=trouble.reason)
+            delay = self._retry_delay(claim.attempt, trouble.retry_after_seconds)
+            sender.rate.pause(delay.total_seconds())
+            tried = trouble.code in NOT_CONNECTED and claim.attempt >= ATTEMPTS
+            return replace(_given_back(claim, trouble.code, delay), elsewhere=self._elsewhere(claim, sender, tried))
+        except RequestRefused as trouble:
+            log.warning("batch.refused", task=claim.task_id, batch=claim.no, code=trouble.code, reason=trouble.reason)
+            outcomes = dict.fromkeys(claim.submission.numbers, Outcome(accepted=False, code=trouble.code))
+            return self._answered(claim, sender, outcomes)
+        except Unanswered as trouble:
+            log.warning("batch.unanswered", task=claim.task_id, batch=claim.no, reason=trouble.reason)
+            return Handed(claim, {})
+        except Exception:
+            log.exception("batch.broken", task=claim.task_id, batch=claim.no)
+            return Handed(claim, {})
+        return self._answered(claim, sender, answer.outcomes, self._put_off(claim, sender, answer))
+
+    def _answered(
+        self, claim: Claim, sender: Sender, outcomes: Mapping[int, Outcome], rest: PutOff | None = None
+    ) -> Handed:
+        account_code = _account_code(sender, outcomes)
+        refused_whole = account_code is not None and _all_because_of_the_account(claim, sender, outcomes)
+        return Handed(claim, outcomes, rest, account_code, self._elsewhere(claim, sender, refused_whole))
+
+    def _elsewhere(self, claim: Claim, sender: Sender, is_cause: bool) -> int | None:
+        """The application that may take the batch over, where there is cause and it can."""
+        if not is_cause or sender.failover is None or not claim.may_move:
+            return None
+        other = self._senders.get(sender.failover)
+        size = claim.last - claim.first + 1
+        if other is None or other.carrier.max_numbers < size:
+            log.warning("failover.impossible", task=claim.task_id, application=sender.failover, size=size)
+            return None
+        return sender.failover
 
     def _takes(self, sender: Sender) -> timedelta:
         return max(self._request_timeout, timedelta(seconds=sender.carrier.longest_seconds))
 
     def _put_off(self, claim: Claim, sender: Sender, answer: Answer) -> PutOff | None:
         """What goes back of a batch of which the carrier took a part; the others wait as after any "slow down"."""
+        if not answer.not_taken:
+            return None
         numbers = frozenset(claim.seqs.keys() & answer.not_taken.keys() - answer.outcomes.keys())
         if not numbers:
             return None
@@ -330,10 +330,10 @@ class Dispatch:
                 await asyncio.sleep(IDLE_SECONDS)
 
     async def _send_one(self, sender: Sender) -> None:
-        await sender.rate.acquire()
+        await self._turn(sender)
         # Before looking, not after: a wake that comes while looking must not be lost.
         self._wake.clear()
-        claim = None if self._stopping else await self._in_thread(self.claim, sender)
+        claim = None if self._stopping else await self._exchange.claim(sender.application_id)
         if claim is not None:
             await self.send_batch(claim, sender)
             # Others may have been waiting for a task's first batch.
@@ -344,28 +344,14 @@ class Dispatch:
             async with asyncio.timeout(IDLE_SECONDS):
                 await self._wake.wait()
 
-    async def _finish(self, write: Callable[..., None], *arguments: object) -> None:
-        """An outcome must reach the database even while the program is being shut down."""
-        writing = asyncio.ensure_future(self._write(write, *arguments))
+    async def _turn(self, sender: Sender) -> None:
+        current = asyncio.current_task()
+        assert current is not None
+        self._without_batch.add(current)
         try:
-            await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            # Who cancelled us may close the event loop next, and what has not begun by then never does.
-            await asyncio.wait({writing})
-            raise
-
-    async def _write(self, write: Callable[..., None], *arguments: object) -> None:
-        """Writing twice is right too: the second time finds nothing to do."""
-        for seconds in RECORD_AGAIN_SECONDS:
-            try:
-                return await self._in_thread(write, *arguments)
-            except DBAPIError:
-                log.exception("batch.not_recorded", again_in_seconds=seconds)
-                await asyncio.sleep(seconds)
-        return await self._in_thread(write, *arguments)
-
-    async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+            await sender.rate.acquire()
+        finally:
+            self._without_batch.discard(current)
 
     def _retry_delay(self, attempt: int, asked_seconds: float | None) -> timedelta:
         if asked_seconds is not None:
@@ -374,60 +360,20 @@ class Dispatch:
         return longest * (0.5 + self._jitter() / 2)
 
 
-def finish_if_over(tx: Connection, task_id: int, now: datetime) -> None:
-    """Note when a task's last request is behind it."""
-    open_batches = exists().where(
-        batch.c.task_id == task_id, batch.c.state.in_([BatchState.PLANNED.value, BatchState.SENDING.value])
-    )
-    over = and_(send_task.c.id == task_id, send_task.c.finished_at.is_(None), ~open_batches)
-    tx.execute(
-        update(send_task)
-        .where(over, send_task.c.state.in_([TaskState.SENDING.value, TaskState.PAUSED.value]))
-        .values(state=TaskState.FINISHED.value, finished_at=now)
-    )
-    tx.execute(update(send_task).where(over, send_task.c.state == TaskState.STOPPED.value).values(finished_at=now))
+def _given_back(claim: Claim, code: str, delay: timedelta) -> Handed:
+    return Handed(claim, {}, PutOff(frozenset(claim.seqs), delay, code))
 
 
-def _end_state(claim: Claim, answered: int) -> BatchState:
-    return BatchState.DONE if answered == claim.size else BatchState.UNKNOWN
-
-
-def _submission(task_id: int, seq: int, outcome: Outcome, at: int) -> tuple[object, ...]:
-    word = "accepted" if outcome.accepted else "refused"
-    return (task_id, seq, word, outcome.sms_id, outcome.code, outcome.segments, at)
-
-
-def _by_sms_id(claim: Claim, outcomes: Mapping[int, Outcome]) -> list[tuple[object, ...]]:
-    return sorted(
-        (claim.application_id, outcome.sms_id, number, claim.task_id, claim.seqs[number])
-        for number, outcome in outcomes.items()
-        if outcome.accepted and outcome.sms_id is not None and number in claim.seqs
+def _all_because_of_the_account(claim: Claim, sender: Sender, outcomes: Mapping[int, Outcome]) -> bool:
+    return claim.seqs.keys() <= outcomes.keys() and all(
+        not said.accepted and sender.carrier.kind_of(said.code) in ACCOUNT_WIDE for said in outcomes.values()
     )
 
 
-def _lock_task(tx: Connection, task_id: int) -> str:
-    """Always before its batches, so that no two transactions wait for each other. Returns the task's state."""
-    query = select(send_task.c.state).where(send_task.c.id == task_id).with_for_update()
-    return str(tx.execute(query).scalar_one())
-
-
-def _leave_sending(
-    tx: Connection, claim: Claim, owner: str, state: BatchState, not_before: datetime | None = None
-) -> bool:
-    """Whether the batch was still this claim's; a late owner finds it gone."""
-    moved = tx.execute(
-        update(batch)
-        .where(
-            batch.c.task_id == claim.task_id,
-            batch.c.no == claim.no,
-            batch.c.state == BatchState.SENDING.value,
-            batch.c.owner == owner,
-            batch.c.attempt == claim.attempt,
-        )
-        .values(state=state.value, not_before=not_before)
-    ).rowcount
-    return moved == 1
-
-
-def _count(tx: Connection, task_id: int, counts: dict[str, Any]) -> None:
-    tx.execute(update(send_task).where(send_task.c.id == task_id).values(version=send_task.c.version + 1, **counts))
+def _account_code(sender: Sender, outcomes: Mapping[int, Outcome]) -> str | None:
+    """The code, where the carrier says of over half of the numbers that the account cannot send."""
+    refused = Counter(said.code for said in outcomes.values() if not said.accepted)
+    whole = {code: count for code, count in refused.items() if sender.carrier.kind_of(code) in ACCOUNT_WIDE}
+    if not whole or sum(whole.values()) * 2 <= len(outcomes):
+        return None
+    return max(whole, key=whole.__getitem__)

@@ -1,19 +1,22 @@
-"""Numbers typed into a form, taken into a group as an import without a file."""
+"""Numbers typed into a form, taken into a group or for one send alone, as an import without a file."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import insert, update
+from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from services.clock import Clock
 from services.database import Database
 from services.errors import NotAllowed
-from services.groups import Group, group_by_id
-from services.models import customer_group, group_member, import_reject, number_import
-from services.numbers import Reason, Verdict, check
+from services.groups import group_by_id
+from services.import_records import IMPORT_ROW_COLUMNS, Import, Purpose, find_import
+from services.import_tally import KEEPABLE
+from services.models import customer_group, group_member, import_reject, import_row, number_import, send_task
+from services.numbers import Verdict, check
 from services.states import ImportState
 
 # The console's own limit; more is a file's work.
@@ -40,22 +43,6 @@ class CheckedLines:
     by_country_code: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Entered:
-    """What became of the lines: imported + already_in_group + duplicates + left_out is how many were not empty.
-
-    `group` is as it is now. `by_country_code` counts those imported that were read as country code + number.
-    """
-
-    import_id: int
-    group: Group
-    imported: int
-    already_in_group: int
-    duplicates: int
-    left_out: int
-    by_country_code: int
-
-
 class Entries:
     """Takes typed numbers into groups."""
 
@@ -63,8 +50,11 @@ class Entries:
         self._database = database
         self._clock = clock
 
-    def enter(self, workspace_id: str, group_id: int, lines: CheckedLines, channel: str, by: str) -> Entered:
-        """Take the right lines into the group and note the wrong ones as left out. Raises UnknownThing."""
+    def enter(self, workspace_id: str, group_id: int, lines: CheckedLines, channel: str, by: str) -> Import:
+        """Take the right lines into the group and note the wrong ones as left out. Raises UnknownThing.
+
+        It can be kept and undone as any import (`Imports.keep`, `Imports.undo`).
+        """
         first = dict(reversed([(number, line) for line, number in lines.right]))
         with self._database.write() as tx:
             group_by_id(tx, workspace_id, group_id, lock=True)
@@ -90,22 +80,39 @@ class Entries:
                 "duplicates": len(lines.right) - len(first),
                 "invalid": len(lines.wrong) - set_aside,
                 "set_aside": set_aside,
+                "keepable": sum(map(_is_keepable, lines.wrong)),
                 "by_country_code": len(lines.by_country_code),
             }
             tx.execute(update(number_import).where(number_import.c.id == import_id).values(counts))
             tx.commit()
-            group = group_by_id(tx, workspace_id, group_id)
-        return Entered(
-            import_id=import_id,
-            group=group,
-            imported=imported,
-            already_in_group=len(first) - imported,
-            duplicates=len(lines.right) - len(first),
-            left_out=len(lines.wrong),
-            by_country_code=len(lines.by_country_code),
-        )
+            return find_import(tx, workspace_id, import_id)
 
-    def _import(self, workspace_id: str, group_id: int, channel: str, by: str) -> dict[str, object]:
+    def keep_for_send(self, workspace_id: str, lines: CheckedLines, channel: str, by: str) -> int:
+        """Keep the right lines for one send alone, and note the wrong ones as left out. Returns the import's id."""
+        first = dict(reversed([(number, line) for line, number in lines.right]))
+        set_aside = sum(wrong.verdict.set_aside for wrong in lines.wrong)
+        values = self._import(workspace_id, None, channel, by) | {
+            "purpose": Purpose.SEND.value,
+            "rows": len(lines.right) + len(lines.wrong),
+            "imported": len(first),
+            "duplicates": len(lines.right) - len(first),
+            "invalid": len(lines.wrong) - set_aside,
+            "set_aside": set_aside,
+            "by_country_code": len(lines.by_country_code),
+        }
+        with self._database.write() as tx:
+            inserted = tx.execute(insert(number_import).values(values)).inserted_primary_key
+            assert inserted is not None
+            import_id: int = inserted[0]
+            rows = [(import_id, seq, number, first[number], None) for seq, number in enumerate(sorted(first), start=1)]
+            self._database.bulk.insert(tx, import_row, IMPORT_ROW_COLUMNS, rows)
+            columns = ["import_id", "seq", "sheet", "row", "original", "reason", "suggestion", "candidate"]
+            rejects = [(import_id, seq, *_reject(wrong)) for seq, wrong in enumerate(lines.wrong)]
+            self._database.bulk.insert(tx, import_reject, columns, rejects)
+            tx.commit()
+        return import_id
+
+    def _import(self, workspace_id: str, group_id: int | None, channel: str, by: str) -> dict[str, object]:
         now = self._clock.now()
         return {
             "workspace_id": workspace_id,
@@ -124,13 +131,28 @@ class Entries:
         }
 
 
+def forget_unsent(tx: Connection, before: datetime) -> None:
+    """Delete numbers typed for a send that no draft or task refers to any more."""
+    used = exists().where(send_task.c.import_id == number_import.c.id)
+    unsent = select(number_import.c.id).where(
+        number_import.c.purpose == Purpose.SEND.value,
+        number_import.c.file_id.startswith(_TYPED, autoescape=True),
+        number_import.c.received_at < before,
+        ~used,
+    )
+    ids = tx.execute(unsent).scalars().all()
+    for table in (import_row, import_reject):
+        tx.execute(delete(table).where(table.c.import_id.in_(ids)))
+    tx.execute(delete(number_import).where(number_import.c.id.in_(ids)))
+
+
 def is_typed(file_id: str) -> bool:
     """Whether an import has no file behind it."""
     return file_id.startswith(_TYPED)
 
 
-def check_lines(text: str, *, keep_unassigned: bool = False) -> CheckedLines:
-    """One number a line; empty lines are passed over. `keep_unassigned` takes those in no assigned range as well.
+def check_lines(text: str, *, keep_set_aside: bool = False) -> CheckedLines:
+    """One number a line; empty lines are passed over. `keep_set_aside` takes those in no assigned range, and landlines.
 
     Raises NotAllowed("too_many_lines" | "no_lines").
     """
@@ -144,7 +166,7 @@ def check_lines(text: str, *, keep_unassigned: bool = False) -> CheckedLines:
     for no, line in lines:
         verdict = check(line)
         number = verdict.number
-        if number is None and keep_unassigned and verdict.reason is Reason.UNASSIGNED:
+        if number is None and keep_set_aside and verdict.reason in KEEPABLE:
             number = verdict.candidate
         if number is None:
             wrong.append(WrongLine(no, line, verdict))
@@ -153,6 +175,10 @@ def check_lines(text: str, *, keep_unassigned: bool = False) -> CheckedLines:
         if verdict.by_country_code:
             by_code.add(number)
     return CheckedLines(right, wrong, frozenset(by_code))
+
+
+def _is_keepable(wrong: WrongLine) -> bool:
+    return wrong.verdict.reason in KEEPABLE and wrong.verdict.candidate is not None
 
 
 def _reject(wrong: WrongLine) -> tuple[object, ...]:

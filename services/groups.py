@@ -80,7 +80,7 @@ class Groups:
             ).first()
         if row is None:
             raise UnknownThing("group", name, [group.name for group in self.list(workspace_id)])
-        return _group(row)
+        return group_of(row)
 
     def by_id(self, workspace_id: str, group_id: int) -> Group:
         """Raises UnknownThing, also for another workspace's group."""
@@ -143,18 +143,18 @@ def group_by_id(connection: Connection, workspace_id: str, group_id: int, *, loc
     row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
         raise UnknownThing("chosen group", str(group_id))
-    return _group(row)
+    return group_of(row)
 
 
 def groups_of(connection: Connection, workspace_id: str) -> list[Group]:
     """All of a workspace, by name."""
     query = select(customer_group).where(customer_group.c.workspace_id == workspace_id)
-    return [_group(row) for row in connection.execute(query.order_by(customer_group.c.name_key))]
+    return [group_of(row) for row in connection.execute(query.order_by(customer_group.c.name_key))]
 
 
 def clean_name(name: str) -> str:
     """Trimmed, inner spaces single. Raises NotAllowed("group_name") unless it has 1 to 60 characters."""
-    cleaned = _tidy(name)
+    cleaned = tidy(name)
     if not 1 <= len(cleaned) <= NAME_LIMIT:
         raise NotAllowed("group_name", name=name, limit=NAME_LIMIT)
     return cleaned
@@ -162,14 +162,16 @@ def clean_name(name: str) -> str:
 
 def name_key(name: str) -> str:
     """Equal for names that differ only in case, width, spacing or what nobody sees."""
-    return _tidy(unicodedata.normalize("NFKC", _tidy(name)).casefold())
+    return tidy(unicodedata.normalize("NFKC", tidy(name)).casefold())
 
 
-def _tidy(name: str) -> str:
+def tidy(name: str) -> str:
+    """Trimmed, inner spaces single, without what nobody sees."""
     return " ".join("".join(c for c in name if c.isprintable() or c.isspace()).split())
 
 
-def _group(row: Row[Any]) -> Group:
+def group_of(row: Row[Any]) -> Group:
+    """A row of `customer_group`."""
     return Group(row.id, row.name, SmsType(row.sms_type), row.size, row.created_by, row.created_at)
 
 
@@ -196,4 +198,4 @@ def _listed(workspace_id: str) -> Select[Any]:
 
 
 def _listed_group(row: Row[Any]) -> ListedGroup:
-    return ListedGroup(_group(row), row.last_import, row.last_send)
+    return ListedGroup(group_of(row), row.last_import, row.last_send)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select
@@ -16,6 +17,15 @@ from services.states import ImportState
 
 NO_VALID_NUMBER = "no_valid_number"
 GROUP_GONE = "group_gone"
+IMPORT_ROW_COLUMNS = ["import_id", "seq", "number", "row", "attributes"]
+
+
+class Purpose(StrEnum):
+    """Where an import's numbers go: into a group, to one send alone, or onto the do-not-send list."""
+
+    GROUP = "group"
+    SEND = "send"
+    OPT_OUTS = "opt_outs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,10 @@ class Import:
     be kept anyway; once somebody does, they are `kept` and stand in the other counts. `columns` are there to choose
     from while it is waiting, `column` is the choice. `failure` is NO_VALID_NUMBER, GROUP_GONE or one of `BadFile.WHYS`;
     `ended_by` cancelled or undid it. What is hidden in the file was left out, and is in no other count.
+
+    One for a single send has no group, and its `imported` are rows: a number may be there again with other attributes.
+    For the do-not-send list there is no group either: the counts are of that list, and none is keepable, because those
+    that might be kept are taken at once.
     """
 
     id: int
@@ -65,6 +79,7 @@ class Import:
     columns: tuple[Column, ...] = ()
     column: str | None = None
     ended_by: str | None = None
+    purpose: Purpose = Purpose.GROUP
 
     @property
     def rejects(self) -> int:
@@ -172,12 +187,18 @@ def to_import(row: Row[Any]) -> Import:
         columns=columns_from_json(row.columns) if row.columns else (),
         column=row.column,
         ended_by=row.ended_by,
+        purpose=Purpose(row.purpose),
     )
 
 
 def columns_to_json(columns: tuple[Column, ...]) -> str:
     """For `number_import.columns`."""
     return json.dumps([[each.index, each.header, each.samples, each.choice] for each in columns], ensure_ascii=False)
+
+
+def names_to_json(names: list[str]) -> str | None:
+    """For `number_import.attribute_names`."""
+    return json.dumps(names, ensure_ascii=False) if names else None
 
 
 def columns_from_json(text: str) -> tuple[Column, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
-from itertools import repeat
+from itertools import chain, repeat
 from pathlib import Path
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from services.clock import Clock
 from services.database import Database
@@ -17,18 +17,22 @@ from services.errors import BadFile, UnknownThing
 from services.groups import Group, group_by_id
 from services.import_records import (
     GROUP_GONE,
+    IMPORT_ROW_COLUMNS,
     NO_VALID_NUMBER,
     Cancelled,
     Import,
     Progress,
+    Purpose,
     columns_to_json,
     find_import,
     forget_rejects,
     lock_running,
+    names_to_json,
 )
-from services.import_tally import RejectedRow, Tally
-from services.models import customer_group, group_member, import_reject, number_import
+from services.import_tally import KEEPABLE, RejectedRow, Tally
+from services.models import customer_group, group_member, import_reject, import_row, number_import
 from services.numbers import NumberChecker
+from services.opt_outs import Origin, add_opt_outs
 from services.posts import PostKind, want_post
 from services.spreadsheets.reader import ChooseColumn, read_numbers
 from services.states import ImportState
@@ -63,7 +67,7 @@ class ImportRun:
                 lock_running(tx, self._import)
                 forget_rejects(tx, self._import.id)
                 tx.commit()
-            with closing(Tally()) as tally:
+            with closing(Tally(repeated=self._import.purpose is Purpose.SEND)) as tally:
                 self._read(path, tally)
                 self._store(tally)
         except ChooseColumn as choice:
@@ -83,7 +87,8 @@ class ImportRun:
 
     def _read(self, path: Path, tally: Tally) -> None:
         checker, column = NumberChecker("CN"), self._import.column
-        with closing(read_numbers(path, column=column, with_attributes=True, ask=column is None)) as chunks:
+        attributes = self._import.purpose is not Purpose.OPT_OUTS
+        with closing(read_numbers(path, column=column, with_attributes=attributes, ask=column is None)) as chunks:
             for chunk in chunks:
                 tally.take(chunk, *checker.check_many(chunk.cells))
                 if len(tally.rejects) >= _REJECTS_AT_ONCE:
@@ -95,11 +100,7 @@ class ImportRun:
         country_codes = len(tally.by_country_code)
         tally.by_country_code.clear()
         with self._database.write() as tx:
-            # Always in this order, so that a merge cannot wait for us while we wait for it.
-            group = self._lock_group(tx)
-            lock_running(tx, self._import)
-            imported, distinct = self._insert(tx, group, tally)
-            self._insert_rejects(tx, tally.rejects)
+            imported, distinct = self._take(tx, tally)
             _end(
                 tx,
                 self._import,
@@ -117,11 +118,51 @@ class ImportRun:
                 hidden_rows=tally.hidden_rows,
                 hidden_columns=tally.hidden_columns,
                 hidden_sheets=tally.hidden_sheets,
+                attribute_names=names_to_json(tally.attribute_names),
             )
             if self._rejects:
                 done = self._import
                 want_post(tx, done.workspace_id, done.file.channel, PostKind.REJECTS, done.id)
             tx.commit()
+
+    def _take(self, tx: Connection, tally: Tally) -> tuple[int, int]:
+        """Store what was read. How many numbers were new, and how many there are."""
+        if self._import.purpose is Purpose.OPT_OUTS:
+            lock_running(tx, self._import)
+            self._insert_rejects(tx, tally.rejects)
+            return self._opt_out(tx, tally)
+        if self._import.purpose is Purpose.SEND:
+            lock_running(tx, self._import)
+            self._insert_rejects(tx, tally.rejects)
+            rows = self._insert_rows(tx, tally)
+            return rows, rows
+        # Always in this order, so that a merge cannot wait for us while we wait for it.
+        group = self._lock_group(tx)
+        lock_running(tx, self._import)
+        taken = self._insert(tx, group, tally)
+        self._insert_rejects(tx, tally.rejects)
+        return taken
+
+    def _opt_out(self, tx: Connection, tally: Tally) -> tuple[int, int]:
+        """Who may be kept in a group may be written to: those set aside for a person to decide are taken as well."""
+        mine = (import_reject.c.import_id == self._import.id, import_reject.c.candidate.is_not(None))
+        keepable = (*mine, import_reject.c.reason.in_([reason.value for reason in KEEPABLE]))
+        kept = tx.execute(select(import_reject.c.candidate).where(*keepable)).scalars().all()
+        self._rejects -= tx.execute(delete(import_reject).where(*keepable)).rowcount
+        tally.taken += len(kept)
+        tally.set_aside -= len(kept)
+        tally.keepable = 0
+        imported = distinct = 0
+        for numbers in chain((part for part, _, _ in tally.members()), [set(kept)]):
+            imported += self._add_opt_outs(tx, numbers)
+            distinct += len(numbers)
+            self._report(Progress(tally.read, 1.0, distinct, tally.taken))
+        return imported, distinct
+
+    def _add_opt_outs(self, tx: Connection, numbers: Collection[int]) -> int:
+        running = self._import
+        now, bulk = self._clock.now(), self._database.bulk
+        return add_opt_outs(tx, bulk, running.workspace_id, numbers, Origin.IMPORT, now, running.uploaded_by)
 
     def _lock_group(self, tx: Connection) -> Group:
         if self._import.group_id is None:
@@ -138,6 +179,16 @@ class ImportRun:
         grown = update(customer_group).where(customer_group.c.id == group.id)
         tx.execute(grown.values(size=customer_group.c.size + imported))
         return imported, distinct
+
+    def _insert_rows(self, tx: Connection, tally: Tally) -> int:
+        """Every row that can be sent to, for a file that goes into no group. Returns how many."""
+        stored = 0
+        for numbers, rows, texts in tally.members():
+            seqs = range(stored + 1, stored + 1 + len(numbers))
+            values = zip(repeat(self._import.id), seqs, numbers, rows, texts or repeat(None), strict=False)
+            stored += self._database.bulk.insert(tx, import_row, IMPORT_ROW_COLUMNS, values)
+            self._report(Progress(tally.read, 1.0, stored, tally.taken))
+        return stored
 
     def _insert_part(
         self, tx: Connection, group: Group, numbers: array[int], rows: array[int], texts: Iterable[str | None] | None

@@ -7,7 +7,7 @@ import tempfile
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress
+from itertools import chain, compress, islice
 from json.encoder import encode_basestring
 from typing import IO
 
@@ -34,15 +34,18 @@ class Tally:
     """Takes chunks in; `members` gives what is to be stored. `rejects` is for the caller to empty now and then.
 
     `read` rows are `taken`, duplicates included, invalid or set_aside. More than `run` numbers are sorted by a process
-    of their own while the file is still being read.
+    of their own while the file is still being read. `attribute_names` are those of all sheets, the columns to the right
+    of the numbers first. With `repeated`, a number is there again where its attributes differ.
     """
 
-    def __init__(self, run: int = RUN) -> None:
+    def __init__(self, run: int = RUN, *, repeated: bool = False) -> None:
         self.rejects: list[RejectedRow] = []
         self.by_country_code: set[int] = set()
         self.read = self.taken = self.invalid = self.set_aside = self.keepable = 0
         self.hidden_rows = self.hidden_columns = self.hidden_sheets = 0
-        self._sorter = Sorter(run)
+        self.attribute_names: list[str] = []
+        self._repeated = repeated
+        self._sorter = Sorter(run, repeated=repeated)
         self._attributes = _Texts()
         self._sheet: Sheet | None = None
         self._sheets = -1
@@ -54,20 +57,31 @@ class Tally:
             self._sheets = min(self._sheets + 1, _LAST_SHEET)
             self.hidden_columns += chunk.sheet.hidden_columns
             self.hidden_sheets += chunk.sheet.skipped == "hidden"
+            self._name_attributes(chunk.sheet)
         self.hidden_rows += chunk.hidden_rows
         self.read += len(numbers)
         for index, verdict in rest:
             self._take_rest(chunk, index, verdict)
         taken: Iterable[int] = numbers
-        rows: Iterable[int] = chunk.rows
+        places = self._places(chunk.rows)
         if 0 in numbers:
-            taken, rows = filter(None, numbers), compress(chunk.rows, numbers)
-        marks = array("q", map((self._sheets << _ROW_BITS).__add__, rows))
+            taken, places = filter(None, numbers), compress(places, numbers)
+        marks = array("q", places)
         self._sorter.add(array("q", taken), marks)
         self.taken += len(marks)
         if chunk.attributes and chunk.sheet.attribute_names:
             lines = _as_json(chunk.sheet.attribute_names, compress(chunk.attributes, numbers))
             self._attributes.extend(marks, lines)
+
+    def _places(self, rows: Sequence[int]) -> Iterable[int]:
+        sheet = self._sheets << _ROW_BITS
+        if isinstance(rows, range):
+            return range(sheet + rows.start, sheet + rows.stop)
+        return map(sheet.__add__, rows)
+
+    def _name_attributes(self, sheet: Sheet) -> None:
+        names = (*sheet.attribute_names[sheet.names_before :], *sheet.attribute_names[: sheet.names_before])
+        self.attribute_names += [name for name in names if name not in self.attribute_names]
 
     def _take_rest(self, chunk: Chunk, index: int, verdict: Verdict) -> None:
         if verdict.number is not None:
@@ -81,11 +95,30 @@ class Tally:
         self.rejects.append((chunk.sheet.name, chunk.rows[index], chunk.cells[index][:ORIGINAL_LIMIT], verdict))
 
     def members(self) -> Iterator[Members]:
-        """Each number once, in order, some at a time; the first row it stood in keeps it."""
+        """Each number once, in order, some at a time; the first row it stood in keeps it. With `repeated` also the
+        later rows of it, but for those whose attributes it had before.
+        """
         self._attributes.flush()
         for numbers, marks in self._sorter.parts():
+            if self._repeated:
+                numbers, marks = self._without_equal(numbers, marks)
             texts = map(self._attributes.at, marks) if self._attributes else None
             yield numbers, array("i", [mark & _ROW for mark in marks]), texts
+
+    def _without_equal(self, numbers: array[int], marks: array[int]) -> tuple[array[int], array[int]]:
+        last, seen = -1, set[str | None]()
+        is_new = bytearray()
+        following = chain(islice(numbers, 1, None), (-1,))
+        for number, mark, next_number in zip(numbers, marks, following, strict=True):
+            if number != last:
+                last, seen = number, set()
+                if number != next_number:
+                    is_new.append(True)
+                    continue
+            text = self._attributes.at(mark) if self._attributes else None
+            is_new.append(text not in seen)
+            seen.add(text)
+        return array("q", compress(numbers, is_new)), array("q", compress(marks, is_new))
 
     def close(self) -> None:
         """End its process and let go of what it keeps on disk; call in any case."""

@@ -15,9 +15,11 @@ from services.errors import NotAllowed, UnknownThing
 from services.groups import Group, group_by_id
 from services.import_records import (
     GROUP_GONE,
+    IMPORT_ROW_COLUMNS,
     NO_VALID_NUMBER,
     Import,
     Progress,
+    Purpose,
     Reject,
     UploadedFile,
     find_import,
@@ -32,6 +34,7 @@ from services.models import (
     customer_group,
     group_member,
     import_reject,
+    import_row,
     number_import,
     recipient,
     send_task,
@@ -40,7 +43,7 @@ from services.models import (
 from services.posts import PostKind, show_again, want_post
 from services.states import ImportState, TaskState
 
-__all__ = ["GROUP_GONE", "NO_VALID_NUMBER", "Import", "Imports", "Progress", "Reject", "UploadedFile"]
+__all__ = ["GROUP_GONE", "NO_VALID_NUMBER", "Import", "Imports", "Progress", "Purpose", "Reject", "UploadedFile"]
 
 _UNDER_WAY = (ImportState.RUNNING, ImportState.WAITING)
 _NEVER_SENT = (TaskState.DRAFT, TaskState.CANCELLED, TaskState.EXPIRED)
@@ -78,8 +81,20 @@ class Imports:
 
     def begin(self, workspace_id: str, import_id: int, group_id: int) -> Import:
         """Start taking the file into the group, once. Raises UnknownThing or NotAllowed("import_begun")."""
+        return self._begin(workspace_id, import_id, Purpose.GROUP, group_id)
+
+    def begin_opt_outs(self, workspace_id: str, import_id: int) -> Import:
+        """Start taking the file onto the do-not-send list, once. Raises NotAllowed("import_begun")."""
+        return self._begin(workspace_id, import_id, Purpose.OPT_OUTS)
+
+    def begin_for_send(self, workspace_id: str, import_id: int) -> Import:
+        """Start reading the file for one send alone, once. Raises NotAllowed("import_begun")."""
+        return self._begin(workspace_id, import_id, Purpose.SEND)
+
+    def _begin(self, workspace_id: str, import_id: int, purpose: Purpose, group_id: int | None = None) -> Import:
         with self._database.write() as tx:
-            group_by_id(tx, workspace_id, group_id)
+            if group_id is not None:
+                group_by_id(tx, workspace_id, group_id)
             row = tx.execute(
                 update(number_import)
                 .where(
@@ -90,6 +105,7 @@ class Imports:
                 .values(
                     state=ImportState.RUNNING.value,
                     group_id=group_id,
+                    purpose=purpose.value,
                     started_at=self._clock.now(),
                     version=number_import.c.version + 1,
                 )
@@ -133,6 +149,10 @@ class Imports:
         Raises UnknownThing or NotAllowed("nothing_to_keep" | "import_group_gone").
         """
         with self._database.write() as tx:
+            if find_import(tx, workspace_id, import_id).purpose is Purpose.SEND:
+                self._keep_rows(tx, lock_import(tx, workspace_id, import_id))
+                tx.commit()
+                return self.get(workspace_id, import_id)
             group, done = _lock(tx, workspace_id, import_id)
             if done.state is not ImportState.DONE or not done.keepable:
                 raise NotAllowed("nothing_to_keep")
@@ -152,6 +172,27 @@ class Imports:
             )
             tx.commit()
         return self.get(workspace_id, import_id)
+
+    def _keep_rows(self, tx: Connection, done: Import) -> None:
+        """The same for a file of one send: its rows take those as well whose number was set aside."""
+        if done.state is not ImportState.DONE or not done.keepable:
+            raise NotAllowed("nothing_to_keep")
+        there = select(import_row.c.number).where(import_row.c.import_id == done.id)
+        candidates = _candidates(done.id).where(import_reject.c.candidate.not_in(there))
+        last = tx.execute(select(func.max(import_row.c.seq)).where(import_row.c.import_id == done.id)).scalar_one() or 0
+        rows = [
+            (done.id, seq, row.candidate, row.row, None) for seq, row in enumerate(tx.execute(candidates), last + 1)
+        ]
+        imported = self._database.bulk.insert(tx, import_row, IMPORT_ROW_COLUMNS, rows)
+        _change(
+            tx,
+            done.id,
+            imported=done.imported + imported,
+            duplicates=done.duplicates + done.keepable - imported,
+            set_aside=done.set_aside - done.keepable,
+            keepable=0,
+            kept=done.keepable,
+        )
 
     def undo(self, workspace_id: str, import_id: int, by: str) -> Import:
         """Take the numbers that it alone brought out of the group again.
@@ -265,7 +306,8 @@ def _task_with_numbers_of(done: Import) -> Any:
         .where(
             send_task.c.workspace_id == done.workspace_id,
             send_task.c.state.not_in([state.value for state in _NEVER_SENT]),
-            send_task.c.confirmed_at >= done.finished_at,
+            # Not when it ended: whoever confirmed may have looked at the clock and then waited for its group.
+            send_task.c.confirmed_at >= done.started_at,
             through_it,
             holds,
         )

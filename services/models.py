@@ -65,6 +65,8 @@ def literal_state(column: Column[str], state: StrEnum) -> ColumnElement[bool]:
 
 
 # SQLite makes only an INTEGER key count up by itself; PostgreSQL's must be able to outgrow 32 bits.
+# There too, a table `sqlite_autoincrement` gives no key a second time; else that of a deleted last row comes again, and
+# a button in Slack would come to mean something else.
 _Id = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -130,6 +132,7 @@ signature = Table(
     Column("decided_by", Text),
     _count("version"),
     UniqueConstraint("application_id", "name"),
+    sqlite_autoincrement=True,
 )
 
 template = Table(
@@ -151,6 +154,7 @@ template = Table(
     Column("decided_by", Text),
     _count("version"),
     UniqueConstraint("application_id", "name"),
+    sqlite_autoincrement=True,
 )
 
 customer_group = Table(
@@ -165,6 +169,7 @@ customer_group = Table(
     Column("created_by", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("workspace_id", "name_key"),
+    sqlite_autoincrement=True,
 )
 
 group_member = Table(
@@ -208,6 +213,8 @@ number_import = Table(
     _count("hidden_rows"),
     _count("hidden_columns"),
     _count("hidden_sheets"),
+    # The names of its other columns, as a JSON list: those to the right of the numbers first. NULL where it has none.
+    Column("attribute_names", Text),
     # The columns to choose from, as JSON, and the one a person chose.
     Column("columns", Text),
     Column("column", Text),
@@ -219,6 +226,7 @@ number_import = Table(
     _count("version"),
     UniqueConstraint("workspace_id", "channel", "file_id"),
     Index("ix_number_import_state", "state"),
+    sqlite_autoincrement=True,
 )
 
 import_reject = Table(
@@ -235,7 +243,8 @@ import_reject = Table(
     sqlite_with_rowid=False,
 )
 
-# The numbers of an import for one send alone, in the order of its file; one number may stand there twice.
+# The rows of an import for one send alone. One number may stand there twice, with other attributes; its rows come in
+# the order of the file.
 import_row = Table(
     "import_row",
     metadata,
@@ -282,6 +291,8 @@ send_task = Table(
     # Recipients 1 to this are in order of their numbers, each once; further copies of a number stand behind them.
     _count("distinct_numbers"),
     Column("outside_region", Integer, nullable=False),
+    # Whether rows that lack a value for one of the variables are left out; without that nothing can be sent.
+    Column("without_missing", Boolean, nullable=False, server_default=text("false")),
     # Left out when it was confirmed, because they are on the do-not-send list.
     _count("opted_out"),
     Column("created_by", Text, nullable=False),
@@ -299,9 +310,13 @@ send_task = Table(
     # Who said that it goes on, and who last changed its time, template or name.
     Column("resumed_by", Text),
     Column("edited_by", Text),
+    # Refusals of recipients up to this one have been asked about, and do not count for pausing again.
+    _count("refusals_seen"),
     # Off the list, but not forgotten: its counts stay.
     Column("deleted_by", Text),
     Column("deleted_at", Moment),
+    # Batches 1 to this have been given to the queue, where a fleet has one.
+    _count("queued"),
     Column("first_batch_done", Boolean, nullable=False, server_default=text("false")),
     # Last trouble that delays it, as a carrier error code; NULL when the last request went well.
     Column("trouble", Text),
@@ -325,6 +340,7 @@ send_task = Table(
         sqlite_where=text("result_wanted = 0"),
         postgresql_where=text("NOT result_wanted"),
     ),
+    sqlite_autoincrement=True,
 )
 
 task_group = Table(
@@ -453,6 +469,16 @@ opt_out = Table(
     sqlite_with_rowid=False,
 )
 
+# Where a person's test sends went last.
+own_number = Table(
+    "own_number",
+    metadata,
+    Column("workspace_id", Text, ForeignKey("workspace.id"), primary_key=True),
+    Column("person", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # What people answered to an SMS. `task_id` is the last task that wrote to the number, if any.
 reply = Table(
     "reply",
@@ -466,7 +492,11 @@ reply = Table(
     Column("at", Moment, nullable=False),
     Column("received_at", Moment, nullable=False),
     Column("task_id", _Id),
+    # Whether it took its number off promotional SMS (true) or allowed them again (false); NULL for other words.
+    Column("opts_out", Boolean),
     UniqueConstraint("application_id", "sms_id", name="uq_reply_once"),
+    Index("ix_reply_number", "number"),
+    sqlite_autoincrement=True,
 )
 
 # Callbacks that could not be read, kept for a look.
@@ -496,4 +526,23 @@ post = Table(
     Column("closed", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("kind", "subject_id"),
     Index("ix_post_open", "id", sqlite_where=text("closed = 0"), postgresql_where=text("NOT closed")),
+    sqlite_autoincrement=True,
+)
+
+# What only one process of a fleet may do at a time, such as ticking.
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("until", Moment, nullable=False),
+)
+
+# An application's turns to send, for all processes that send for it: `next_at` (microseconds since 1970) is the first
+# one nobody has taken.
+rate_turn = Table(
+    "rate_turn",
+    metadata,
+    _ref("application_id", "application.id", primary_key=True),
+    Column("next_at", BigInteger, nullable=False),
 )

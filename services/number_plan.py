@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberType, ValidationResult
+from phonenumbers.tzdata import TIMEZONE_DATA
 
 from services.number_patterns import Automaton, State, UnsupportedPattern
 
@@ -95,6 +96,20 @@ def region_of(number: int) -> str | None:
         return phonenumbers.region_code_for_number(phonenumbers.parse(f"+{number}"))
     except NumberParseException:
         return None
+
+
+# Every beginning of digits that a longer entry of the time zone metadata goes on from.
+_ZONES_GO_ON = frozenset(prefix[:length] for prefix in TIMEZONE_DATA for length in range(len(prefix)))
+
+
+def time_zones_of(number: int) -> tuple[tuple[str, ...], int]:
+    """The time zones a full number may be in, none where the metadata knows none; and how many of its first digits say
+    so: all numbers that begin with these are in the same.
+    """
+    digits = str(number)
+    length = next((at for at in range(len(digits) + 1) if digits[:at] not in _ZONES_GO_ON), len(digits))
+    known = (TIMEZONE_DATA[digits[:at]] for at in range(length, 0, -1) if digits[:at] in TIMEZONE_DATA)
+    return next(known, ()), length
 
 
 _NOWHERE = {kind: Reading(kind, 0) for kind in (Kind.TOO_SHORT, Kind.TOO_LONG, Kind.NO_COUNTRY)}

@@ -15,9 +15,12 @@ landline or a service number is set aside, because metadata lags real numbering 
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import cast
 
 from services import number_cells, number_plan
 from services.number_cells import Reason
@@ -63,6 +66,8 @@ _MAX_EXPLAINED = 300
 _MAX_KNOWN = 50_000
 # What people write again and again where they have no number: "n/a", "无".
 _MAX_ODD = 2_000
+# Few enough that one unusual cell slows down few others.
+_AT_ONCE = 1_000
 
 
 def check(raw: str | int | float | None, region: str = "CN") -> Verdict:
@@ -93,19 +98,36 @@ class NumberChecker:
         """
         numbers: list[int] = []
         rest: list[tuple[int, Verdict]] = []
-        but_8, but_6 = self._but_8, self._but_6
-        for index, cell in enumerate(cells):
-            added = but_8.get(cell[:-8])
-            if added is None:
-                added = but_6.get(cell[:-6])
-            if type(added) is int and cell[-8:].isdecimal():
-                numbers.append(int(cell) + added)
-                continue
-            verdict = self._check(cell)
-            numbers.append(verdict.number or 0)
-            if verdict.number is None or verdict.by_country_code:
-                rest.append((index, verdict))
+        for start in range(0, len(cells), _AT_ONCE):
+            part = cells[start : start + _AT_ONCE]
+            found, odd = self._quickly(part)
+            for index in odd:
+                cell = part[index]
+                added = self._but_8.get(cell[:-8])
+                if added is None:
+                    added = self._but_6.get(cell[:-6])
+                if type(added) is int and cell[-8:].isdecimal():
+                    found[index] = int(cell) + added
+                    continue
+                verdict = self._check(cell)
+                found[index] = verdict.number or 0
+                if verdict.number is None or verdict.by_country_code:
+                    rest.append((start + index, verdict))
+            numbers += found
         return numbers, rest
+
+    def _quickly(self, cells: Sequence[str]) -> tuple[list[int], Iterable[int]]:
+        """The numbers of cells like many before, in half the time for all at once; where the others stand."""
+        added = list(map(self._but_8.get, [cell[:-8] for cell in cells]))
+        odd = [index for index, each in enumerate(added) if type(each) is not int]
+        plain = [*cells]
+        for index in odd:
+            plain[index], added[index] = "0", 0
+        text = "".join(plain)
+        if text.isdecimal() or text.replace("+", "").isdecimal():
+            with suppress(ValueError):  # a plus within
+                return list(map(operator.add, map(int, plain), cast(list[int], added))), odd
+        return [0] * len(cells), range(len(cells))
 
     def _check(self, cell: str) -> Verdict:
         if (odd := self._odd.get(cell)) is not None:

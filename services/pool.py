@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, delete, func, literal, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, and_, case, delete, func, literal, or_, select, tuple_, update
 
 from services.database import Database
 from services.entries import is_typed
@@ -22,16 +22,21 @@ from services.models import (
     group_member,
     number_import,
     recipient,
+    reply,
     result,
     send_task,
     submission,
     template,
 )
 from services.number_regions import RegionReader, runs
+from services.opt_outs import OptOut, find_opt_out
 from services.states import BatchState, SmsType, TaskState
 
 _NOT_OVER = [state.value for state in TaskState if not state.is_over]
 MESSAGES_SHOWN = 10
+REPLIES_SHOWN = 3
+# The outcomes of a message that may have reached its number.
+_WROTE = ("accepted", "unknown")
 
 
 class Fate(StrEnum):
@@ -40,12 +45,12 @@ class Fate(StrEnum):
     WAITING = "waiting"
     HANDING_OVER = "handing over"
     HELD_BACK = "held back"
-    SKIPPED = "skipped"
     ACCEPTED = "accepted"
     UNKNOWN = "unknown"
     DELIVERED = "delivered"
     FAILED = "failed"
     REFUSED = "refused"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +94,28 @@ class SentMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What a number replied. `opts_out` is None where it asked neither to be left alone nor to be written to."""
+
+    text: str
+    at: datetime
+    opts_out: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """All that is known about a number: the newest messages first, at most 10 of `message_count`."""
+    """All that is known about a number: the newest messages first, at most 10 of `message_count`, and its last replies.
+
+    `opted_out` is None where it is not on the do-not-send list.
+    """
 
     number: int
     region: str | None
     groups: Sequence[Membership]
     messages: Sequence[SentMessage]
     message_count: int
+    opted_out: OptOut | None = None
+    replies: Sequence[Heard] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +164,10 @@ class Pool:
         """Where it is and what it was sent; both empty for a number nobody knows."""
         with self._database.read() as connection:
             groups = connection.execute(_memberships(workspace_id, number)).all()
+            opted_out = find_opt_out(connection, workspace_id, number)
+            replies = [
+                Heard(row.text, row.at, row.opts_out) for row in connection.execute(_replies(workspace_id, number))
+            ]
             sent = _sent(connection, _confirmed(workspace_id), number)
             shown = connection.execute(_messages(sent[:MESSAGES_SHOWN])).all()
             found = [
@@ -158,7 +181,8 @@ class Pool:
                 for row in groups
             ]
         region = RegionReader().region_of(number)
-        return Whereabouts(number, region, found, [_message(row) for row in shown], len(sent))
+        messages = [_message(row) for row in shown]
+        return Whereabouts(number, region, found, messages, len(sent), opted_out, replies)
 
     def search(self, workspace_id: str, last_digits: str, limit: int = 10) -> Found:
         """The numbers in the workspace's groups that end in these digits."""
@@ -192,6 +216,31 @@ class Pool:
             tasks = _tasks_with_a_copy(tx, workspace_id, number)
             tx.commit()
         return Removed(groups, tasks)
+
+
+def last_task_to(
+    connection: Connection, workspace_id: str, number: int, since: datetime, until: datetime
+) -> int | None:
+    """The id of the task that was the last to hand a message over to this number in that time; None if none did."""
+    recent = _confirmed(workspace_id).where(
+        send_task.c.started_at <= until, or_(send_task.c.finished_at.is_(None), send_task.c.finished_at >= since)
+    )
+    sent = _sent(connection, recent, number)
+    at = func.coalesce(submission.c.at, send_task.c.started_at, type_=Moment)
+    under_way = [BatchState.SENDING.value, BatchState.DONE.value, BatchState.UNKNOWN.value]
+    handed_over = or_(
+        submission.c.outcome.in_(_WROTE), and_(submission.c.outcome.is_(None), batch.c.state.in_(under_way))
+    )
+    query = (
+        select(recipient.c.task_id)
+        .join(send_task, send_task.c.id == recipient.c.task_id)
+        .join(batch, and_(batch.c.task_id == recipient.c.task_id, recipient.c.seq.between(batch.c.first, batch.c.last)))
+        .outerjoin(submission, and_(submission.c.task_id == recipient.c.task_id, submission.c.seq == recipient.c.seq))
+        .where(tuple_(recipient.c.task_id, recipient.c.seq).in_(sent), handed_over, at.between(since, until))
+        .order_by(at.desc(), recipient.c.task_id.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar()
 
 
 def _numbers_in(groups: Sequence[Group]) -> Select[Any]:
@@ -259,6 +308,16 @@ def _memberships(workspace_id: str, number: int) -> Select[Any]:
     )
 
 
+def _replies(workspace_id: str, number: int) -> Select[Any]:
+    return (
+        select(reply.c.text, reply.c.at, reply.c.opts_out)
+        .join(application, application.c.id == reply.c.application_id)
+        .where(application.c.workspace_id == workspace_id, reply.c.number == number)
+        .order_by(reply.c.at.desc(), reply.c.id.desc())
+        .limit(REPLIES_SHOWN)
+    )
+
+
 def _messages(sent: Sequence[tuple[int, int]]) -> Select[Any]:
     return (
         select(
@@ -277,8 +336,8 @@ def _messages(sent: Sequence[tuple[int, int]]) -> Select[Any]:
         )
         .join(send_task, send_task.c.id == recipient.c.task_id)
         .join(template, template.c.id == send_task.c.template_id)
-        .join(application, application.c.id == send_task.c.application_id)
         .join(batch, and_(batch.c.task_id == recipient.c.task_id, recipient.c.seq.between(batch.c.first, batch.c.last)))
+        .join(application, application.c.id == batch.c.application_id)
         .outerjoin(submission, and_(submission.c.task_id == recipient.c.task_id, submission.c.seq == recipient.c.seq))
         .outerjoin(result, and_(result.c.task_id == recipient.c.task_id, result.c.seq == recipient.c.seq))
         .where(tuple_(recipient.c.task_id, recipient.c.seq).in_(sent))

@@ -7,32 +7,57 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, and_, exists, func, literal, or_, select, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    FromClause,
+    Row,
+    and_,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
 from services.clock import Clock
 from services.database import Database
-from services.models import application, number_import, post, send_task, to_milliseconds
+from services.models import application, number_import, post, reply, send_task, signature, template, to_milliseconds
 from services.states import RESULT_AFTER
 
 MILLISECONDS_AN_HOUR = 3_600_000
 
 
 class PostKind(StrEnum):
-    """What a post is about: for IMPORT and REJECTS (a file in its thread) an import, else a send task."""
+    """What a post is about: for IMPORT and REJECTS (a file in its thread) an import, for REPLY (in the thread of its
+    task's post) a reply, for TEMPLATE and SIGNATURE what waits for approval, else a send task."""
 
     IMPORT = "import"
     REJECTS = "rejects"
     TASK = "task"
     RESULT = "result"
     LATE = "late"
+    REPLY = "reply"
     PAUSED = "paused"
+    TEMPLATE = "template"
+    SIGNATURE = "signature"
+
+
+_IMPORTS = (PostKind.IMPORT, PostKind.REJECTS)
+_TASKS = (PostKind.TASK, PostKind.RESULT, PostKind.LATE, PostKind.PAUSED)
+_TEMPLATES = (PostKind.TEMPLATE,)
+_SIGNATURES = (PostKind.SIGNATURE,)
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
     """A post that Slack does not have yet (`ts` None), or has in an older `version`.
 
-    `posting_at` with no `ts`: a process was about to post it and died; Slack may have it.
+    `posting_at` with no `ts`: a process was about to post it and died; Slack may have it. `thread_ts` is the message it
+    hangs on, None for a post of its own.
     """
 
     id: int
@@ -43,6 +68,19 @@ class Post:
     ts: str | None
     posting_at: datetime | None
     version: int
+    thread_ts: str | None = None
+
+
+# A reply waits until its task's post is in the channel.
+_THREAD = post.alias("thread")
+_IS_THREAD = and_(_THREAD.c.kind == PostKind.TASK.value, _THREAD.c.subject_id == reply.c.task_id)
+_NEXT_REPLIES = (
+    select(func.min(post.c.id))
+    .join(reply, reply.c.id == post.c.subject_id)
+    .join(_THREAD, _IS_THREAD)
+    .where(~post.c.closed, post.c.ts.is_(None), post.c.kind == PostKind.REPLY.value, _THREAD.c.ts.is_not(None))
+    .group_by(post.c.channel)
+)
 
 
 class Posts:
@@ -53,22 +91,29 @@ class Posts:
         self._clock = clock
 
     def due(self) -> list[Post]:
-        """Those that do not show what is true now, oldest first."""
-        version = func.coalesce(send_task.c.version, number_import.c.version, 0)
-        is_import = post.c.kind.in_([PostKind.IMPORT.value, PostKind.REJECTS.value])
+        """Those that do not show what is true now, oldest first; replies last, and of each channel only the next."""
+        subjects = ((send_task, _TASKS), (number_import, _IMPORTS), (template, _TEMPLATES), (signature, _SIGNATURES))
+        version = func.coalesce(*(table.c.version for table, _ in subjects), 0)
+        owed: FromClause = post
+        for table, kinds in subjects:
+            is_about = and_(post.c.kind.in_([kind.value for kind in kinds]), table.c.id == post.c.subject_id)
+            owed = owed.outerjoin(table, is_about)
+        is_reply = post.c.kind == PostKind.REPLY.value
         query = (
-            select(post, version.label("version"))
-            .outerjoin(send_task, and_(~is_import, send_task.c.id == post.c.subject_id))
-            .outerjoin(number_import, and_(is_import, number_import.c.id == post.c.subject_id))
+            select(post, version.label("version"), _THREAD.c.ts.label("thread_ts"))
+            .select_from(owed)
+            .outerjoin(reply, and_(is_reply, reply.c.id == post.c.subject_id))
+            .outerjoin(_THREAD, _IS_THREAD)
             .where(~post.c.closed, or_(post.c.ts.is_(None), post.c.shown_version < version))
-            .order_by(post.c.id)
+            .where(or_(~is_reply, post.c.id.in_(_NEXT_REPLIES)))
+            .order_by(is_reply, post.c.id)
         )
         with self._database.read() as connection:
             return [_post(row) for row in connection.execute(query)]
 
     def open_imports(self) -> list[Post]:
         """The posts of imports under way, whose progress is shown though nothing is stored yet."""
-        query = select(post, post.c.shown_version.label("version")).where(
+        query = select(post, post.c.shown_version.label("version"), null().label("thread_ts")).where(
             ~post.c.closed, post.c.kind == PostKind.IMPORT.value, post.c.ts.is_not(None)
         )
         with self._database.read() as connection:
@@ -113,14 +158,11 @@ class Posts:
     def close_old(self) -> int:
         """Stop keeping posts up to date whose carrier's receipt window has closed. Returns how many."""
         ended_at = type_coerce(send_task.c.finished_at, BigInteger)
+        window = application.c.receipt_window_hours * MILLISECONDS_AN_HOUR
         over = (
             select(literal(1))
             .join(application, application.c.id == send_task.c.application_id)
-            .where(
-                send_task.c.id == post.c.subject_id,
-                ended_at + application.c.receipt_window_hours * MILLISECONDS_AN_HOUR
-                < to_milliseconds(self._clock.now()),
-            )
+            .where(send_task.c.id == post.c.subject_id, ended_at + window < to_milliseconds(self._clock.now()))
         )
         with self._database.write() as tx:
             closed = tx.execute(
@@ -143,17 +185,22 @@ class Posts:
 
 
 def want_post(tx: Connection, workspace_id: str, channel: str, kind: PostKind, subject_id: int) -> None:
-    """Owe the channel a post, in the transaction that makes it true; a new one where there was one before."""
-    is_it = (post.c.kind == kind.value, post.c.subject_id == subject_id)
-    afresh = {"ts": None, "posting_at": None, "shown_version": None, "closed": False}
-    if tx.execute(update(post).where(*is_it).values(**afresh)).rowcount:
-        return
+    """Owe the channel a post, in the transaction that makes it true."""
     tx.execute(post.insert().values(workspace_id=workspace_id, channel=channel, kind=kind.value, subject_id=subject_id))
 
 
-def show_again(tx: Connection, kind: PostKind, subject_id: int) -> None:
-    """Bring a closed post up to date once more, in the transaction that changes what it shows."""
-    tx.execute(update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id).values(closed=False))
+def show_again(tx: Connection, kind: PostKind, subject_id: int) -> bool:
+    """Bring a closed post up to date once more, in the transaction that changes what it shows; whether there is one."""
+    of_subject = update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id)
+    return tx.execute(of_subject.values(closed=False)).rowcount > 0
+
+
+def want_fresh_post(tx: Connection, workspace_id: str, channel: str, kind: PostKind, subject_id: int) -> None:
+    """Owe the channel a post about a subject that may have had one: that one stays as it is, and nothing edits it."""
+    again = update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id)
+    values = {"channel": channel, "ts": None, "posting_at": None, "shown_version": None, "closed": False}
+    if tx.execute(again.values(**values)).rowcount == 0:
+        want_post(tx, workspace_id, channel, kind, subject_id)
 
 
 def _post(row: Row[Any]) -> Post:
@@ -166,4 +213,5 @@ def _post(row: Row[Any]) -> Post:
         ts=row.ts,
         posting_at=row.posting_at,
         version=row.version,
+        thread_ts=row.thread_ts,
     )

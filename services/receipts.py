@@ -6,26 +6,45 @@ and the number.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, or_, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+    update,
+)
 
 from services.carriers.ports import Receipt
 from services.clock import Clock
 from services.database import Database
 from services.models import batch, receipt, recipient, result, send_task, sent_sms, submission, to_milliseconds
+from services.opt_outs import take_carriers_word
 from services.states import BatchState
 
 log = structlog.get_logger()
 
 # One tick's share, so that a storm of receipts never holds SQLite's one writer for long.
 APPLIED_AT_ONCE = 5_000
+# So that a tick ends: the next one goes on.
+LONGEST_SECONDS = 5.0
 # A receipt without a reference that finds no message is looked at again for so long: longer than any request takes.
 WAITS_FOR_ITS_SEND = timedelta(minutes=2)
+
+_SHORT_RUN = 50
 
 # (application, reference, number, SMS ID); the last is empty where there is a reference.
 _Key = tuple[int, str, int, str]
@@ -47,9 +66,18 @@ _COLUMNS = [
 class Receipts:
     """The inbox of what carriers report, and its way into results."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        opted_out_codes: Mapping[int, frozenset[str]] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`opted_out_codes` are those of each application's carrier, by the application's id."""
         self._database = database
         self._clock = clock
+        self._opted_out_codes = opted_out_codes or {}
+        self._monotonic = monotonic
 
     def store(self, received: Sequence[tuple[int, Receipt]]) -> int:
         """Keep (application id, receipt) pairs, durably. Returns how many were not known yet."""
@@ -74,22 +102,38 @@ class Receipts:
             tx.commit()
         return new
 
+    def keep_up(self) -> int:
+        """Apply what has come, one share after the other, for so long at most. Returns how many were looked at."""
+        until = self._monotonic() + LONGEST_SECONDS
+        looked_at = found = self.apply()
+        while found == APPLIED_AT_ONCE and self._monotonic() < until:
+            found = self.apply()
+            looked_at += found
+        return looked_at
+
     def apply(self) -> int:
         """Turn new receipts into results. Returns how many receipts were looked at; fewer than asked when done."""
-        early = _is_early(self._clock.now())
-        new = select(receipt).where(~receipt.c.applied, ~early).order_by(receipt.c.id).limit(APPLIED_AT_ONCE)
+        new = _NEW.where(~_is_early(self._clock.now()))
         with self._database.read() as connection:
             if not connection.execute(new.limit(1)).first():
                 return 0
         with self._database.write() as tx:
-            rows = tx.execute(new.with_for_update(skip_locked=True)).all()
+            rows = tx.execute(new.limit(APPLIED_AT_ONCE).with_for_update(skip_locked=True)).all()
             messages = _messages(tx, rows)
             final = _final_states(tx, rows, messages)
             self._store_results(tx, final)
-            ids = [row.id for row in rows]
-            tx.execute(update(receipt).where(receipt.c.id.in_(ids)).values(applied=True))
+            self._take_carriers_word(tx, [row for row in rows if row.status == "failed" and _key(row) in messages])
+            for part in _runs([row.id for row in rows]):
+                tx.execute(update(receipt).where(part).values(applied=True))
             tx.commit()
         return len(rows)
+
+    def _take_carriers_word(self, tx: Connection, rows: Sequence[Row[Any]]) -> None:
+        """Whoever has told the carrier to be left alone is on our list too."""
+        for application_id, codes in self._opted_out_codes.items():
+            mine = (row for row in rows if row.application_id == application_id and row.code in codes)
+            numbers = [row.number for row in mine if row.number]
+            take_carriers_word(tx, self._database.bulk, application_id, numbers, self._clock.now())
 
     def _store_results(self, tx: Connection, final: dict[tuple[int, int], tuple[str, str, int]]) -> None:
         """`final` maps (task, seq) to (state, code, at)."""
@@ -116,6 +160,42 @@ class Receipts:
                 )
 
 
+# Moments as they are stored: making a datetime of each cost as much as all the rest.
+_NEW = (
+    select(
+        receipt.c.id,
+        receipt.c.application_id,
+        receipt.c.reference,
+        receipt.c.number,
+        receipt.c.sms_id,
+        receipt.c.total,
+        receipt.c.status,
+        receipt.c.code,
+        func.coalesce(type_coerce(receipt.c.at, BigInteger), type_coerce(receipt.c.received_at, BigInteger)).label(
+            "milliseconds"
+        ),
+    )
+    .where(~receipt.c.applied)
+    .order_by(receipt.c.id)
+)
+
+
+def _runs(ids: Sequence[int]) -> Iterator[ColumnElement[bool]]:
+    """Conditions for all of these ids, which are in order: most stand in a few unbroken runs."""
+    scattered: list[int] = []
+    start = 0
+    for end in range(1, len(ids) + 1):
+        if end < len(ids) and ids[end] == ids[end - 1] + 1:
+            continue
+        if end - start < _SHORT_RUN:
+            scattered += ids[start:end]
+        else:
+            yield receipt.c.id.between(ids[start], ids[end - 1])
+        start = end
+    if scattered:
+        yield receipt.c.id.in_(scattered)
+
+
 def _is_early(now: datetime) -> ColumnElement[bool]:
     """It overtook the record of its own request, so that its message is not counted as handed over yet."""
     not_found = ~exists().where(
@@ -125,7 +205,16 @@ def _is_early(now: datetime) -> ColumnElement[bool]:
     return or_(_NOT_RECORDED, and_(receipt.c.reference == "", young, not_found))
 
 
-_IS_SUBMITTED = exists().where(submission.c.task_id == recipient.c.task_id, submission.c.seq == recipient.c.seq)
+_IS_SUBMITTED = exists().where(
+    submission.c.task_id == recipient.c.task_id,
+    submission.c.seq == recipient.c.seq,
+    submission.c.outcome != "skipped",
+)
+_IS_SKIPPED = exists().where(
+    submission.c.task_id == recipient.c.task_id,
+    submission.c.seq == recipient.c.seq,
+    submission.c.outcome == "skipped",
+)
 # A batch that was taken in part, and is planned again for the rest, has handed some messages over. Any other has none,
 # which is seen without looking for the number among them.
 _SOME_SUBMITTED = exists().where(
@@ -170,6 +259,8 @@ def _by_reference(tx: Connection, keys: set[_Key]) -> Iterator[tuple[_Key, tuple
         if batch_row.state == BatchState.CANCELLED.value:
             # Only what was taken before it was planned again has been handed over, whatever a stranger says.
             members = members.where(_IS_SUBMITTED)
+        elif batch_row.skipped:
+            members = members.where(~_IS_SKIPPED)
         for number, seq in tx.execute(members):
             if number in wanted[key]:
                 yield (*key, number, ""), (batch_row.task_id, seq)
@@ -178,7 +269,11 @@ def _by_reference(tx: Connection, keys: set[_Key]) -> Iterator[tuple[_Key, tuple
 def _batches(tx: Connection, wanted: Iterable[tuple[int, str]]) -> Iterator[Row[Any]]:
     references = sorted({reference for _, reference in wanted})
     for start in range(0, len(references), 500):
-        query = select(batch).where(batch.c.reference.in_(references[start : start + 500]))
+        query = (
+            select(batch, send_task.c.skipped)
+            .join(send_task, send_task.c.id == batch.c.task_id)
+            .where(batch.c.reference.in_(references[start : start + 500]))
+        )
         yield from tx.execute(query).all()
 
 
@@ -203,7 +298,7 @@ def _final_states(
         key = _key(row)
         if key not in messages or row.status == "pending":
             continue
-        at = to_milliseconds(row.at or row.received_at)
+        at = row.milliseconds
         if row.status == "failed":
             final.setdefault(messages[key], ("failed", row.code, at))
         elif row.total <= 1:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from services.clock import Clock
 from services.database import Database
+from services.entries import forget_unsent
 from services.errors import NotAllowed
 from services.models import batch, send_task, submission, task_group
 from services.posts import PostKind, want_post
@@ -90,7 +91,8 @@ class SendTasks:
     def resume(self, workspace_id: str, number: int, by: str) -> Task:
         """A person's yes to a task that is paused, for whatever reason. Raises UnknownThing or NotAllowed.
 
-        One that was late and is so by more than a day can only expire.
+        One that was late and is so by more than a day can only expire; one that a restored copy holds goes back to
+        waiting for its time where that is still to come.
         """
         now = self._clock.now()
         with self._database.write() as tx:
@@ -98,7 +100,17 @@ class SendTasks:
             state = TaskState.EXPIRED if _has_expired(task, now) else task.state
             if state is not TaskState.PAUSED:
                 raise NotAllowed("not_resumable", number=number, state=state.value)
-            _move(tx, task, TaskState.SENDING, now, started_at=task.started_at or now, resumed_by=by)
+            decided: dict[str, object] = {"resumed_by": by}
+            if task.pause_reason is PauseReason.RESTORED:
+                # What it had not sent was not unknown, but waited.
+                decided["pause_reason"] = None
+            if task.scheduled_at is not None and task.scheduled_at > now:
+                # Asked about after a restore, and its time is still to come.
+                _move(tx, task, TaskState.SCHEDULED, now, **decided)
+            else:
+                _move(tx, task, TaskState.SENDING, now, started_at=task.started_at or now, **decided)
+                if task.started_at is None:
+                    self._database.queue.open(tx, task.id)
             tx.commit()
             return find_task(tx, workspace_id, number)
 
@@ -117,6 +129,7 @@ class SendTasks:
                 task = task_by_id(tx, row.workspace_id, row.id)
                 if state is TaskState.SENDING:
                     _move(tx, task, state, now, started_at=now)
+                    self._database.queue.open(tx, row.id)
                 elif state is TaskState.PAUSED:
                     _move(tx, task, state, now, pause_reason=PauseReason.LATE.value)
                     want_post(tx, row.workspace_id, row.channel, PostKind.LATE, row.id)
@@ -131,7 +144,7 @@ class SendTasks:
         return moved
 
     def forget_drafts(self) -> int:
-        """Delete previews nobody confirmed within two days. Returns how many."""
+        """Delete previews nobody confirmed within two days, with the numbers typed for them. Returns how many."""
         old = select(send_task.c.id).where(
             send_task.c.state == TaskState.DRAFT.value, send_task.c.created_at < self._clock.now() - DRAFTS_KEPT
         )
@@ -139,6 +152,7 @@ class SendTasks:
             ids = tx.execute(old.with_for_update(skip_locked=True)).scalars().all()
             tx.execute(delete(task_group).where(task_group.c.task_id.in_(ids)))
             tx.execute(delete(send_task).where(send_task.c.id.in_(ids)))
+            forget_unsent(tx, self._clock.now() - DRAFTS_KEPT)
             tx.commit()
         return len(ids)
 

@@ -44,8 +44,9 @@ _NEXT: dict[TaskState, frozenset[TaskState]] = {
         {TaskState.SENDING, TaskState.PAUSED, TaskState.CANCELLED, TaskState.STOPPED, TaskState.EXPIRED}
     ),
     TaskState.SENDING: frozenset({TaskState.PAUSED, TaskState.FINISHED, TaskState.STOPPED}),
-    # It finishes where its last request was answered after it was paused.
-    TaskState.PAUSED: frozenset({TaskState.SENDING, TaskState.FINISHED, TaskState.STOPPED, TaskState.EXPIRED}),
+    TaskState.PAUSED: frozenset(
+        {TaskState.SCHEDULED, TaskState.SENDING, TaskState.FINISHED, TaskState.STOPPED, TaskState.EXPIRED}
+    ),
     TaskState.FINISHED: frozenset(),
     TaskState.CANCELLED: frozenset(),
     TaskState.STOPPED: frozenset(),
@@ -76,14 +77,16 @@ class ImportState(StrEnum):
 
 
 class PauseReason(StrEnum):
-    """Why a task is paused: it was late after downtime, a person paused it, too many of its messages were refused, or
-    the carrier says that the account cannot send (out of funds, in arrears, blocked).
+    """Why a task is paused: it was late after downtime, a person paused it, too many of its messages were refused, the
+    carrier says that the account cannot send (out of funds, in arrears, blocked), or the database was restored from an
+    older copy. That stays with a task that had begun by then: what it had not sent is unknown.
     """
 
     LATE = "late"
     PERSON = "person"
     REFUSALS = "refusals"
     ACCOUNT = "account"
+    RESTORED = "restored"
 
 
 class Source(StrEnum):
@@ -103,6 +106,21 @@ class ApprovalStatus(StrEnum):
     APPROVED = "approved"
     REJECTED = "rejected"
     DISABLED = "disabled"
+
+
+class ContentKind(StrEnum):
+    """What is approved before it can be chosen."""
+
+    TEMPLATE = "template"
+    SIGNATURE = "signature"
+
+
+class ContentOrigin(StrEnum):
+    """Whose word a signature's or a template's status is: the settings', a person's in Slack, or the carrier's."""
+
+    SETTINGS = "settings"
+    CHANNEL = "channel"
+    CARRIER = "carrier"
 
 
 class SmsType(StrEnum):

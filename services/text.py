@@ -7,8 +7,9 @@ makes it 70 or 67 units as well.
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from services.states import Region
 
@@ -40,6 +41,12 @@ def variables(text: str) -> list[str]:
     return list(dict.fromkeys(_VARIABLE.findall(text)))
 
 
+def fill(text: str, names: Sequence[str], values: Sequence[str]) -> str:
+    """The text with `values` in the place of the variables `names`, one for each; what a value holds stays as it is."""
+    filling = dict(zip(names, values, strict=True))
+    return _VARIABLE.sub(lambda found: filling.get(found[1], found[0]), text)
+
+
 def fits_gsm(text: str) -> bool:
     """Whether every character is in the GSM 03.38 alphabet, so that no other coding is needed."""
     return all(char in _GSM_BASIC or char in _GSM_EXTENSION for char in text)
@@ -53,6 +60,33 @@ def segments(text: str, region: Region) -> int:
 def split(text: str, region: Region) -> list[str]:
     """The text cut where the carrier cuts it; neither a surrogate pair nor an escape pair is ever parted."""
     return list(_parts(text, region))
+
+
+class SegmentCounter:
+    """Counts the segments of one text filled with many sets of values, without making most of the texts."""
+
+    def __init__(self, text: str, names: Sequence[str], region: Region) -> None:
+        self._text, self._names, self._region = text, names, region
+        found = _VARIABLE.findall(text)
+        self._times = [found.count(name) for name in names]
+        rest = _VARIABLE.sub("", text)
+        self._gsm = region is not Region.MAINLAND and fits_gsm(rest)
+        self._fixed = len(rest)
+        # Where every character counts as one, only the length matters.
+        self._is_even = self._is_even_value(rest)
+
+    def count(self, values: Sequence[str]) -> int:
+        """As `segments(fill(text, names, values), region)`."""
+        if not self._is_even or not all(map(self._is_even_value, values)):
+            return segments(fill(self._text, self._names, values), self._region)
+        length = self._fixed + sum(map(operator.mul, self._times, map(len, values)))
+        alone, each = _GSM_LIMITS if self._gsm else _UNIT_LIMITS
+        return 1 if 0 < length <= alone else -(-length // each)
+
+    def _is_even_value(self, value: str) -> bool:
+        if self._gsm:
+            return _GSM_BASIC.issuperset(value)
+        return value.isascii() or max(value) <= "\uffff"
 
 
 def _parts(text: str, region: Region) -> Iterator[str]:

@@ -11,6 +11,17 @@ import pytest
 _SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum": "off"}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes run the tests (`make test`), one of them runs all scenarios, and begins at once.
+
+    They run side by side in one fixture and mostly wait, so the other processes have the machine meanwhile.
+    """
+    for item in items:
+        if item.get_closest_marker("e2e"):
+            item.add_marker(pytest.mark.xdist_group("e2e"))
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+
+
 @pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
     """An empty database on a real PostgreSQL from a wheel; it listens on a socket file only.

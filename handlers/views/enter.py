@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from handlers.replies import Say, View
+from handlers.replies import Block, View
 from handlers.views import blocks
 from handlers.views.groups import SEND, choice, group_fields, menu_hint
-from handlers.views.imports import reason_in_words
-from handlers.views.words import bold, counted, listed, number
-from services.entries import MOST_NUMBERS, Entered, WrongLine
+from handlers.views.imports import keep_anyway, reason_in_words, were_kept
+from handlers.views.words import bold, counted, listed, number, verb
+from services.entries import MOST_NUMBERS, WrongLine
 from services.groups import Group
+from services.imports import Import
 
 FORM = "enter_form"
 LEAVE_OUT = "leave_out"
-KEEP_UNASSIGNED = "keep_unassigned"
+KEEP_SET_ASIDE = "keep_set_aside"
+KEEP = "enter_keep"
+UNDO = "enter_undo"
 
 _WRONG_SHOWN = 8
 _ORIGINAL_SHOWN = 30
@@ -32,7 +36,7 @@ def enter_form(groups: Sequence[Group], chosen: Group | None = None) -> View:
         "type": "checkboxes",
         "options": [
             blocks.option("Take the right ones and leave these out", LEAVE_OUT),
-            blocks.option("Take those in no assigned range as well", KEEP_UNASSIGNED),
+            blocks.option("Take landlines and those in no assigned range as well", KEEP_SET_ASIDE),
         ],
     }
     hint = (
@@ -58,13 +62,13 @@ def enter_form(groups: Sequence[Group], chosen: Group | None = None) -> View:
     return blocks.form(FORM, "Enter numbers", "OK", fields)
 
 
-def wrong_lines(wrong: Sequence[WrongLine]) -> str:
+def wrong_lines(wrong: Sequence[WrongLine], way_out: str = "Correct them, or tick below to leave them out.") -> str:
     """Each wrong line by its number, what is wrong and what it may mean; plain text, for under the field."""
     told = [_wrong_line(each) for each in wrong[:_WRONG_SHOWN]]
     more = len(wrong) - _WRONG_SHOWN
     if more > 0:
         told.append(f"And {counted(more, 'more line')}.")
-    return " ".join([*told, "Correct them, or tick below to leave them out."])
+    return " ".join([*told, way_out])
 
 
 def _wrong_line(wrong: WrongLine) -> str:
@@ -74,8 +78,8 @@ def _wrong_line(wrong: WrongLine) -> str:
     return f"{what}; did you mean {verdict.suggestion}?" if verdict.suggestion else f"{what}."
 
 
-def entered(done: Entered) -> Say:
-    """The counts, every line in exactly one."""
+def entered(done: Import, group: Group) -> tuple[str, list[Block]]:
+    """The counts, every line in exactly one, and the way on."""
     parts = [f"*{number(done.imported)} imported*"]
     if done.already_in_group:
         parts.append(f"{number(done.already_in_group)} already in the group")
@@ -84,12 +88,35 @@ def entered(done: Entered) -> Say:
     removed = []
     if done.duplicates:
         removed.append(counted(done.duplicates, "duplicate"))
-    if done.left_out:
-        removed.append(f"{number(done.left_out)} wrong")
+    if done.invalid:
+        removed.append(f"{number(done.invalid)} wrong")
     if removed:
         parts.append(f"{listed(removed)} left out")
+    if done.set_aside:
+        parts.append(f"{number(done.set_aside)} set aside")
+    if removed or done.set_aside:
         parts.append("you are not charged for those")
     line = " · ".join(parts)
-    note = f"typed numbers → {bold(done.group.name)}, which now has {counted(done.group.size, 'customer')}"
-    send = blocks.button(SEND, "Send SMS", str(done.group.id))
-    return Say(line.replace("*", ""), [blocks.section(line), blocks.context(note), blocks.actions(send)])
+    note = f"typed numbers → {bold(group.name)}, which now has {counted(group.size, 'customer')}"
+    if done.kept:
+        note += f" · {were_kept(done.kept)}"
+    return line.replace("*", ""), [blocks.section(line), blocks.context(note), blocks.actions(*_ways_on(done, group))]
+
+
+def _ways_on(done: Import, group: Group) -> list[dict[str, Any]]:
+    ways = [blocks.button(SEND, "Send SMS", str(group.id))]
+    if done.keepable:
+        ways.append(blocks.button(KEEP, keep_anyway(done.keepable), str(done.id)))
+    if done.imported:
+        added = f"The {counted(done.imported, 'number')} that you added"
+        text = f"{added} {verb(done.imported, 'is', 'are')} taken out of {group.name} again."
+        confirm = blocks.confirmation("Undo?", text, "Undo", "Leave it")
+        ways.append(blocks.button(UNDO, "Undo", str(done.id), confirm=confirm))
+    return ways
+
+
+def undone(ended: Import) -> tuple[str, list[Block]]:
+    """What was typed is out of the group again."""
+    added = f"the {counted(ended.imported, 'number')} that you added"
+    text = f"Undone: {added} {verb(ended.imported, 'is', 'are')} out of {bold(ended.group or '')}."
+    return text, [blocks.section(text)]

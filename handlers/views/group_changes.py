@@ -8,7 +8,7 @@ from handlers.replies import Replace, Say, View
 from handlers.views import blocks
 from handlers.views.countries import country
 from handlers.views.groups import choice, menu_hint, name_input
-from handlers.views.words import bold, counted, number, several
+from handlers.views.words import bold, counted, number, several, verb
 from services.group_changes import Merged, References, part_name
 from services.groups import Group
 
@@ -130,7 +130,9 @@ def copied(source: Group, copy: Group) -> str:
 
 def merged(result: Merged) -> str:
     """The answer to a merge, with exact counts."""
-    already = f" {number(result.already)} were there already." if result.already else ""
+    already = (
+        f" {number(result.already)} {verb(result.already, 'was', 'were')} there already." if result.already else ""
+    )
     return (
         f"Group {bold(result.name)} is merged into {bold(result.into.name)}, which has {number(result.added)} more: "
         f"{counted(result.into.size, 'customer')}.{already}"

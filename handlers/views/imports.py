@@ -10,15 +10,17 @@ from handlers.replies import Block, Say, View
 from handlers.views import blocks
 from handlers.views.groups import SEND as SEND_GROUP
 from handlers.views.groups import group_fields
-from handlers.views.words import bar, bold, code, counted, duration, listed, named, number, person
+from handlers.views.words import bar, bold, code, counted, duration, listed, named, number, person, verb
 from services.groups import Group
-from services.imports import Import, Progress
+from services.imports import Import, Progress, Purpose
 from services.numbers import Reason
 from services.spreadsheets.reader import Column
 
 CHOOSE_GROUP = "import_choose_group"
 NEW_GROUP = "import_new_group"
 NOT_NOW = "import_not_now"
+USE_ONCE = "import_use_once"
+SEND = "import_send"
 NEW_GROUP_FORM = "import_new_group_form"
 CANCEL = "import_cancel"
 CHOOSE_COLUMN = "import_choose_column"
@@ -35,7 +37,7 @@ _REASONS = {
     Reason.EMPTY: "no number in the row",
     Reason.NOT_A_NUMBER: "not a phone number",
     Reason.EXTRA_TEXT: "other text beside the number",
-    Reason.TWO_NUMBERS: "more than one number in the cell",
+    Reason.TWO_NUMBERS: "more than one number",
     Reason.EXTENSION: "a number with an extension",
     Reason.LOST_DIGITS: "digits lost by the spreadsheet",
     Reason.TOO_SHORT: "too short",
@@ -64,6 +66,7 @@ def ask_group(asked: Import, groups: Sequence[Group], note: str | None = None) -
     elements = [
         *([blocks.menu(CHOOSE_GROUP, "Choose a group", options)] if options else []),
         blocks.button(NEW_GROUP, "New group…", str(asked.id)),
+        blocks.button(USE_ONCE, "Use for one send only", str(asked.id)),
         blocks.button(NOT_NOW, "Not now", str(asked.id)),
     ]
     hint = "Next time, write *group:name* beside the file and it starts at once."
@@ -108,7 +111,8 @@ def how_to_form(groups: Sequence[Group]) -> View:
         menu = blocks.menu("group", "Choose a group", options)
         existing = [blocks.field("group", "Existing group", menu, optional=True, hint=hint)]
     name, sms_type = group_fields()
-    name = {**name, "label": blocks.plain("Or a new group", 2000), "optional": bool(options)}
+    label = "Or a new group" if options else "New group"
+    name = {**name, "label": blocks.plain(label, 2000), "optional": bool(options)}
     sms_type = {**sms_type, "label": blocks.plain("SMS type of the new group", 2000), "optional": bool(options)}
     note = blocks.context("The next step tells how, and gives you a template to fill in.")
     return blocks.form(HOW_TO_FORM, "Import numbers", "Next", [*existing, name, sms_type, note])
@@ -116,7 +120,7 @@ def how_to_form(groups: Sequence[Group]) -> View:
 
 def running(current: Import, progress: Progress | None) -> tuple[str, list[Block]]:
     """The one message that is edited while an import runs."""
-    text = f"Importing {bold(current.file.name)} into {bold(current.group or '')}"
+    text = f"Importing {bold(current.file.name)} {_into(current)}"
     if progress is None or not progress.rows:
         state = f"{bar(0)}  Reading the file…"
     elif not progress.to_store:
@@ -128,11 +132,18 @@ def running(current: Import, progress: Progress | None) -> tuple[str, list[Block
     return text, [blocks.section(f"{text}\n{state}"), blocks.actions(_cancel_button(current))]
 
 
+def interrupted(current: Import) -> tuple[str, list[Block]]:
+    """The same message while the bot restarts: nobody has to do anything."""
+    text = f"Importing {bold(current.file.name)} into {bold(current.group or '')}"
+    note = "I am being restarted. This import starts over by itself when I am back; nothing of it is stored yet."
+    return text, [blocks.section(f"{text}\n:hourglass: {note}"), blocks.actions(_cancel_button(current))]
+
+
 def waiting(current: Import) -> tuple[str, list[Block]]:
     """The question which column holds the numbers; the samples are in its form, because they are full numbers."""
     headers = [column.header or f"column {column.letter}" for column in current.columns]
     text = f"{bold(current.file.name)} has more than one column of phone numbers: {named(headers, 'or')}. Which one?"
-    note = f"Nothing has been imported into {bold(current.group or '')} yet."
+    note = f"Nothing has been imported {_into(current)} yet."
     choose = blocks.button(CHOOSE_COLUMN, "Choose the column", str(current.id), "primary")
     return text, [blocks.section(text), blocks.context(note), blocks.actions(choose, _cancel_button(current))]
 
@@ -142,7 +153,7 @@ def column_form(current: Import) -> View:
     options = [blocks.option(_column_line(column), str(at)) for at, column in enumerate(current.columns)]
     menu = blocks.menu("column", "Choose a column", options)
     field = blocks.field("column", "Which column holds the numbers?", menu)
-    note = blocks.context(f"{bold(current.file.name)} is imported into {bold(current.group or '')}.")
+    note = blocks.context(f"{bold(current.file.name)} is imported {_into(current)}.")
     return blocks.form(COLUMN_FORM, "Choose the column", "Import", [field, note])
 
 
@@ -153,17 +164,25 @@ def _column_line(column: Column) -> str:
 
 
 def _cancel_button(current: Import) -> dict[str, Any]:
-    text = f"Nothing of {current.file.name} will be in the group."
+    text = f"Nothing of {current.file.name} will be kept."
     confirm = blocks.confirmation("Cancel the import?", text, "Cancel the import", "Go on importing")
     return blocks.button(CANCEL, "Cancel the import", str(current.id), confirm=confirm)
+
+
+def _into(current: Import) -> str:
+    match current.purpose:
+        case Purpose.OPT_OUTS:
+            return "into the do-not-send list"
+        case Purpose.SEND:
+            return "for one send only"
+        case _:
+            return f"into {bold(current.group or '')}"
 
 
 def cancelled(ended: Import) -> tuple[str, list[Block]]:
     """What stays of an import that was cancelled: nothing but this."""
     by = f" by {person(ended.ended_by)}" if ended.ended_by else ""
-    text = (
-        f"The import of {bold(ended.file.name)} into {bold(ended.group or '')} was cancelled{by}. Nothing was imported."
-    )
+    text = f"The import of {bold(ended.file.name)} {_into(ended)} was cancelled{by}. Nothing was imported."
     return text, [blocks.section(text)]
 
 
@@ -172,7 +191,8 @@ def undone(ended: Import) -> tuple[str, list[Block]]:
     by = f" by {person(ended.ended_by)}" if ended.ended_by else ""
     text = (
         f"The import of {bold(ended.file.name)} into {bold(ended.group or '')} was undone{by}. "
-        f"The {counted(ended.imported, 'number')} that it alone brought are out of the group."
+        f"The {counted(ended.imported, 'number')} that it alone brought {verb(ended.imported, 'is', 'are')} "
+        "out of the group."
     )
     return text, [blocks.section(text)]
 
@@ -181,7 +201,9 @@ def done(ended: Import, group: Group | None) -> tuple[str, list[Block]]:
     """What happened, in one line, and the way on. `group` is None where it has been deleted since."""
     line = _counts(ended)
     body = [blocks.section(line), blocks.context(" · ".join(_notes(ended, group)))]
-    if group is not None:
+    if ended.purpose is Purpose.SEND:
+        body.append(blocks.actions(blocks.button(SEND, "Send SMS", str(ended.id), "primary"), *_keep_button(ended)))
+    elif group is not None:
         body.append(blocks.actions(*_ways_on(ended, group)))
     return line.replace("*", ""), body
 
@@ -208,10 +230,12 @@ def _counts(ended: Import) -> str:
 
 def _notes(ended: Import, group: Group | None) -> list[str]:
     where = bold(group.name if group else ended.group or "a group that is gone")
+    if ended.purpose is Purpose.SEND:
+        where = "for one send only, in no group"
     now = f", which now has {counted(group.size, 'customer')}" if group else ""
     notes = [f"{bold(ended.file.name)} → {where}{now}"]
     if ended.kept:
-        notes.append(f"{number(ended.kept)} that were set aside were kept")
+        notes.append(were_kept(ended.kept))
     hidden = [
         counted(count, noun)
         for count, noun in (
@@ -231,13 +255,30 @@ def _notes(ended: Import, group: Group | None) -> list[str]:
 
 def _ways_on(ended: Import, group: Group) -> list[dict[str, Any]]:
     ways = [blocks.button(SEND_GROUP, "Send SMS", str(group.id))]
-    if ended.keepable:
-        ways.append(blocks.button(KEEP, f"Keep these {number(ended.keepable)} anyway", str(ended.id)))
+    ways += _keep_button(ended)
     if ended.imported:
-        text = f"The {counted(ended.imported, 'number')} that it alone brought are taken out of {group.name} again."
+        brought = f"The {counted(ended.imported, 'number')} that it alone brought"
+        text = f"{brought} {verb(ended.imported, 'is', 'are')} taken out of {group.name} again."
         confirm = blocks.confirmation("Undo the import?", text, "Undo the import", "Leave it")
         ways.append(blocks.button(UNDO, "Undo the import", str(ended.id), confirm=confirm))
     return ways
+
+
+def keep_anyway(count: int) -> str:
+    """The button beside numbers that were set aside."""
+    return "Keep this one anyway" if count == 1 else f"Keep these {number(count)} anyway"
+
+
+def _keep_button(ended: Import) -> list[dict[str, Any]]:
+    if not ended.keepable:
+        return []
+    return [blocks.button(KEEP, keep_anyway(ended.keepable), str(ended.id))]
+
+
+def were_kept(count: int) -> str:
+    """What became of numbers that were set aside."""
+    were = verb(count, "was", "were")
+    return f"{number(count)} that {were} set aside {were} kept"
 
 
 def nothing_valid(ended: Import, reasons: Sequence[tuple[str, int]]) -> tuple[str, list[Block]]:

@@ -5,29 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from handlers.replies import Block, Say
-from handlers.views import blocks
+from handlers.views import blocks, opt_outs
 from handlers.views.countries import country
 from handlers.views.words import bold, counted, escape, moment, named, number, person, several
 from services.carriers.words import describe
 from services.numbers import format_e164
-from services.pool import Fate, Found, Membership, Removed, SentMessage, Totals, Whereabouts
+from services.pool import Fate, Found, Heard, Membership, Removed, SentMessage, Totals, Whereabouts
 
 LOOK_UP = "pool_look_up"
 REMOVE = "pool_remove"
 
 _COUNTRIES_SHOWN = 15
 _TASKS_SHOWN = 10
+_REPLY_SHOWN = 300
 _LINES_LIMIT = blocks.SECTION_LIMIT - 100
+
 _FATES = {
     Fate.WAITING: "waiting to be sent",
     Fate.HANDING_OVER: "being handed over right now",
     Fate.HELD_BACK: "held back, not sent",
-    Fate.SKIPPED: "not sent: had opted out",
     Fate.ACCEPTED: "unknown: accepted by the carrier, no receipt yet",
     Fate.UNKNOWN: "unknown: the carrier did not answer",
     Fate.DELIVERED: "delivered",
     Fate.FAILED: "failed",
     Fate.REFUSED: "refused",
+    Fate.SKIPPED: "not sent: the person has opted out",
 }
 
 
@@ -60,6 +62,8 @@ def whereabouts(found: Whereabouts) -> Say:
     shown = format_e164(found.number)
     head = f"{shown} · {country(found.region)}"
     body = [blocks.section(f"*{shown}* · {country(found.region)}")]
+    if found.opted_out is not None:
+        body.append(blocks.section(opt_outs.line(found.opted_out)))
     if found.groups:
         body.append(_lines("In groups", [_membership(each) for each in found.groups], len(found.groups)))
     else:
@@ -69,6 +73,8 @@ def whereabouts(found: Whereabouts) -> Say:
         body.append(_lines("Sent to it, newest first", messages, found.message_count))
     else:
         body.append(blocks.section("Nothing was ever sent to it."))
+    if found.replies:
+        body.append(_lines("Its last replies", [_heard(each) for each in found.replies], len(found.replies)))
     if found.groups:
         body.append(blocks.actions(_remove_button(found)))
     return Say(head, body)
@@ -116,6 +122,11 @@ def _message(each: SentMessage) -> str:
         return line
     words = describe(each.carrier, each.code)
     return f"{line}: {escape(words)} ({escape(each.code)})" if words != each.code else f"{line} ({escape(each.code)})"
+
+
+def _heard(each: Heard) -> str:
+    asked = {True: " · asked for no promotional SMS", False: " · allowed them again", None: ""}[each.opts_out]
+    return f"{moment(each.at)}: {escape(blocks.cut(each.text.strip(), _REPLY_SHOWN)) or 'no text'}{asked}"
 
 
 def _remove_button(found: Whereabouts) -> dict[str, object]:

@@ -6,12 +6,28 @@ from datetime import timedelta
 
 from handlers.replies import Block
 from handlers.views import blocks, task_buttons
-from handlers.views.words import bar, bold, code, counted, duration, escape, moment, named, number, person, share
+from handlers.views.words import (
+    bar,
+    bold,
+    code,
+    counted,
+    duration,
+    escape,
+    moment,
+    number,
+    person,
+    recipients_of,
+    share,
+)
 from services.carriers.words import describe
 from services.send_tasks import Paused, Stopped
 from services.states import PauseReason, Source, TaskState
 from services.task_reports import Task
 
+_RESTORED = (
+    "My database was restored from an older copy. What was not sent in it may have been sent since, so it counts as "
+    "unknown and is not sent again by itself."
+)
 _TROUBLES = {
     "connection_refused": "The carrier refuses the connection.",
     "lease_too_short": "This machine is too busy.",
@@ -29,6 +45,8 @@ def post(task: Task) -> tuple[str, list[Block]]:
             body.append(blocks.actions(task_buttons.pause(task), task_buttons.stop(task)))
         case TaskState.PAUSED if task.pause_reason is PauseReason.PERSON:
             body.append(blocks.actions(task_buttons.resume(task), task_buttons.stop(task)))
+        case TaskState.FINISHED if task.pause_reason is PauseReason.RESTORED:
+            body.append(blocks.context(_RESTORED))
     return head, body
 
 
@@ -43,7 +61,8 @@ def _how_it_goes(task: Task) -> str:
                 f"{customers}, {at(task)}. Until 5 minutes before, `/sms-cancel {task.number}` takes it back.{edited}"
             )
         case TaskState.PAUSED if task.started_at is None:
-            return f"{customers}. It was due {at(task)} and waits for a decision."
+            due = "Its time is" if task.pause_reason is PauseReason.RESTORED else "It was due"
+            return f"{customers}. {due} {at(task)} and it waits for a decision."
         case TaskState.PAUSED:
             return f"{_progress(task)}\n:double_vertical_bar: {_why_paused(task)}"
         case TaskState.CANCELLED:
@@ -97,6 +116,8 @@ def result(task: Task) -> tuple[str, list[Block]]:
     if task.took is not None:
         pairs.append(("Took", duration(task.took)))
     body = [blocks.section(head), blocks.fields(pairs)]
+    if task.pause_reason is PauseReason.RESTORED:
+        body.append(blocks.context(_RESTORED))
     if task.unknown and task.finished_at is not None:
         until = moment(task.finished_at + task.receipt_window)
         body.append(
@@ -123,7 +144,9 @@ def _after(task: Task) -> list[task_buttons.Button]:
 
 def late(task: Task) -> tuple[str, list[Block]]:
     """The question after downtime, and what was decided; or that it was too late even to ask."""
-    text = f"Task {task.number}, {what(task)}, was due {at(task)}."
+    if task.pause_reason is PauseReason.RESTORED:
+        return _restored(task)
+    text = f"Task {task.number} was due {at(task)} and is late: {what(task)}"
     if task.state is TaskState.PAUSED and task.started_at is None:
         customers = counted(task.recipients, "customer")
         send = task_buttons.resume(task, f"Send to {customers} now")
@@ -143,6 +166,18 @@ def late(task: Task) -> tuple[str, list[Block]]:
     else:
         answer = f"{person(task.resumed_by or task.confirmed_by)} decided to send it."
     return text, [blocks.section(f"{text}\n{answer}")]
+
+
+def _restored(task: Task) -> tuple[str, list[Block]]:
+    """The question after a restore, about a task that cannot have been sent."""
+    customers = counted(task.recipients, "customer")
+    text = f"Task {task.number} is in the older copy that my database was restored from: {what(task)}, {at(task)}"
+    if task.state is not TaskState.PAUSED:
+        return text, [blocks.section(f"{text}\nIt is {task.state.value}.")]
+    question = f"Is it still to go to {customers}? If it was cancelled since, don't send it."
+    send = task_buttons.resume(task, f"Send to {customers}")
+    stop = blocks.button(task_buttons.STOP, "Don't send", str(task.number))
+    return text, [blocks.section(f"{text}\n{question}"), blocks.actions(send, stop)]
 
 
 def paused(task: Task) -> tuple[str, list[Block]]:
@@ -230,30 +265,17 @@ def trouble(code: str) -> str:
 def what(task: Task) -> str:
     """Its name, template and recipients, short."""
     name = f"{short(task.name)}, " if task.name else ""
-    return f"{name}{short(task.template)} to {_to_whom(task)}"
+    if task.is_test:
+        return f"a *test* of {name}{short(task.template)}"
+    if task.source is Source.RESEND:
+        return f"{name}{short(task.template)} to the {task.resend_state} of task {task.resend_of}"
+    file = None if task.file is None else blocks.cut(task.file, _NAME_SHOWN)
+    whom = recipients_of(task.source, _cut(task.groups), _cut(task.excluded), file, most=_GROUPS_SHOWN)
+    return f"{name}{short(task.template)} to {whom}"
 
 
-def _to_whom(task: Task) -> str:
-    match task.source:
-        case Source.GROUPS:
-            return _groups(task)
-        case Source.RESEND:
-            return f"the {task.resend_state} of task {task.resend_of}"
-        case Source.FILE:
-            return f"the numbers of {short(task.file or 'a file')}"
-        case Source.POOL:
-            without = f" without {_names(task.excluded)}" if task.excluded else ""
-            return f"the whole pool{without}"
-        case Source.TYPED:
-            return "typed numbers"
-
-
-def _groups(task: Task) -> str:
-    return _names(task.groups) + (f" without {_names(task.excluded)}" if task.excluded else "")
-
-
-def _names(names: tuple[str, ...]) -> str:
-    return named([blocks.cut(name, _NAME_SHOWN) for name in names], most=_GROUPS_SHOWN)
+def _cut(names: tuple[str, ...]) -> list[str]:
+    return [blocks.cut(name, _NAME_SHOWN) for name in names]
 
 
 def short(name: str) -> str:
@@ -273,7 +295,7 @@ def _who_did_what(task: Task) -> str:
         TaskState.FINISHED: "sent",
         TaskState.STOPPED: "began to send" if task.started_at else "scheduled",
     }.get(task.state, "scheduled")
-    return f"{person(task.confirmed_by)} {did}{' a test of' if task.is_test else ''}"
+    return f"{person(task.confirmed_by)} {did}"
 
 
 def _handed_over(task: Task, count: int) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from services.states import Source
 
 
 def escape(text: str) -> str:
@@ -37,6 +40,31 @@ def number(value: int) -> str:
 def counted(value: int, noun: str, plural: str | None = None) -> str:
     """12,480 customers; 1 customer."""
     return f"{number(value)} {noun if value == 1 else plural or noun + 's'}"
+
+
+def money(amount: Decimal) -> str:
+    """1234.5 → 1,234.50; as many decimals as it has, two at least."""
+    exponent = amount.normalize().as_tuple().exponent
+    assert isinstance(exponent, int)
+    return f"{amount:,.{max(2, -exponent)}f}"
+
+
+def recipients_of(
+    source: Source, groups: Sequence[str], excluded: Sequence[str], file: str | None, most: int = 5
+) -> str:
+    """Whom a task is for: *vip* and *gold* without *staff*; the whole pool; *file.xlsx*; typed numbers."""
+    whom = {
+        Source.GROUPS: named(groups, most=most),
+        Source.POOL: "the whole pool",
+        Source.FILE: bold(file or ""),
+        Source.TYPED: "typed numbers",
+    }.get(source, named(groups, most=most))
+    return f"{whom} without {named(excluded, most=most)}" if excluded else whom
+
+
+def verb(value: int, one: str, many: str) -> str:
+    """The form of a verb that goes with a count: 1 is, 2 are."""
+    return one if value == 1 else many
 
 
 def share(part: int, whole: int) -> str:
@@ -73,6 +101,11 @@ def moment(value: datetime) -> str:
 def person(user_id: str) -> str:
     """A mention by id, which Slack shows as the name."""
     return f"<@{user_id}>"
+
+
+def person_or_group(slack_id: str) -> str:
+    """The same for an id that may be a user group's. Only for private answers: it would call the whole group."""
+    return f"<!subteam^{slack_id}>" if slack_id.startswith("S") else person(slack_id)
 
 
 def named(names: Sequence[str], last: str = "and", most: int = 5) -> str:

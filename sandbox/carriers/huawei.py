@@ -1,7 +1,8 @@
-"""A stand-in for Huawei Cloud Message & SMS on 127.0.0.1: POST /sms/batchSendSms/v1 and its status reports.
+"""A stand-in for Huawei Cloud Message & SMS on 127.0.0.1: batchSendSms and batchSendDiffSms, status reports, answers.
 
-It checks the SDK-HMAC-SHA256 signature and refuses what Huawei's reference says is refused; what it takes is logged
-number by number, and each segment's report is sent to `statusCallback`.
+It checks the SDK-HMAC-SHA256 signature or WSSE and refuses what Huawei's reference says is refused; what it takes is
+logged number by number, and each segment's report is sent to `statusCallback`. Its management API is in
+`huawei_management.py`.
 """
 
 from __future__ import annotations
@@ -19,13 +20,18 @@ from sandbox.carriers.huawei_checks import (
     Refused,
     canonical_number,
     check_signature,
+    check_wsse,
+    read_diff,
     read_form,
     segments,
+    sign_callback,
 )
+from sandbox.carriers.huawei_management import Management
+from sandbox.carriers.receipts import Delivery
 from sandbox.carriers.receipts import form as post_form
 from sandbox.carriers.server import Accepted, CarrierSandbox, Fate, Reply, json_reply
 
-PATH = "/sms/batchSendSms/v1"
+PATH, DIFF_PATH = "/sms/batchSendSms/v1", "/sms/batchSendDiffSms/v1"
 APP_KEY = "demo-key"
 APP_SECRET = "demo-secret"
 DELIVERED = "DELIVRD"
@@ -50,7 +56,7 @@ def fate(number: str) -> Fate:
 
 class HuaweiSandbox(CarrierSandbox):
     """`senders` and `templates` (template id to full text, signature included, variables as `${1}`) are checked only
-    where given.
+    where given. With `signs_callbacks` its reports are signed, as a customer can ask for.
     """
 
     def __init__(
@@ -61,40 +67,70 @@ class HuaweiSandbox(CarrierSandbox):
         senders: Collection[str] | None = None,
         templates: Mapping[str, str] | None = None,
         strict_signature: bool = True,
+        signs_callbacks: bool = False,
+        management: Management | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
         self._key, self._secret, self._strict = app_key, app_secret, strict_signature
         self._senders, self._templates = senders, templates
+        self._signs_callbacks = signs_callbacks
+        self.management = management or Management()
 
     def routes(self) -> Sequence[web.RouteDef]:
-        return [web.post(PATH, self.answer)]
+        managed = "/v2/{project}/msgsms/{kind:apps|signatures|templates}"
+        return [
+            web.post(PATH, self.answer),
+            web.post(DIFF_PATH, self.answer),
+            web.get(managed, self.answer),
+            web.post(managed, self.answer),
+            web.get(managed + "/{id}", self.answer),
+        ]
 
     def slow_down(self, seconds: float) -> Reply:
         """The platform's queue is full."""
         return json_reply("E200015", {"code": "E200015", "description": "Too many messages are waiting"})
 
     def take(self, request: web.Request, headers: Mapping[str, str], body: bytes) -> Reply:
+        if "kind" in request.match_info:
+            return self.management.take(request, headers, body, self.now())
+        content_type = headers.get("content-type", "")
         try:
             if self._strict:
-                check_signature(
-                    request.method, request.path, headers, body, key=self._key, secret=self._secret, now=self.now()
-                )
-            form = read_form(headers.get("content-type", ""), body)
+                self._check(request, headers, body)
+            is_diff = request.path == DIFF_PATH
+            forms = read_diff(content_type, body) if is_diff else [read_form(content_type, body)]
         except Refused as refused:
             answer = {"code": refused.code, "description": refused.description}
             return json_reply(refused.code, answer, refused.http_status)
-        results = self._settle(form)
+        results = self._settle(forms)
         good = all(result["status"] == "000000" for result in results)
         code, description = ("000000", "Success") if good else ("E000510", "The SMS fails to be sent; see status")
         return json_reply(code, {"code": code, "description": description, "result": results})
 
-    def _settle(self, form: Form) -> list[dict[str, Any]]:
-        whole, parts = self._refused_whole(form), segments(self._text(form))
-        now, batch, seen, results = self.now(), uuid4(), set[str](), []
+    def reply_delivery(self, number: str, text: str) -> Delivery:
+        fields = {"smsMsgId": f"{uuid4()}_1", "from": number, "to": "1069031221280000001", "body": text}
+        return post_form(self.reply_callback, fields | {"createTime": self.now().strftime(TIME)})
+
+    def _check(self, request: web.Request, headers: Mapping[str, str], body: bytes) -> None:
+        if headers.get("authorization", "").startswith("WSSE"):
+            check_wsse(headers, key=self._key, secret=self._secret, now=self.now())
+            return
+        check_signature(request.method, request.path, headers, body, key=self._key, secret=self._secret, now=self.now())
+
+    def _settle(self, forms: Sequence[Form]) -> list[dict[str, Any]]:
+        seen: set[tuple[str, str]] = set()
+        batch, results = uuid4(), list[dict[str, Any]]()
+        for form in forms:
+            results += self._settle_entry(form, f"{batch}_{len(results)}", seen)
+        return results
+
+    def _settle_entry(self, form: Form, batch: str, seen: set[tuple[str, str]]) -> list[dict[str, Any]]:
+        text = self._text(form)
+        whole, parts, now, results = self._refused_whole(form), segments(text), self.now(), []
         for index, written in enumerate(form.numbers, 1):
             number = canonical_number(written)
-            status = whole or _status(number, seen)
+            status = whole or _status(number, text, seen)
             sms_id = f"{batch}_{index}"
             results.append(
                 {
@@ -108,8 +144,8 @@ class HuaweiSandbox(CarrierSandbox):
                 }
             )
             if number and status == "000000":
-                seen.add(number)
-                self.log.append(Accepted(number, form.reference, sms_id, form.template, form.sender, parts, now))
+                seen.add((number, text))
+                self.log.append(Accepted(number, form.reference, sms_id, form.template, form.sender, parts, now, text))
                 if form.callback:
                     self._report(number, sms_id, parts, form)
         return results
@@ -151,12 +187,19 @@ class HuaweiSandbox(CarrierSandbox):
                 fields["source"] = "1"
             else:
                 fields["updateTime"] = (self.now() + timedelta(seconds=delay)).strftime(TIME)
-            self.receipts.schedule(delay, post_form(form.callback, fields))
+            self.receipts.schedule(delay, self._delivery(form.callback, fields))
+
+    def _delivery(self, callback: str, fields: Mapping[str, str]) -> Delivery:
+        delivery = post_form(callback, fields)
+        if not self._signs_callbacks:
+            return delivery
+        signed = sign_callback(callback, delivery.body, key=self._key, secret=self._secret, now=self.now())
+        return post_form(callback, fields, signed)
 
 
-def _status(number: str | None, seen: Collection[str]) -> str:
+def _status(number: str | None, text: str, seen: Collection[tuple[str, str]]) -> str:
     if number is None:
         return "E200025"
-    if number in seen:
+    if (number, text) in seen:
         return "E200041"
     return fate(number).refused or "000000"

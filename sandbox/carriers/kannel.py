@@ -40,6 +40,8 @@ TYPES = {"DELIVRD": 1, "UNDELIV": 2, "EXPIRED": 2, "REJECTD": 16, "ACCEPTD": 8}
 class KannelSandbox(CarrierSandbox):
     """One sendsms-user; `denies_all` is a white-list that lets no number through."""
 
+    reply_query = "?from=%p&to=%P&text=%a&charset=%C&coding=%c&ts=%T&id=%I"
+
     def __init__(
         self, *, username: str = USERNAME, password: str = PASSWORD, max_messages: int = 3, **settings: Any
     ) -> None:
@@ -73,6 +75,23 @@ class KannelSandbox(CarrierSandbox):
         if int(mask) and "dlr-url" in fields:
             self._report(end, number, fields["from"], fields["dlr-url"], int(mask))
         return _line(202, "0: Accepted for delivery")
+
+    def reply_delivery(self, number: str, text: str) -> Delivery:
+        """GET of an sms-service's get-url, its escapes filled in; text outside the GSM alphabet comes as UTF-16."""
+        is_gsm = all(char in GSM or char in EXTENSION for char in text)
+        written = quote(text, safe="") if is_gsm else quote(text.encode("utf-16-be"), safe="")
+        values = {
+            "p": quote(number, safe=""),
+            "P": "10690000",
+            "a": written,
+            "C": "UTF-8" if is_gsm else "UTF-16BE",
+            "c": "0" if is_gsm else "2",
+            "T": str(int(self.now().timestamp())),
+            "i": "FAKE",
+            "I": str(uuid4()),
+        }
+        filled = re.sub(r"%([pPaCcTiI])", lambda found: values[found[1]], self.reply_callback)
+        return Delivery(filled, method="GET")
 
     def _arriving(self, fields: Mapping[str, str]) -> str:
         text = fields.get("text", "")

@@ -82,6 +82,10 @@ class ReceiptSender:
         for _ in range(copies):
             self._push(at, delivery)
 
+    def send(self, delivery: Delivery) -> None:
+        """Send it at once, whatever the faults: it is no receipt."""
+        self._push(asyncio.get_running_loop().time(), delivery)
+
     def _push(self, at: float, delivery: Delivery) -> None:
         # what is due at the same time goes in random order, as an operator's reports do
         heapq.heappush(self._due, (at, random.random(), delivery))
@@ -95,8 +99,10 @@ class ReceiptSender:
                 self._ready.put_nowait(delivery)
             self._wake.clear()
             wait = self._due[0][0] - loop.time() if self._due else None
+            # Not wait_for, which before Python 3.12 may lose a cancellation that comes together with the event.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
 
     async def _send_all(self) -> None:
         connector = TCPConnector(limit=CONNECTIONS)

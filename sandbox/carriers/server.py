@@ -15,6 +15,8 @@ Control, as JSON (the tables of faults are in `faults.py`):
     GET    /control/log       ?after=0&limit=10000: the numbers accepted, oldest first; DELETE forgets log and requests
     GET    /control/requests  every request with its answer's code
     GET    /control/receipts  {"waiting": …, "sent": …, "failed": …}
+    POST   /control/replies   {"number": "+86…", "text": "STOP"}: what the person at that number answers; "url" says
+                              where answers go from now on, as the console is told
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from aiohttp import web
 
 from sandbox.carriers import faults
 from sandbox.carriers.faults import Faults
-from sandbox.carriers.receipts import ReceiptSender
+from sandbox.carriers.receipts import Delivery, ReceiptSender
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,12 @@ def json_reply(code: str, body: object, status: int = 200) -> Reply:
 class CarrierSandbox(ABC):
     """`log` holds every number accepted and `requests` every request, oldest first; both are public to read.
 
-    `receipt_delay` is a range in seconds, `late_seconds` what …006 adds, `latency` how long an answer takes.
+    `receipt_delay` is a range in seconds, `late_seconds` what …006 adds, `latency` how long an answer takes;
+    `reply_callback` is where what people answer goes, which is set in the console.
     """
+
+    # What goes behind the address of `reply_callback` in this carrier's settings.
+    reply_query = ""
 
     def __init__(
         self,
@@ -100,7 +106,7 @@ class CarrierSandbox(ABC):
         latency: float = 0.0,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.url = ""
+        self.url = self.reply_callback = ""
         self.log: list[Accepted] = []
         self.requests: list[Request] = []
         self.faults = Faults()
@@ -121,6 +127,16 @@ class CarrierSandbox(ABC):
     @abstractmethod
     def slow_down(self, seconds: float) -> Reply:
         """The carrier's own way to say "not now"."""
+
+    @abstractmethod
+    def reply_delivery(self, number: str, text: str) -> Delivery:
+        """The callback that says what the person at `number` (with its plus) answered."""
+
+    def reply(self, number: str, text: str) -> None:
+        """The person at this number answers. Raises ValueError where nobody has said where answers go."""
+        if not self.reply_callback:
+            raise ValueError("nobody has said where answers go: give url")
+        self.receipts.send(self.reply_delivery("+" + number.removeprefix("+"), text))
 
     async def start(self, port: int = 0) -> None:
         """Listen on 127.0.0.1; `url` tells where."""
@@ -194,6 +210,7 @@ class CarrierSandbox(ABC):
             web.delete("/control/log", self._clear_log),
             web.get("/control/requests", self._list_requests),
             web.get("/control/receipts", self._count_receipts),
+            web.post("/control/replies", self._reply),
         ]
 
     async def _inject(self, request: web.Request) -> web.Response:
@@ -226,6 +243,15 @@ class CarrierSandbox(ABC):
 
     async def _list_requests(self, _: web.Request) -> web.Response:
         return web.json_response({"total": len(self.requests), "requests": [_plain(entry) for entry in self.requests]})
+
+    async def _reply(self, request: web.Request) -> web.Response:
+        try:
+            wanted = await request.json()
+            self.reply_callback = str(wanted.get("url", self.reply_callback))
+            self.reply(str(wanted["number"]), str(wanted["text"]))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response({"url": self.reply_callback})
 
     async def _count_receipts(self, _: web.Request) -> web.Response:
         counts = {"waiting": self.receipts.waiting, "sent": self.receipts.sent, "failed": self.receipts.failed}

@@ -1,13 +1,15 @@
-"""A stand-in for Tencent Cloud SMS on 127.0.0.1: POST / with action SendSms, and its delivery reports.
+"""A stand-in for Tencent Cloud SMS on 127.0.0.1: POST / with its actions, and its delivery reports.
 
 It checks the TC3-HMAC-SHA256 signature, and refuses what Tencent's reference says is refused: the whole request with
-`Response.Error` at HTTP 200, or single numbers in `SendStatusSet`. Reports go as JSON lists of up to 100 to `callback`,
+`Response.Error` at HTTP 200, or single numbers in `SendStatusSet`. Templates and signatures, and reports that are asked
+for, are in `tencent_asked.py`. Reports go as JSON lists of up to 100 to `callback`,
 which is set in the console and so belongs to the account; a push that is not answered with `"result": 0` is made twice
 more.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -22,6 +24,7 @@ from aiohttp import web
 
 from sandbox.carriers.receipts import Delivery
 from sandbox.carriers.server import Accepted, CarrierSandbox, Fate, Reply, json_reply
+from sandbox.carriers.tencent_asked import ACTIONS, Asked, Known, Refused
 
 SECRET_ID = "AKIDdemo"
 SECRET_KEY = "demo-secret"
@@ -48,13 +51,10 @@ MAGIC = {
 }
 ORDINARY = Fate("DELIVRD")
 
-
-class Refused(Exception):
-    """The whole request is refused."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code, self.message = code, message
+FIELDS = {
+    "SendSms": "PhoneNumberSet SmsSdkAppId TemplateId SignName TemplateParamSet ExtendCode SessionContext SenderId",
+    "SendMultiGlobalSms": "SmsSdkAppId MultiSmsInfoSet",
+}
 
 
 def check_signature(headers: Mapping[str, str], body: bytes, *, secret_id: str, secret_key: str, now: datetime) -> None:
@@ -85,6 +85,7 @@ def check_signature(headers: Mapping[str, str], body: bytes, *, secret_id: str, 
 class TencentSandbox(CarrierSandbox):
     """`signatures` (the texts approved) and `templates` (template id to full text, signature included, variables as
     `{1}`) are checked only where given. `echoes_context` is what support enables: reports with our `SessionContext`.
+    Whoever answers TD or alike is on the block list from then on. `asked` is what it knows of content and reports.
     """
 
     def __init__(
@@ -104,6 +105,8 @@ class TencentSandbox(CarrierSandbox):
         self._id, self._key, self._app = secret_id, secret_key, sdk_app_id
         self._signatures, self._templates = signatures, templates
         self._echoes_context = echoes_context
+        self._blocked: set[str] = set()
+        self.asked = Asked(sdk_app_id)
 
     def routes(self) -> Sequence[web.RouteDef]:
         return [web.post("/", self.answer)]
@@ -115,14 +118,20 @@ class TencentSandbox(CarrierSandbox):
         try:
             check_signature(headers, body, secret_id=self._id, secret_key=self._key, now=self.now())
             fields = self._read(headers, body)
+            action = headers["x-tc-action"]
+            if action in ACTIONS:
+                found = self.asked.answer(action, fields)
+                return json_reply("Ok", {"Response": {**found, "RequestId": str(uuid4())}})
         except Refused as refused:
             return _error(refused.code, refused.message)
-        statuses = self._settle(fields)
-        worst = next((status["Code"] for status in statuses if status["Code"] != "Ok"), "Ok")
-        return json_reply(worst, {"Response": {"SendStatusSet": statuses, "RequestId": str(uuid4())}})
+        name = "SendStatusSet" if action == "SendSms" else "SendMultiStatusSet"
+        each = self._settle(fields) if action == "SendSms" else self._settle_each(fields["MultiSmsInfoSet"])
+        worst = next((status["Code"] for status in each if status["Code"] != "Ok"), "Ok")
+        return json_reply(worst, {"Response": {name: self._shuffled(each), "RequestId": str(uuid4())}})
 
     def _read(self, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-        if headers.get("x-tc-action") != "SendSms":
+        action = headers.get("x-tc-action", "")
+        if action not in (*FIELDS, *ACTIONS):
             raise Refused("InvalidAction", "The action does not exist")
         if headers.get("x-tc-version") != "2021-01-11":
             raise Refused("NoSuchVersion", "The version does not exist")
@@ -132,16 +141,28 @@ class TencentSandbox(CarrierSandbox):
             fields = json.loads(body)
         except ValueError:
             raise Refused("FailedOperation.JsonParseFail", "The body is not JSON") from None
-        known = "PhoneNumberSet SmsSdkAppId TemplateId SignName TemplateParamSet ExtendCode SessionContext SenderId"
-        unknown = set(fields) - set(known.split())
+        if action in ACTIONS:
+            return dict(fields)
+        unknown = set(fields) - set(FIELDS[action].split())
         if unknown:
             raise Refused("UnknownParameter", f"The parameter {unknown.pop()} is not defined")
         if fields.get("SmsSdkAppId") != self._app:
             raise Refused("UnauthorizedOperation.SmsSdkAppIdVerifyFail", "The SmsSdkAppId is wrong")
+        if action == "SendMultiGlobalSms":
+            self._check_messages(fields.get("MultiSmsInfoSet"))
+            return dict(fields)
         self._check_numbers(fields.get("PhoneNumberSet"))
         if len(str(fields.get("SessionContext", "")).encode()) > MAX_CONTEXT:
             raise Refused("InvalidParameterValue.ContentLengthLimit", "SessionContext is too long")
         return dict(fields)
+
+    def _check_messages(self, messages: object) -> None:
+        if not isinstance(messages, list) or not messages:
+            raise Refused("InvalidParameterValue.MultiSmsInfoSetEmpty", "MultiSmsInfoSet is empty")
+        numbers = [message.get("PhoneNumber") for message in messages]
+        self._check_numbers(numbers)
+        if any(_canonical(str(number)).startswith("+86") for number in numbers):
+            raise Refused("UnsupportedOperation.ContainDomesticPhoneNumber", "Numbers of the mainland")
 
     def _check_numbers(self, numbers: object) -> None:
         if not isinstance(numbers, list) or not numbers:
@@ -160,7 +181,8 @@ class TencentSandbox(CarrierSandbox):
         for index, written in enumerate(fields["PhoneNumberSet"], 1):
             number = _canonical(str(written))
             end = MAGIC.get(number[-3:], ORDINARY)
-            code = whole or end.refused or ("Ok" if number else "InvalidParameterValue.IncorrectPhoneNumber")
+            blocked = "FailedOperation.PhoneNumberInBlacklist" if number in self._blocked else end.refused
+            code = whole or blocked or ("Ok" if number else "InvalidParameterValue.IncorrectPhoneNumber")
             serial = f"5000:{random.randrange(10**9):09}{index:04}" if code == "Ok" else ""
             statuses.append(
                 {
@@ -179,9 +201,28 @@ class TencentSandbox(CarrierSandbox):
                 if end.receipt is not None:
                     reports.append((number, serial, end))
         self._report(reports, context)
+        return statuses
+
+    def _shuffled(self, statuses: list[dict[str, Any]]) -> list[dict[str, Any]]:
         # Not in the order of the request: the number, not the place, says whose status it is.
         random.shuffle(statuses)
         return statuses
+
+    def _settle_each(self, messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        statuses = []
+        for message in messages:
+            alone = {name: value for name, value in message.items() if name != "PhoneNumber"}
+            statuses += self._settle({**alone, "PhoneNumberSet": [message["PhoneNumber"]]})
+        return statuses
+
+    def reply_delivery(self, number: str, text: str) -> Delivery:
+        if text.strip().upper() in ("T", "N", "TD", "R", "QX", "0000", "退订"):
+            self._blocked.add(number)
+        nation, mobile = _parts(number)
+        said = {"nationcode": nation, "mobile": mobile, "text": text, "sign": "", "extend": ""}
+        body = json.dumps(said | {"time": int(self.now().timestamp())}).encode()
+        headers = {"Content-Type": "application/json; charset=utf-8"}
+        return Delivery(self.reply_callback, body, headers=headers, tries=TRIES, is_taken=_is_taken)
 
     def _refused_whole(self, fields: Mapping[str, Any]) -> str | None:
         """The code every number gets where signature, template or variables are wrong."""
@@ -213,9 +254,13 @@ class TencentSandbox(CarrierSandbox):
                 self._push(bundle, context)
 
     def _push(self, bundle: Sequence[tuple[str, str, Fate]], context: str) -> None:
+        delay = self.delay(bundle[0][2])
+        due = asyncio.get_running_loop().time() + delay
+        told = context if self._echoes_context else ""
+        for number, serial, end in bundle:
+            self.asked.will_know(Known(due, number, serial, end.receipt or "", told, self.now()))
         if not self.callback:
             return
-        delay = self.delay(bundle[0][2])
         at = self.now() + timedelta(seconds=delay) + SHANGHAI
         body = [self._item(number, serial, end, at, context) for number, serial, end in bundle]
         headers = {"Content-Type": "application/json; charset=utf-8"}
@@ -224,17 +269,22 @@ class TencentSandbox(CarrierSandbox):
         )
 
     def _item(self, number: str, serial: str, end: Fate, at: datetime, context: str) -> dict[str, str]:
-        nation = next((code for code in ("86", "852", "44", "1") if number[1:].startswith(code)), number[1:3])
+        nation, mobile = _parts(number)
         item = {
             "user_receive_time": f"{at:%Y-%m-%d %H:%M:%S}",
             "nationcode": nation,
-            "mobile": number[1 + len(nation) :],
+            "mobile": mobile,
             "report_status": "SUCCESS" if end.receipt == "DELIVRD" else "FAIL",
             "errmsg": end.receipt or "",
             "description": "user received" if end.receipt == "DELIVRD" else "not received",
             "sid": serial,
         }
         return item | {"ext": context} if self._echoes_context else item
+
+
+def _parts(number: str) -> tuple[str, str]:
+    nation = next((code for code in ("86", "852", "44", "1") if number[1:].startswith(code)), number[1:3])
+    return nation, number[1 + len(nation) :]
 
 
 def _is_taken(status: int, body: bytes) -> bool:

@@ -4,9 +4,12 @@ accepted          the number was taken
 refused_number    refused: this number cannot be sent to
 refused_content   refused: the text, template, variables or signature would have to change
 refused_account   refused: whoever looks after the account has to act; what was not sent yet of the batch is refused too
-quota             refused: a limit is used up, and waiting a moment does not help
+quota             refused: a limit of this number is used up, and waiting a moment does not help
+quota_account     refused: a limit of the whole account is used up; like refused_account it is the same for every number
 retryable         not taken: the carrier's own "slow down"; sent again later
 unknown           nobody knows: never sent again by itself
+
+The classes in ACCOUNT_WIDE are those at which a task pauses: what comes next would be refused alike.
 
 A code that no table lists, inside a well-formed answer, is refused and kept as the carrier wrote it.
 """
@@ -15,16 +18,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import structlog
 
-from services.carriers.ports import Answer, Outcome
+from services.carriers.ports import Answer, CodeClass, Outcome
 from services.errors import NotTaken
 
 log = structlog.get_logger()
 
-CodeClass = Literal["accepted", "refused_number", "refused_content", "refused_account", "quota", "retryable", "unknown"]
+ACCOUNT_WIDE: frozenset[CodeClass | None] = frozenset({"refused_account", "quota_account"})
 
 MAX_WORD = 128  # longer than any identifier a carrier documents
 
@@ -37,6 +40,18 @@ class Code(NamedTuple):
 
     kind: CodeClass
     text: str
+
+
+# The address, the credentials or a proxy is wrong; a request can be too long only because of its content.
+_TOO_LONG = frozenset({413, 414, 431})
+HTTP_CODES: dict[str, CodeClass] = {
+    f"http_{status}": "refused_content" if status in _TOO_LONG else "refused_account" for status in REFUSED_UNREAD
+}
+
+
+def kind_of(codes: Mapping[str, Code], code: str) -> CodeClass | None:
+    """The class of a carrier's code, or of the HTTP status that was all there was; None where nothing is known."""
+    return codes[code].kind if code in codes else HTTP_CODES.get(code)
 
 
 def settle(said: Mapping[int, Outcome], asked: int, codes: Mapping[str, Code], carrier: str) -> Answer:
@@ -67,11 +82,19 @@ def settle(said: Mapping[int, Outcome], asked: int, codes: Mapping[str, Code], c
 def word(value: object) -> str | None:
     """An identifier as carriers write them; None for anything that is none, or that a database would not take."""
     # unprintable covers NUL and lone surrogates
-    return value if isinstance(value, str) and 0 < len(value) <= MAX_WORD and value.isprintable() else None
+    return value if value.__class__ is str and 0 < len(value) <= MAX_WORD and value.isprintable() else None
+
+
+def e164(value: object) -> int | None:
+    """An E.164 number with or without its plus."""
+    digits = value.strip().removeprefix("+") if isinstance(value, str) else ""
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 15 else None
 
 
 def segment_count(value: object) -> int | None:
     """A positive number of segments, written as a number or as text."""
+    if value.__class__ is int and 1 <= value <= 1000:
+        return value
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 4:
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 1000 else None

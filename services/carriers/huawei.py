@@ -1,147 +1,73 @@
-"""Huawei Cloud Message & SMS: batchSendSms v1, its SDK-HMAC-SHA256 signature and its status reports.
+"""Huawei Cloud Message & SMS: batchSendSms and batchSendDiffSms v1, status reports and what people answer.
 
-Written from the API reference at support.huaweicloud.com/api-msgsms, pages sms_05_0001 (batchSendSms), 0003 (status
-reports), 0046 (authentication), 0050 (API codes) and 0051 (status codes), as of August 2024.
+Written from the API reference at support.huaweicloud.com/api-msgsms, pages sms_05_0001 (batchSendSms), 0002
+(batchSendDiffSms), 0003 (status reports), 0004 (upstream SMS) and 0046 (authentication), as of August 2024.
 
-Limits, from page 0001: 500 numbers and 21,999 characters of `to` in a request, `extend` 1 to 128 characters, `from` 21.
-A template holds 500 characters, signature included. Huawei pushes each status report once and never again, and makes an
-EXPIRED of a message that has no final report after 72 hours.
+Limits, from pages 0001 and 0002: 500 numbers in a request, 21,999 characters of `to`, 64 KB of `smsContent`; `extend` 1
+to 128 characters, `from` 21. A template holds 500 characters, signature included. Huawei pushes each status report once
+and never again, and makes an EXPIRED of a message that has no final report after 72 hours.
 
 An answer has one `code`, and one `status` per number; both are checked. A number whose status is E200015 (the
-platform's queue is full) was not taken; where all are, the request is NotTaken.
+platform's queue is full) was not taken; where all are, the request is NotTaken. Numbers with values of their own go by
+batchSendDiffSms, where those with equal values share an entry; entries over 64 KB are several requests.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
-from collections.abc import Mapping, Sequence
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
+import orjson
 import structlog
 from yarl import URL
 
-from services.carriers.codes import REFUSED_UNREAD, Code, phrase, segment_count, settle, word
+from services.carriers.codes import ACCOUNT_WIDE, REFUSED_UNREAD, kind_of, phrase, segment_count, settle, word
 from services.carriers.http import Http, HttpAnswer, retry_after_seconds
+from services.carriers.huawei_auth import Digest, is_signed, signed_headers, wsse_headers
+from services.carriers.huawei_codes import ACCEPTED, CODES, DELIVERED, PENDING, describe
+from services.carriers.in_parts import WINDOW_SECONDS, InParts, Pace
 from services.carriers.ports import (
     Answer,
+    CodeClass,
+    ForeignReceipts,
     Outcome,
     Receipt,
     ReceiptsAnswer,
     ReceiptsRequest,
+    Reply,
     Submission,
     UnreadableReceipts,
 )
 from services.clock import Clock
 from services.errors import NotTaken, RequestRefused, Unanswered
 
+__all__ = ["CODES", "ENDPOINT", "Huawei", "describe"]
+
 log = structlog.get_logger()
 
 ENDPOINT = "https://smsapi.cn-north-4.myhuaweicloud.com:443"
-PATH = "/sms/batchSendSms/v1"
-FORM = "application/x-www-form-urlencoded"
+PATH, DIFF_PATH = "/sms/batchSendSms/v1", "/sms/batchSendDiffSms/v1"
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 MAX_NUMBERS = 500
+MAX_CONTENT_BYTES = 64_000
 MAX_REPORTS = 1000  # the JSON push holds at most 50; more is not Huawei
+MAX_FIELDS = 64
 
-ACCEPTED = "000000"
-
-_HEADER = "the Authorization or X-WSSE header is incomplete or malformed"
-_CHANNEL = "a channel check of the sender, the signature or the recipient failed"
-_STOPPED = "stopped by the platform: the country is not allowed, the package is used up, or alike"
-
-CODES: dict[str, Code] = {
-    ACCEPTED: Code("accepted", "accepted"),
-    # For the whole request
-    "E000000": Code("refused_content", "the request could not be parsed, often because of its template variables"),
-    **{f"E0000{n:02}": Code("refused_account", _HEADER) for n in (*range(1, 9), *range(20, 27))},
-    "E000027": Code("refused_account", "illegal request"),
-    "E000040": Code("refused_account", "the content type of the request is wrong"),
-    "E000045": Code("refused_account", "the signature of the request is wrong: check the application's key and secret"),
-    "E000101": Code("refused_account", "authentication failed: check the application's key and secret"),
-    "E000102": Code("refused_account", "the application key is not valid"),
-    "E000103": Code("refused_account", "the application key cannot be used"),
-    "E000104": Code("refused_account", "the application secret is not valid"),
-    "E000105": Code("refused_account", "the password digest is not valid"),
-    "E000106": Code("refused_account", "the application may not call this API"),
-    "E000109": Code("refused_account", "the user is not active"),
-    "E000110": Code("refused_account", "the time of the request is out of range: check this machine's clock"),
-    "E000111": Code("refused_account", "the user name or password is wrong"),
-    "E000112": Code("refused_account", "the account is frozen"),
-    "E000503": Code("refused_content", "a parameter has a wrong format"),
-    "E000510": Code("refused_content", "the SMS could not be sent"),
-    "E000620": Code("refused_account", "the bot's IP address is not on the account's list"),
-    "E000623": Code("quota", "the account's daily limit is reached"),
-    **{f"E000{n}": Code("refused_account", _STOPPED) for n in (628, 629, 630, 632)},
-    # For one number; some come in receipts too
-    "E200015": Code("retryable", "too many messages are waiting at the platform"),
-    **{f"E2000{n}": Code("refused_account", _CHANNEL) for n in range(18, 24)},
-    "E200024": Code("refused_account", "sending abroad is not enabled for the account"),
-    "E200025": Code("refused_number", "no channel of the account reaches this number"),
-    "E200026": Code("refused_account", "no channel of the account matches this number"),
-    "E200027": Code("refused_account", "the account has no route for this number"),
-    "E200028": Code("refused_content", "the template's variables failed the check"),
-    "E200029": Code("refused_content", "the template's type failed the check"),
-    "E200030": Code("refused_content", "the template is not active"),
-    "E200031": Code("refused_content", "the protocol failed the check"),
-    "E200032": Code("refused_content", "a template is required"),
-    "E200033": Code("refused_content", "the template is of the wrong type"),
-    "E200034": Code("refused_number", "the platform gave up sending it again"),
-    "E200035": Code("refused_content", "a field of the text could not be replaced"),
-    "E200036": Code("refused_account", "the account's sending rate is set to zero"),
-    "E200037": Code("refused_content", "the SMS could not be sent"),
-    "E200038": Code("refused_number", "the parts of a long SMS did not arrive within 3 minutes"),
-    "E200041": Code("refused_number", "the number stood twice in the request"),
-    "E200051": Code("refused_content", "the text breaks the rules for verification codes abroad"),
-}
-
-DELIVERED = "DELIVRD"
-PENDING = frozenset({"ACCEPTD"})
-
-_LIMIT = "a limit on messages was reached"
-_BLOCKED = "the number is on a block list; the person may have unsubscribed or complained"
-
-RECEIPT_WORDS: dict[str, str] = {
-    DELIVERED: "delivered",
-    "ACCEPTD": "on its way",
-    "EXPIRED": "not delivered in time; the phone may have been off",
-    "DELETED": "deleted before it was delivered",
-    "UNDELIV": "could not be delivered",
-    "UNKNOWN": "the operator does not know what became of it",
-    "REJECTD": "rejected by the operator",
-    "KEYWORD": "the text holds a word that is not let through",
-    **dict.fromkeys(("LIMIT", "MILIMIT", "CTLIMIT", "BEYONDN"), _LIMIT),
-    **dict.fromkeys(("BLACK", "MBBLACK", "TSBLACK", "TDBLACK"), _BLOCKED),
-}
-
-
-def describe(code: str) -> str:
-    """A code of an answer or a receipt in plain words; the code itself where Huawei does not document it."""
-    if code in CODES:
-        return CODES[code].text
-    return RECEIPT_WORDS.get(code, code)
-
-
-def sign(
-    app_secret: str, method: str, path: str, query: str, headers: Mapping[str, str], payload_hash: str, date: str
-) -> str:
-    """The SDK-HMAC-SHA256 signature in hex. `headers` are those to sign, in lower case; `query` is sorted already."""
-    ordered = sorted(headers.items())
-    lines = "".join([f"{name}:{value}\n" for name, value in ordered])
-    names = ";".join([name for name, _ in ordered])
-    canonical = f"{method}\n{path.rstrip('/')}/\n{query}\n{lines}\n{names}\n{payload_hash}"
-    text = f"SDK-HMAC-SHA256\n{date}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    return hmac.new(app_secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+Entry = dict[str, Any]
 
 
 class Huawei:
     """One application at Huawei. `http` is shared with other carriers and closed by whoever made it."""
 
-    max_numbers = MAX_NUMBERS
+    max_numbers = max_numbers_with_values = MAX_NUMBERS
     echoes_reference = True
+    opted_out_codes = frozenset({"BLACK", "MBBLACK", "TSBLACK", "TDBLACK"})
 
     def __init__(
         self,
@@ -150,31 +76,59 @@ class Huawei:
         app_secret: str,
         http: Http,
         clock: Clock,
+        pace: Pace,
         endpoint: str = ENDPOINT,
         region: Literal["mainland", "international"] = "mainland",
+        auth: Literal["aksk", "wsse"] = "aksk",
+        wsse_digest: Digest = "hex",
+        callback_signed: bool = False,
+        make_nonce: Callable[[], str] = lambda: secrets.token_hex(16),
     ) -> None:
-        """Raises ValueError for an endpoint that is no http(s) address."""
+        """`pace` waits for this application's next turn. `callback_signed` turns away status reports without Huawei's
+        signature. Raises ValueError for an endpoint that is no http(s) address."""
         base = URL(endpoint)
         if base.scheme not in {"http", "https"} or not base.host:
             raise ValueError(f"not an http(s) address: {endpoint!r}")
-        self._url = base.with_path(base.path.rstrip("/") + PATH)
-        self._host = base.host_port_subcomponent or base.host
+        self._base = base
         self._app_key, self._app_secret = app_key, app_secret
         self._http, self._clock = http, clock
-        self.longest_seconds = http.longest_seconds
+        self._in_parts = InParts(pace)
+        self.longest_seconds = WINDOW_SECONDS + http.longest_seconds
         self._mainland = region == "mainland"
+        self._auth, self._digest, self._make_nonce = auth, wsse_digest, make_nonce
+        self._callback_signed = callback_signed
 
     async def submit(self, submission: Submission) -> Answer:
-        """POST batchSendSms once; the module says how its answer is read."""
-        body = form(submission).encode("ascii")
-        answer = await self._http.request("POST", str(self._url), headers=self._headers(), body=body)
-        return self.read_answer(answer, submission.numbers)
+        """POST batchSendSms once, or batchSendDiffSms once for each 64 KB; the module says how an answer is read."""
+        if not submission.values:
+            return await self._send(PATH, FORM, form(submission).encode("ascii"), submission.numbers)
+        requests = diff_requests(submission)
+        if len(requests) == 1:
+            return await self._send(DIFF_PATH, JSON, requests[0][1], submission.numbers)
+        bodies = {numbers[0]: body for numbers, body in requests}
+
+        async def send(numbers: Sequence[int]) -> Answer:
+            try:
+                return await self._send(DIFF_PATH, JSON, bodies[numbers[0]], numbers)
+            except RequestRefused as refusal:
+                if self.kind_of(refusal.code) in ACCOUNT_WIDE:
+                    raise
+                # It may be about these values only.
+                return Answer(dict.fromkeys(numbers, Outcome(False, refusal.code)))
+
+        return await self._in_parts.submit([numbers for numbers, _ in requests], send)
+
+    def kind_of(self, code: str) -> CodeClass | None:
+        """From `huawei_codes.py`."""
+        return kind_of(CODES, code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
         """Both shapes: the form of one segment that `statusCallback` gets, and the application-wide JSON list.
 
         Reports of a list that cannot be read are logged and left out, as long as one can.
         """
+        if self._callback_signed and not is_signed(self._app_key, self._app_secret, request, self._clock.now()):
+            raise ForeignReceipts("the signature is missing, wrong or too old")
         reports = _reports(request.body)
         receipts, errors = [], []
         for report in reports:
@@ -192,26 +146,32 @@ class Huawei:
         """Huawei ignores what the answer says and documents no second push."""
         return ReceiptsAnswer(200, "text/plain", b"OK")
 
+    def read_replies(self, request: ReceiptsRequest) -> Sequence[Reply]:
+        """One answer of one person. Huawei signs none; `smsMsgId` is the answer's own."""
+        fields = _form_fields(request.body)
+        text, sms_id = fields.get("body"), word(fields.get("smsMsgId"))
+        number = self._number(fields.get("from", ""))
+        if number is None or text is None or sms_id is None:
+            raise UnreadableReceipts("a reply without smsMsgId, from or body")
+        return [Reply(number, text, sms_id, _time(fields.get("createTime")))]
+
+    def replies_answer(self) -> ReceiptsAnswer:
+        """As for receipts."""
+        return self.receipts_answer()
+
     async def close(self) -> None:
         """Nothing of its own to close."""
 
-    def _headers(self) -> dict[str, str]:
-        date = self._clock.now().strftime("%Y%m%dT%H%M%SZ")
-        signed = {
-            "content-type": FORM,
-            "host": self._host,
-            "x-sdk-content-sha256": "UNSIGNED-PAYLOAD",
-            "x-sdk-date": date,
-        }
-        signature = sign(self._app_secret, "POST", self._url.raw_path, "", signed, "UNSIGNED-PAYLOAD", date)
-        return {
-            "Content-Type": FORM,
-            "Host": self._host,
-            "X-Sdk-Content-Sha256": "UNSIGNED-PAYLOAD",
-            "X-Sdk-Date": date,
-            "Authorization": f"SDK-HMAC-SHA256 Access={self._app_key}, "
-            f"SignedHeaders={';'.join(signed)}, Signature={signature}",
-        }
+    async def _send(self, path: str, content_type: str, body: bytes, numbers: Sequence[int]) -> Answer:
+        url = self._base.with_path(self._base.path.rstrip("/") + path)
+        headers = self._headers(url, {"Content-Type": content_type}, body)
+        return self.read_answer(await self._http.request("POST", str(url), headers=headers, body=body), numbers)
+
+    def _headers(self, url: URL, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+        now = self._clock.now()
+        if self._auth == "wsse":
+            return {**headers, **wsse_headers(self._app_key, self._app_secret, self._make_nonce(), now, self._digest)}
+        return signed_headers(self._app_key, self._app_secret, "POST", url, headers, body, now)
 
     def read_answer(self, answer: HttpAnswer, numbers: Sequence[int]) -> Answer:
         """The outcome of each of `numbers` that the answer tells of. Raises as `submit` does."""
@@ -237,14 +197,15 @@ class Huawei:
         for entry in results:
             if not isinstance(entry, dict):
                 continue
-            status, origin = entry.get("status"), entry.get("originTo")
+            said_of, status = entry.get, entry.get("status")
+            origin = said_of("originTo")
             if not isinstance(origin, str):
                 continue
             number = as_sent.get(origin) or as_sent.get(f"+{self._number(origin)}")
             if number is None:
                 continue
             if status == ACCEPTED:
-                said[number] = Outcome(True, status, word(entry.get("smsMsgId")), segment_count(entry.get("total")))
+                said[number] = Outcome(True, ACCEPTED, word(said_of("smsMsgId")), segment_count(said_of("total")))
             elif number not in said and (code := word(status)):
                 said[number] = Outcome(False, code)
         return settle(said, len(as_sent), CODES, "huawei")
@@ -280,10 +241,8 @@ class Huawei:
 
 
 def form(submission: Submission) -> str:
-    """The body of the request, percent-encoded: `to` with plus and country code, and no empty field."""
+    """The body of batchSendSms, percent-encoded: `to` with plus and country code, and no empty field."""
     fields = {"from": submission.sender, "templateId": submission.template_code}
-    if submission.variables:
-        fields["templateParas"] = json.dumps(list(submission.variables), ensure_ascii=False)
     if submission.receipts_url:
         fields["statusCallback"] = submission.receipts_url
     if submission.reference:
@@ -295,12 +254,56 @@ def form(submission: Submission) -> str:
     return f"{urlencode(fields)}&to={to}"
 
 
+def diff_requests(submission: Submission) -> list[tuple[list[int], bytes]]:
+    """The bodies of batchSendDiffSms, each with its numbers: one, unless `smsContent` grows over its limit."""
+    same: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for number in submission.numbers:
+        same[tuple(submission.values_for(number))].append(number)
+    requests: list[tuple[list[int], bytes]] = []
+    entries: list[Entry] = []
+    numbers: list[int] = []
+    size = 2
+    for values, those in same.items():
+        entry = _entry(submission, values, those)
+        # the comma to the one before it too
+        its_size = len(_json(entry)) + 1
+        if entries and size + its_size > MAX_CONTENT_BYTES:
+            requests.append((numbers, _diff_body(submission, entries)))
+            entries, numbers, size = [], [], 2
+        entries.append(entry)
+        numbers += those
+        size += its_size
+    return [*requests, (numbers, _diff_body(submission, entries))]
+
+
+def _entry(submission: Submission, values: Sequence[str], numbers: Sequence[int]) -> Entry:
+    entry: Entry = {
+        "to": [f"+{number}" for number in numbers],
+        "templateId": submission.template_code,
+        "templateParas": list(values),
+    }
+    return entry | {"signature": submission.signature} if submission.signature else entry
+
+
+def _diff_body(submission: Submission, entries: Sequence[Entry]) -> bytes:
+    fields: dict[str, object] = {"from": submission.sender}
+    if submission.receipts_url:
+        fields["statusCallback"] = submission.receipts_url
+    if submission.reference:
+        fields["extend"] = submission.reference
+    return _json(fields | {"smsContent": list(entries)})
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def _parse(body: bytes) -> tuple[str, str, Sequence[Any]]:
     """`code`, `description` and `result`; an empty code where the body is no such answer. The gateway in front of the
     API says `error_code` and `error_msg`."""
     try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
+        answer = orjson.loads(body)
+    except ValueError:
         return "", "", ()
     if not isinstance(answer, dict):
         return "", "", ()
@@ -316,10 +319,7 @@ def _parse(body: bytes) -> tuple[str, str, Sequence[Any]]:
 
 def _reports(body: bytes) -> Sequence[Mapping[str, Any]]:
     if not body.lstrip().startswith(b"{"):
-        try:
-            return [dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=64))]
-        except ValueError as error:
-            raise UnreadableReceipts("a form with too many fields") from error
+        return [_form_fields(body)]
     try:
         pushed = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -328,6 +328,13 @@ def _reports(body: bytes) -> Sequence[Mapping[str, Any]]:
     if not isinstance(reports, list) or len(reports) > MAX_REPORTS:
         raise UnreadableReceipts("no statusReportList, or one too long")
     return [report if isinstance(report, dict) else {} for report in reports]
+
+
+def _form_fields(body: bytes) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS))
+    except ValueError as error:
+        raise UnreadableReceipts("a form with too many fields") from error
 
 
 def _slow_down(code: str) -> bool:

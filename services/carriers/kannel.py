@@ -1,4 +1,4 @@
-"""Kannel, the open source gateway, in front of any operator that speaks SMPP: its smsbox's sendsms and its reports.
+"""Kannel, the open source gateway, in front of any operator that speaks SMPP: sendsms, reports and what people answer.
 
 Written from Kannel's user guide and from trying Kannel 1.4.5 (Debian's kannel and kannel-extras). One request takes one
 number here, though sendsms takes several: its answer does not say which of them it did not take.
@@ -8,6 +8,7 @@ What Kannel does without a word, and what is done about it:
 - without `coding=2` it turns what is not in the GSM alphabet into question marks
 - without `charset=UTF-8` it reads the text as something else
 - it reads a `+` in the query as a space: everything is percent-encoded
+- it hands on what people answer in the coding they wrote it in: UTF-16 in the address's query, for one
 - it gives no id: ours is in the address of the report, and reports come in any order, as GET, one for each recipient;
   its own id (`%I`) is another one in each report, the operator's (`%F`) often missing in the first
 
@@ -21,20 +22,22 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Literal
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from yarl import URL
 
 from services import text
-from services.carriers.codes import REFUSED_UNREAD, Code, phrase, settle, word
+from services.carriers.codes import REFUSED_UNREAD, Code, e164, kind_of, phrase, settle, word
 from services.carriers.http import Http, HttpAnswer, retry_after_seconds
-from services.carriers.one_by_one import MAX_NUMBERS, WINDOW_SECONDS, OneByOne, Pace
+from services.carriers.in_parts import MAX_NUMBERS, WINDOW_SECONDS, InParts, Pace
 from services.carriers.ports import (
     Answer,
+    CodeClass,
     Outcome,
     Receipt,
     ReceiptsAnswer,
     ReceiptsRequest,
+    Reply,
     Submission,
     UnreadableReceipts,
 )
@@ -106,8 +109,10 @@ class Kannel:
     A signature's channel number, where a submission has one, goes before `sender`.
     """
 
-    max_numbers = MAX_NUMBERS
+    max_numbers = max_numbers_with_values = MAX_NUMBERS
     echoes_reference = True
+    # Its lists are the operator's of Kannel, who put the number there for whatever reason.
+    opted_out_codes: frozenset[str] = frozenset()
 
     def __init__(
         self,
@@ -131,28 +136,34 @@ class Kannel:
         self._credentials = {"username": username, "password": password}
         self._sender, self._smsc, self._max_messages = sender, smsc, max_messages
         self._http, self._clock = http, clock
-        self._one_by_one = OneByOne(pace)
+        self._in_parts = InParts(pace)
         self.longest_seconds = WINDOW_SECONDS + http.longest_seconds
 
     async def submit(self, submission: Submission) -> Answer:
-        """GET sendsms for each number. A text that Kannel would cut is refused whole."""
-        if text.segments(submission.text, Region.INTERNATIONAL) > self._max_messages:
+        """GET sendsms for each number. A text that Kannel would cut is refused."""
+        if not submission.texts and self._is_too_long(submission.text):
             raise RequestRefused(TOO_LONG, CODES[TOO_LONG].text)
 
         async def send(number: int) -> Outcome:
+            if self._is_too_long(submission.text_for(number)):
+                return Outcome(False, TOO_LONG)
             answer = await self._http.request("GET", self._request(submission, number), headers={})
             return self.read_answer(answer)
 
-        answer = await self._one_by_one.submit(submission.numbers, send)
+        answer = await self._in_parts.submit_each(submission.numbers, send)
         return Answer(settle(answer.outcomes, len(submission.numbers), CODES, "kannel").outcomes, answer.not_taken)
+
+    def kind_of(self, code: str) -> CodeClass | None:
+        """From the table above."""
+        return kind_of(CODES, code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
         """One report about one recipient, from the query that our own address asked for."""
         query = request.query
-        kind, to = query.get("type", ""), query.get("to", "").strip().removeprefix("+")
+        kind, to = query.get("type", ""), e164(query.get("to"))
         if not (kind.isascii() and kind.isdigit() and len(kind) <= 2 and int(kind) in REPORTS):
             raise UnreadableReceipts("a report of no known type")
-        if not (to.isascii() and to.isdigit() and len(to) <= 15):
+        if to is None:
             raise UnreadableReceipts("a report without a number")
         reference = word(query.get("ref"))
         if reference is None:
@@ -165,7 +176,7 @@ class Kannel:
                 code=told[1] if told else code,
                 sms_id=word(query.get("id")) or f"{reference}.{to}",
                 reference=reference,
-                number=int(to),
+                number=to,
                 at=_time(query),
             )
         ]
@@ -174,16 +185,39 @@ class Kannel:
         """Any 2xx will do."""
         return ReceiptsAnswer(200, "text/plain", b"OK")
 
+    def read_replies(self, request: ReceiptsRequest) -> Sequence[Reply]:
+        """One answer of one person, from the query that the sms-service's get-url asked for (docs/carriers/kannel.md).
+
+        Its bytes are read from the address as it was called: they are text only in the coding that it names.
+        """
+        query = request.url.partition("?")[2]
+        try:
+            fields = dict(parse_qsl(query, keep_blank_values=True, encoding="latin-1", max_num_fields=64))
+        except ValueError as error:
+            raise UnreadableReceipts("a query with too many fields") from error
+        number, content = e164(fields.get("from")), _decoded(fields)
+        if number is None or content is None:
+            raise UnreadableReceipts("a reply without from or a text that can be read")
+        return [Reply(number, content, word(fields.get("id")) or "", _time({"at": fields.get("ts", "")}))]
+
+    def replies_answer(self) -> ReceiptsAnswer:
+        """Nothing: Kannel would send it to the person."""
+        return ReceiptsAnswer(200, "text/plain", b"")
+
+    def _is_too_long(self, content: str) -> bool:
+        return text.segments(content, Region.INTERNATIONAL) > self._max_messages
+
     async def close(self) -> None:
         """Nothing of its own to close."""
 
     def _request(self, submission: Submission, number: int) -> str:
-        coding = GSM if text.fits_gsm(submission.text) else UCS2
+        content = submission.text_for(number)
+        coding = GSM if text.fits_gsm(content) else UCS2
         fields = {
             **self._credentials,
             "from": submission.sender or self._sender,
             "to": f"+{number}",
-            "text": submission.text,
+            "text": content,
             "charset": "UTF-8",
             "coding": str(coding),
         }
@@ -216,6 +250,15 @@ class Kannel:
 def _report_url(receipts_url: str, reference: str) -> str:
     # Kannel puts the values in for %…: type, recipient (not %P, the sender), unix time, the operator's id, its text
     return f"{receipts_url}?ref={quote(reference, safe='')}&type=%d&to=%p&at=%T&id=%F&answer=%A"
+
+
+def _decoded(fields: Mapping[str, str]) -> str | None:
+    written = fields.get("text", "").encode("latin-1")
+    charset = "utf-16-be" if fields.get("coding") == str(UCS2) else fields.get("charset") or "utf-8"
+    try:
+        return written.decode(charset)
+    except (LookupError, ValueError):
+        return None
 
 
 def _status_line(body: bytes) -> str:

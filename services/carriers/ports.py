@@ -5,14 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from services.errors import NotTaken
+
+CodeClass = Literal[
+    "accepted",
+    "refused_number",
+    "refused_content",
+    "refused_account",
+    "quota",
+    "quota_account",
+    "retryable",
+    "unknown",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most numbers of a batch: where all get the same text, and where each has values of its own."""
+
+    plain: int
+    with_values: int
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One batch of up to `Carrier.max_numbers` numbers; no number stands in it twice.
+    """One batch of up to `Carrier.max_numbers` numbers, or `max_numbers_with_values` where it has values; no number
+    stands in it twice.
 
     `reference` is the batch's own; the carrier echoes it in every receipt. `numbers` are E.164 without the plus.
     `sender` is the signature's channel number, empty where none was chosen; `text` is what arrives, signature included.
@@ -28,19 +48,24 @@ class Submission:
     template_code: str
     text: str
     signature: str | None = None
-    variables: Sequence[str] = ()
     receipts_url: str | None = None
     values: Mapping[int, Sequence[str]] = field(default_factory=dict)
     texts: Mapping[int, str] = field(default_factory=dict)
+
+    def values_for(self, number: int) -> Sequence[str]:
+        """What fills the template's variables for this number; empty where it has none."""
+        return self.values.get(number, ())
 
     def text_for(self, number: int) -> str:
         """What arrives at this number."""
         return self.texts.get(number, self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the carrier answered for one number. `segments` is None where it does not say."""
+class Outcome(NamedTuple):
+    """What the carrier answered for one number. `segments` is None where it does not say.
+
+    A tuple, because one is made for every message, and those are made in a third of the time.
+    """
 
     accepted: bool
     code: str
@@ -93,7 +118,8 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """A message without a final word, as a carrier can be asked about it."""
+    """A message without a final word, as a carrier can be asked about it. It was handed over by `at`, and at most some
+    minutes before."""
 
     number: int
     sms_id: str | None
@@ -114,12 +140,13 @@ class CarrierSignature:
 
 @dataclass(frozen=True, slots=True)
 class CarrierTemplate:
-    """A template as the carrier's API lists it. `signature` is None where it belongs to none."""
+    """A template as the carrier's API lists it. `signature` is None where it belongs to none, `sms_type` where the API
+    does not say it."""
 
     code: str
     name: str
     text: str
-    sms_type: str
+    sms_type: str | None
     status: str
     signature: str | None = None
     reason: str | None = None
@@ -164,8 +191,16 @@ class Carrier(Protocol):
         """The most numbers of a batch."""
 
     @property
+    def max_numbers_with_values(self) -> int:
+        """The same where the numbers of a batch have values of their own."""
+
+    @property
     def echoes_reference(self) -> bool:
         """Whether every receipt holds the reference; else they are matched by SMS ID and number."""
+
+    @property
+    def opted_out_codes(self) -> frozenset[str]:
+        """The codes, of outcomes and receipts, that say the person wants no more promotional SMS."""
 
     @property
     def longest_seconds(self) -> float:
@@ -174,6 +209,9 @@ class Carrier(Protocol):
     async def submit(self, submission: Submission) -> Answer:
         """Hand one batch over. Raises NotTaken, RequestRefused or Unanswered (`services/errors.py`), nothing else;
         each of them is true of every number of the batch."""
+
+    def kind_of(self, code: str) -> CodeClass | None:
+        """What a code of an answer means (`services/carriers/codes.py`); None for one that is not listed."""
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
         """The receipts in a callback. Raises UnreadableReceipts or ForeignReceipts."""

@@ -1,222 +1,70 @@
-"""Tencent Cloud SMS: SendSms of API version 2021-01-11, its TC3-HMAC-SHA256 signature and its delivery reports.
+"""Tencent Cloud SMS: SendSms and SendMultiGlobalSms of API version 2021-01-11, delivery reports and what people answer.
 
-Written from cloud.tencent.com/document/api/382/55981 (SendSms), 382/59178 (callbacks, January 2026), the description of
-"signature method v3", and the error codes of the SDK tencentcloud-sdk-python-sms 3.1.153.
+Written from cloud.tencent.com/document/api/382/55981 (SendSms), 382/59178 (callbacks, January 2026), 382/34689 (rates)
+and the SDK tencentcloud-sdk-python-sms 3.1.153.
 
 Limits, from 382/55981: 200 numbers in a request, all of the mainland or none; `SessionContext` under 512 bytes. A text
-holds 500 characters, signature included. 3,000 requests a second by default.
+holds 500 characters, signature included. 3,000 sends and 20 questions about a number a second by default.
 
-An answer is HTTP 200 also where the request failed: then it holds `Response.Error`. Else `SendStatusSet` has an entry
-per number, matched by the number, not by its place. The InternalError family leaves open what became of a message.
+Numbers with values of their own go by SendMultiGlobalSms abroad. For the mainland there is no such call: those with
+equal values share a SendSms, so a batch is several requests.
+
+`SendStatusSet` has an entry per number, matched by the number, not by its place.
 
 Reports hold our reference (`ext`) only where Tencent has enabled that for the account; the others are matched by `sid`.
-They are not signed. Tencent sends a push that was not answered well twice more, and then never again.
+They are not signed. Tencent sends a push that was not answered well twice more, and then never again; what was missed
+can be asked for.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import hmac
+import asyncio
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
-from functools import cache
-from http import HTTPStatus
-from importlib import resources
 from typing import Any, Literal
 
 import structlog
-from yarl import URL
 
-from services.carriers.codes import REFUSED_UNREAD, Code, CodeClass, phrase, segment_count, settle, word
-from services.carriers.http import Http, HttpAnswer, retry_after_seconds
+from services.carriers.codes import ACCOUNT_WIDE, e164, kind_of, segment_count, settle, word
+from services.carriers.http import Http, HttpAnswer
+from services.carriers.in_parts import MAX_NUMBERS as MAX_NUMBERS_IN_PARTS
+from services.carriers.in_parts import WINDOW_SECONDS, InParts, Pace
 from services.carriers.ports import (
     Answer,
+    CarrierSignature,
+    CarrierTemplate,
+    CodeClass,
     Outcome,
     Receipt,
     ReceiptsAnswer,
     ReceiptsRequest,
+    Reply,
     Submission,
     UnreadableReceipts,
+    Unsettled,
 )
+from services.carriers.tencent_api import ENDPOINT, Api, authorization, is_internal
+from services.carriers.tencent_codes import CODES, OK, describe
+from services.carriers.tencent_content import Content
 from services.clock import Clock
-from services.errors import NotTaken, RequestRefused, Unanswered
+from services.errors import CarrierError, RequestRefused, Unanswered
+
+__all__ = ["CODES", "ENDPOINT", "Tencent", "authorization", "describe"]
 
 log = structlog.get_logger()
 
-ENDPOINT = "https://sms.tencentcloudapi.com"
-ACTION, VERSION, SERVICE = "SendSms", "2021-01-11", "sms"
-JSON = "application/json; charset=utf-8"
 MAX_NUMBERS = 200
 MAX_REPORTS = 1000  # a push holds at most 100; more is not Tencent
+MAX_PULLED = 100
+PULLS_AT_ONCE = 20
+SECONDS_BETWEEN_QUESTIONS = 0.1
+# A message is looked for from so long before it was handed over: clocks differ.
+MARGIN = timedelta(minutes=10)
+OLDEST = timedelta(days=7)
 # The times of reports bear no zone; the console shows the same ones as China's.
 REPORT_ZONE = timezone(timedelta(hours=8))
-
-OK = "Ok"
-
-_NOT_APPROVED = "the template is not approved, or does not exist"
-_UNREADABLE = "the request could not be parsed"
-_KEYS = "the credentials are wrong: check secret_id and secret_key"
-_FREQUENCY = "the number has had too many messages for now; the account's frequency limits say how many it may have"
-_DAILY = "the account's daily limit is reached"
-_REGIONS = "the template is for another region than the number's"
-
-
-def _family(prefix: str, names: str, kind: CodeClass, text: str) -> dict[str, Code]:
-    return {f"{prefix}.{name}": Code(kind, text) for name in names.split()}
-
-
-CODES: dict[str, Code] = {
-    OK: Code("accepted", "accepted"),
-    # For the whole request
-    **_family(
-        "AuthFailure",
-        "InvalidAuthorization InvalidSecretId MFAFailure SecretIdNotFound SignatureFailure TokenFailure",
-        "refused_account",
-        _KEYS,
-    ),
-    "AuthFailure.SignatureExpire": Code(
-        "refused_account", "the time of the request is out of range: check this machine's clock"
-    ),
-    "AuthFailure.UnauthorizedOperation": Code("refused_account", "the credentials may not send SMS"),
-    "RequestLimitExceeded": Code("retryable", "too many requests"),
-    **_family(
-        "RequestLimitExceeded",
-        "UinLimitExceeded IPLimitExceeded GlobalRegionUinLimitExceeded",
-        "retryable",
-        "too many requests",
-    ),
-    "InvalidAction": Code("refused_account", "the endpoint does not know SendSms"),
-    "NoSuchVersion": Code("refused_account", "the endpoint does not know this version of SendSms"),
-    "UnsupportedRegion": Code("refused_account", "the endpoint does not know this cloud_region"),
-    # For the request or for one number
-    "FailedOperation.ContainSensitiveWord": Code("refused_content", "the text holds a word that is not let through"),
-    "FailedOperation.FailResolvePacket": Code("refused_content", _UNREADABLE),
-    "FailedOperation.JsonParseFail": Code("refused_content", _UNREADABLE),
-    "FailedOperation.InsufficientBalanceInSmsPackage": Code("refused_account", "the account's SMS package is used up"),
-    "FailedOperation.MarketingSendTimeConstraint": Code("quota", "promotional SMS may leave from 08:00 to 22:00 only"),
-    "FailedOperation.PhoneNumberInBlacklist": Code(
-        "refused_number", "the number is on a block list; the person may have unsubscribed"
-    ),
-    "FailedOperation.PhoneNumberParseFail": Code("refused_number", "the number cannot be read"),
-    "FailedOperation.SignatureIncorrectOrUnapproved": Code("refused_content", "the signature is not approved"),
-    "FailedOperation.TemplateIncorrectOrUnapproved": Code("refused_content", _NOT_APPROVED),
-    "FailedOperation.TemplateUnapprovedOrNotExist": Code("refused_content", _NOT_APPROVED),
-    "FailedOperation.TemplateParamSetNotMatchApprovedTemplate": Code(
-        "refused_content", "the template has another number of variables"
-    ),
-    **_family("FailedOperation", "OtherError ParametersOtherError", "refused_content", "the SMS could not be sent"),
-    **_family(
-        "InternalError",
-        "JsonParseFail OtherError ParseBackendResponseFail SendAndRecvFail Timeout UnknownError",
-        "unknown",
-        "the platform had trouble of its own",
-    ),
-    "InternalError": Code("unknown", "the platform had trouble of its own"),
-    "InternalError.RequestTimeException": Code(
-        "refused_account", "the time of the request is out of range: check this machine's clock"
-    ),
-    **_family(
-        "InternalError", "RestApiInterfaceNotExist SigFieldMissing SigVerificationFail", "refused_account", _KEYS
-    ),
-    "InvalidParameter.AppidAndBizId": Code("refused_account", "the account does not have this sdk_app_id"),
-    "InvalidParameter.DirtyWordFound": Code("refused_content", "the text holds a word that is not let through"),
-    "InvalidParameter.InvalidParameters": Code("refused_content", "a parameter is wrong"),
-    "InvalidParameterValue.ContentLengthLimit": Code("refused_content", "the text is too long"),
-    "InvalidParameterValue.IncorrectPhoneNumber": Code("refused_number", "the number is wrong"),
-    "InvalidParameterValue.ProhibitedUseUrlInTemplateParameter": Code("refused_content", "a variable holds a link"),
-    "InvalidParameterValue.SdkAppIdNotExist": Code("refused_account", "there is no application with this sdk_app_id"),
-    "InvalidParameterValue.TemplateParameterFormatError": Code("refused_content", "a variable has a wrong format"),
-    "InvalidParameterValue.TemplateParameterLengthLimit": Code("refused_content", "a variable is too long"),
-    "LimitExceeded.AppDailyLimit": Code("quota", _DAILY),
-    "LimitExceeded.AppMainlandChinaDailyLimit": Code("quota", _DAILY),
-    "LimitExceeded.AppGlobalDailyLimit": Code("quota", _DAILY),
-    "LimitExceeded.DailyLimit": Code("quota", _DAILY),
-    "LimitExceeded.AppCountryOrRegionDailyLimit": Code("quota", "the daily limit for this country is reached"),
-    "LimitExceeded.AppCountryOrRegionInBlacklist": Code("refused_number", "the account may not send to this country"),
-    "LimitExceeded.DeliveryFrequencyLimit": Code("quota", _FREQUENCY),
-    "LimitExceeded.GlobalSmsSendingRateLimit": Code("retryable", "too many messages a second to other countries"),
-    "LimitExceeded.PhoneNumberCountLimit": Code("refused_content", "the request held too many numbers"),
-    **_family(
-        "LimitExceeded",
-        "PhoneNumberThirtySecondLimit PhoneNumberOneHourLimit PhoneNumberDailyLimit PhoneNumberSameContentDailyLimit",
-        "quota",
-        _FREQUENCY,
-    ),
-    "MissingParameter.EmptyPhoneNumberSet": Code("refused_content", "the request held no number"),
-    "UnauthorizedOperation.IndividualUserMarketingSmsPermissionDeny": Code(
-        "refused_account", "an individual's account may not send promotional SMS"
-    ),
-    "UnauthorizedOperation.RequestIpNotInWhitelist": Code(
-        "refused_account", "the bot's IP address is not on the account's list"
-    ),
-    "UnauthorizedOperation.RequestPermissionDeny": Code("refused_account", "the account may not use this API"),
-    "UnauthorizedOperation.SdkAppIdIsDisabled": Code("refused_account", "the application is disabled"),
-    "UnauthorizedOperation.SmsSdkAppIdVerifyFail": Code("refused_account", "the account does not have this sdk_app_id"),
-    "UnauthorizedOperation.ServiceSuspendDueToArrears": Code(
-        "refused_account", "the account is suspended because of unpaid bills"
-    ),
-    "UnsupportedOperation.ContainDomesticAndInternationalPhoneNumber": Code(
-        "refused_content", "the request held numbers of the mainland and others"
-    ),
-    "UnsupportedOperation.ChineseMainlandTemplateToGlobalPhone": Code("refused_content", _REGIONS),
-    "UnsupportedOperation.GlobalTemplateToChineseMainlandPhone": Code("refused_content", _REGIONS),
-    "UnsupportedOperation.ContainDomesticPhoneNumber": Code("refused_content", _REGIONS),
-    "UnsupportedOperation.UnsupportedRegion": Code("refused_number", "the number's country is not served"),
-}
-
-# The categories of tencent_receipt_codes.csv.
-_CATEGORY_WORDS = {
-    "blocked": "blocked on its way",
-    "blocklist": "the number is on a block list; the person may have unsubscribed or complained",
-    "content_blocked": "the text is not let through",
-    "delivered": "delivered",
-    "gateway": "the operator's gateway had trouble",
-    "handset": "the phone did not take it",
-    "invalid_number": "the number does not exist or is suspended",
-    "invalid_or_off": "the number does not exist, or the phone is off",
-    "opted_out": "the person has unsubscribed",
-    "other": "could not be delivered",
-    "ported": "the number has moved to another operator",
-    "quiet_hours": "not let through at this time of day",
-    "rate_limited": "a limit on messages was reached",
-    "signature": "the signature is not let through",
-    "timeout": "not delivered in time",
-    "unknown": "the operator does not know what became of it",
-    "unreachable": "the phone is off or out of reach",
-}
-
-
-@cache
-def _receipt_words() -> Mapping[str, str]:
-    # From a published list of the operators' codes; the categories were derived from their descriptions by rule, so
-    # they are good for words, and decide nothing.
-    table = resources.files("services.carriers").joinpath("tencent_receipt_codes.csv").read_text("utf-8")
-    return {row["code"]: _CATEGORY_WORDS[row["category"]] for row in csv.DictReader(table.splitlines())}
-
-
-def describe(code: str) -> str:
-    """A code of an answer or a receipt in plain words; the code itself where neither Tencent nor an operator has it."""
-    if code in CODES:
-        return CODES[code].text
-    return _receipt_words().get(code, code)
-
-
-def authorization(
-    secret_id: str, secret_key: str, *, service: str, host: str, content_type: str, body: bytes, at: int
-) -> str:
-    """The Authorization header of a POST to `/` by TC3-HMAC-SHA256; `at` is X-TC-Timestamp, in unix seconds."""
-    payload = hashlib.sha256(body).hexdigest()
-    canonical = f"POST\n/\n\ncontent-type:{content_type}\nhost:{host}\n\ncontent-type;host\n{payload}"
-    date = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
-    scope = f"{date}/{service}/tc3_request"
-    text = f"TC3-HMAC-SHA256\n{at}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    key = f"TC3{secret_key}".encode()
-    for part in (date, service, "tc3_request"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    signature = hmac.digest(key, text.encode(), "sha256").hex()
-    return f"TC3-HMAC-SHA256 Credential={secret_id}/{scope}, SignedHeaders=content-type;host, Signature={signature}"
 
 
 class Tencent:
@@ -224,6 +72,7 @@ class Tencent:
 
     max_numbers = MAX_NUMBERS
     echoes_reference = False
+    opted_out_codes = frozenset({"FailedOperation.PhoneNumberInBlacklist"})
 
     def __init__(
         self,
@@ -233,28 +82,59 @@ class Tencent:
         sdk_app_id: str,
         http: Http,
         clock: Clock,
+        pace: Pace,
         endpoint: str = ENDPOINT,
         cloud_region: str = "ap-guangzhou",
         region: Literal["mainland", "international"] = "mainland",
         sender_id: str | None = None,
+        pull_receipts: bool = False,
     ) -> None:
-        """`sender_id` goes with international messages only. Raises ValueError for an endpoint that is no address."""
-        base = URL(endpoint)
-        if base.scheme not in {"http", "https"} or not base.host:
-            raise ValueError(f"not an http(s) address: {endpoint!r}")
-        self._url = str(base.origin()) + "/"
-        self._host = base.host_port_subcomponent or base.host
-        self._secret_id, self._secret_key, self._sdk_app_id = secret_id, secret_key, sdk_app_id
-        self._cloud_region = cloud_region
-        self._sender_id = sender_id if region == "international" else None
-        self._http, self._clock = http, clock
-        self.longest_seconds = http.longest_seconds
+        """`pace` waits for this application's next turn. `sender_id` goes with international messages only.
+        `pull_receipts` empties the queue of PullSmsSendStatus, which Tencent must have enabled. Raises ValueError for
+        an endpoint that is no address."""
+        self._api = Api(
+            secret_id=secret_id,
+            secret_key=secret_key,
+            http=http,
+            clock=clock,
+            endpoint=endpoint,
+            cloud_region=cloud_region,
+        )
+        self._sdk_app_id, self._clock = sdk_app_id, clock
+        self._abroad = region == "international"
+        self._sender_id = sender_id if self._abroad else None
+        self._pulls_queue = pull_receipts
+        self._in_parts = InParts(pace)
+        self._content = Content(self._api, abroad=self._abroad)
+        self.max_numbers_with_values = MAX_NUMBERS if self._abroad else MAX_NUMBERS_IN_PARTS
+        self.longest_seconds = http.longest_seconds + (0.0 if self._abroad else WINDOW_SECONDS)
 
     async def submit(self, submission: Submission) -> Answer:
-        """POST SendSms once; the module says how its answer is read."""
-        body = self._body(submission)
-        answer = await self._http.request("POST", self._url, headers=self._headers(body), body=body)
-        return self.read_answer(answer, submission.numbers)
+        """POST SendSms or SendMultiGlobalSms; the module says how often, and how an answer is read."""
+        if not submission.values:
+            return await self._send(submission, submission.numbers, ())
+        if self._abroad:
+            fields = self._multi(submission)
+            response = await self._api.ask("SendMultiGlobalSms", fields, "SendMultiStatusSet")
+            return _settled(response["SendMultiStatusSet"], submission.numbers)
+        same: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for number in submission.numbers:
+            same[tuple(submission.values_for(number))].append(number)
+
+        async def send(numbers: Sequence[int]) -> Answer:
+            try:
+                return await self._send(submission, numbers, submission.values_for(numbers[0]))
+            except RequestRefused as refusal:
+                if len(same) == 1 or self.kind_of(refusal.code) in ACCOUNT_WIDE:
+                    raise
+                # It may be about these values only.
+                return Answer(dict.fromkeys(numbers, Outcome(False, refusal.code)))
+
+        return await self._in_parts.submit(list(same.values()), send)
+
+    def kind_of(self, code: str) -> CodeClass | None:
+        """From `tencent_codes.py`."""
+        return kind_of(CODES, code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
         """A JSON list of reports. Those that cannot be read are logged and left out, as long as one can."""
@@ -280,15 +160,60 @@ class Tencent:
         """Anything else makes Tencent send the push again."""
         return ReceiptsAnswer(200, "application/json", b'{"result":0,"errmsg":"OK"}')
 
+    def read_replies(self, request: ReceiptsRequest) -> Sequence[Reply]:
+        """One answer of one person. It has no id."""
+        try:
+            said = json.loads(request.body)
+        except (ValueError, RecursionError) as error:
+            raise UnreadableReceipts("not JSON") from error
+        fields = said if isinstance(said, dict) else {}
+        text, number = fields.get("text"), _number(fields)
+        if not isinstance(text, str) or number is None:
+            raise UnreadableReceipts("a reply without nationcode, mobile or text")
+        return [Reply(number, text, at=_unix_time(fields.get("time")))]
+
+    def replies_answer(self) -> ReceiptsAnswer:
+        """As for receipts."""
+        return self.receipts_answer()
+
+    async def pull_receipts(self, unsettled: Sequence[Unsettled]) -> Sequence[Receipt]:
+        """Whatever waits in the queue, where it is pulled; then what is known of each number.
+
+        The queue gives each status once only, so what has come is returned even when a later request fails. A status
+        found by the number counts only with the SMS ID or the reference of a message of ours.
+        """
+        found: list[Receipt] = []
+        try:
+            if self._pulls_queue:
+                await self._pull_queue(found)
+            await self._ask_about(unsettled, found)
+        except CarrierError as error:
+            if not found:
+                raise
+            log.warning("tencent.pull_broken_off", code=error.code, reason=error.reason, found=len(found))
+        return found
+
+    async def list_signatures(self) -> Sequence[CarrierSignature]:
+        """By DescribeSmsSignList."""
+        return await self._content.list_signatures()
+
+    async def list_templates(self) -> Sequence[CarrierTemplate]:
+        """By DescribeSmsTemplateList, which does not say their SMS types."""
+        return await self._content.list_templates()
+
+    async def add_template(self, name: str, text: str, sms_type: str, signature: str | None) -> str:
+        """By AddSmsTemplate. No template belongs to a signature here."""
+        return await self._content.add_template(name, text, sms_type)
+
     async def close(self) -> None:
         """Nothing of its own to close."""
 
-    def _body(self, submission: Submission) -> bytes:
+    async def _send(self, submission: Submission, numbers: Sequence[int], values: Sequence[str]) -> Answer:
         fields: dict[str, object] = {
-            "PhoneNumberSet": [f"+{number}" for number in submission.numbers],
+            "PhoneNumberSet": [f"+{number}" for number in numbers],
             "SmsSdkAppId": self._sdk_app_id,
             "TemplateId": submission.template_code,
-            "TemplateParamSet": list(submission.variables),
+            "TemplateParamSet": list(values),
         }
         if submission.sender:
             fields["SignName"] = submission.sender
@@ -296,91 +221,81 @@ class Tencent:
             fields["SenderId"] = self._sender_id
         if submission.reference:
             fields["SessionContext"] = submission.reference
-        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+        response = await self._api.ask("SendSms", fields, "SendStatusSet")
+        return _settled(response["SendStatusSet"], numbers)
 
-    def _headers(self, body: bytes) -> dict[str, str]:
-        at = int(self._clock.now().timestamp())
-        return {
-            "Content-Type": JSON,
-            "Host": self._host,
-            "X-TC-Action": ACTION,
-            "X-TC-Version": VERSION,
-            "X-TC-Timestamp": str(at),
-            "X-TC-Region": self._cloud_region,
-            "Authorization": authorization(
-                self._secret_id,
-                self._secret_key,
-                service=SERVICE,
-                host=self._host,
-                content_type=JSON,
-                body=body,
-                at=at,
-            ),
-        }
+    def _multi(self, submission: Submission) -> dict[str, object]:
+        each = {"SenderId": self._sender_id} if self._sender_id else {}
+        if submission.reference:
+            each["SessionContext"] = submission.reference
+        messages = [
+            {
+                "PhoneNumber": f"+{number}",
+                "TemplateId": submission.template_code,
+                "TemplateParamSet": list(submission.values_for(number)),
+                **each,
+            }
+            for number in submission.numbers
+        ]
+        return {"SmsSdkAppId": self._sdk_app_id, "MultiSmsInfoSet": messages}
 
     def read_answer(self, answer: HttpAnswer, numbers: Sequence[int]) -> Answer:
-        """The outcome of each of `numbers` that the answer tells of. Raises as `submit` does."""
-        status = answer.status
-        if status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise NotTaken("http_429", "too many requests", retry_after_seconds(answer, self._clock.now()))
-        response = _parse(answer.body)
-        if response is None or (status != HTTPStatus.OK and not 400 <= status < 500):
-            if status in REFUSED_UNREAD:
-                raise RequestRefused(f"http_{status}", phrase(status))
-            raise Unanswered(f"http_{status}", "the answer cannot be read")
-        if isinstance(response.get("Error"), dict):
-            raise _failure(response["Error"], retry_after_seconds(answer, self._clock.now()))
-        return settle(_said(response, numbers), len(numbers), CODES, "tencent")
+        """The outcome of each of `numbers` that an answer to SendSms tells of. Raises as `submit` does."""
+        return _settled(self._api.read(answer, "SendStatusSet")["SendStatusSet"], numbers)
+
+    async def _pull_queue(self, found: list[Receipt]) -> None:
+        for _ in range(PULLS_AT_ONCE):
+            fields = {"Limit": MAX_PULLED, "SmsSdkAppId": self._sdk_app_id}
+            response = await self._api.ask("PullSmsSendStatus", fields, "PullSmsSendStatusSet")
+            pulled = _statuses(response)
+            found += [receipt for status in pulled if (receipt := _pulled(status)) is not None]
+            if len(pulled) < MAX_PULLED:
+                return
+
+    async def _ask_about(self, unsettled: Sequence[Unsettled], found: list[Receipt]) -> None:
+        by_number: dict[int, list[Unsettled]] = defaultdict(list)
+        for each in unsettled:
+            by_number[each.number].append(each)
+        oldest = self._clock.now() - OLDEST
+        for place, (number, ours) in enumerate(by_number.items()):
+            if place:
+                await asyncio.sleep(SECONDS_BETWEEN_QUESTIONS)
+            begin = max(min(each.at for each in ours) - MARGIN, oldest)
+            fields = {
+                "BeginTime": int(begin.timestamp()),
+                "Offset": 0,
+                "Limit": MAX_PULLED,
+                "PhoneNumber": f"+{number}",
+                "SmsSdkAppId": self._sdk_app_id,
+            }
+            response = await self._api.ask("PullSmsSendStatusByPhoneNumber", fields, "PullSmsSendStatusSet")
+            for status in _statuses(response):
+                receipt = _pulled(status)
+                if receipt is not None and receipt.number == number and _is_ours(receipt, ours):
+                    found.append(receipt)
 
 
-def _parse(body: bytes) -> Mapping[str, Any] | None:
-    """What is inside `Response`, where it is an answer to SendSms."""
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    response = answer.get("Response") if isinstance(answer, dict) else None
-    if not isinstance(response, dict):
-        return None
-    return response if isinstance(response.get("Error"), dict) or response.get("SendStatusSet") else None
+def _settled(statuses: object, numbers: Sequence[int]) -> Answer:
+    if not statuses:
+        raise Unanswered("no_status", "the answer names no number")
+    return settle(_said(statuses, numbers), len(numbers), CODES, "tencent")
 
 
-def _failure(error: Mapping[str, Any], retry_after: float | None) -> NotTaken | RequestRefused | Unanswered:
-    code, message = word(error.get("Code")), error.get("Message")
-    if code is None:
-        return Unanswered("no_code", "the answer names an error without a code")
-    known = CODES.get(code)
-    if known is None and _is_internal(code):
-        return Unanswered(code, "the platform had trouble of its own")
-    if known is None:
-        return RequestRefused(code, message[:200] if isinstance(message, str) and message else code)
-    if known.kind == "retryable":
-        return NotTaken(code, known.text, retry_after)
-    if known.kind == "unknown":
-        return Unanswered(code, known.text)
-    return RequestRefused(code, known.text)
-
-
-def _said(response: Mapping[str, Any], numbers: Sequence[int]) -> dict[int, Outcome]:
+def _said(statuses: object, numbers: Sequence[int]) -> dict[int, Outcome]:
     as_sent = {f"+{number}": number for number in numbers}
-    statuses = response["SendStatusSet"]
     said: dict[int, Outcome] = {}
     for entry in statuses if isinstance(statuses, list) else ():
         if not isinstance(entry, dict):
             continue
         code, written = word(entry.get("Code")), entry.get("PhoneNumber")
         number = as_sent.get(f"+{written.strip().lstrip('+')}") if isinstance(written, str) else None
-        if number is None or code is None or (code not in CODES and _is_internal(code)):
+        if number is None or code is None or (code not in CODES and is_internal(code)):
             continue
         if code == OK:
             said[number] = Outcome(True, code, word(entry.get("SerialNo")), segment_count(entry.get("Fee")))
         elif number not in said:
             said[number] = Outcome(False, code)
     return said
-
-
-def _is_internal(code: str) -> bool:
-    return code.split(".", 1)[0] == "InternalError"
 
 
 def _receipt(report: Mapping[str, Any]) -> Receipt:
@@ -410,3 +325,40 @@ def _time(value: object) -> datetime | None:
         return datetime.strptime(value, "%Y-%m-%d %H:%M:%S").replace(tzinfo=REPORT_ZONE).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _statuses(response: Mapping[str, Any]) -> Sequence[Any]:
+    statuses = response["PullSmsSendStatusSet"]
+    return statuses if isinstance(statuses, list) else ()
+
+
+def _pulled(status: object) -> Receipt | None:
+    """One that was asked for. `Description` is often the operator's code, and may be a whole sentence."""
+    fields = status if isinstance(status, dict) else {}
+    sms_id, state = word(fields.get("SerialNo")), fields.get("ReportStatus")
+    if sms_id is None or state not in ("SUCCESS", "FAIL"):
+        return None
+    told = word(fields.get("Description"))
+    return Receipt(
+        status="delivered" if state == "SUCCESS" else "failed",
+        code=told if told and " " not in told else state,
+        sms_id=sms_id,
+        reference=word(fields.get("SessionContext")),
+        number=e164(fields.get("PhoneNumber")),
+        at=_unix_time(fields.get("UserReceiveTime")),
+    )
+
+
+def _is_ours(receipt: Receipt, ours: Sequence[Unsettled]) -> bool:
+    return any(
+        receipt.sms_id == each.sms_id or (receipt.reference is not None and receipt.reference == each.reference)
+        for each in ours
+    )
+
+
+def _unix_time(value: object) -> datetime | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value)
+    # up to the year 2286: others are no such times
+    is_time = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10_000_000_000
+    return datetime.fromtimestamp(value, UTC) if is_time and isinstance(value, int) else None

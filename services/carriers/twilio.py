@@ -1,12 +1,14 @@
-"""Twilio: Programmable Messaging's Messages resource of API version 2010-04-01, and its signed status callbacks.
+"""Twilio: Programmable Messaging's Messages resource of API version 2010-04-01, and its signed callbacks.
 
 Written from twilio.com/docs/messaging/api/message-resource, twilio.com/docs/usage/security (signatures) and the SDK
 twilio-python 9.13, whose tests hold the published signatures. One request takes one number; a text holds 1,600
-characters. Some meanings of codes from 30001 on are general knowledge, as Twilio's error pages were not at hand.
+characters. A message can be looked up by its SID.
 
 A callback is signed with the auth token over the address as Twilio called it and the form's fields. Twilio sends none
 for the first status, and they may come in any order; our reference is in the address's query. The signature is an
-HMAC-SHA1; or an HMAC-SHA256 where the header X-Twilio-Webhooks-Signature-Settings says so.
+HMAC-SHA1; or an HMAC-SHA256 where the header X-Twilio-Webhooks-Signature-Settings says so. What people answer comes to
+the address that a number or a messaging service has in the console, signed alike; where Advanced Opt-Out is on,
+`OptOutType` says whether they opted out.
 """
 
 from __future__ import annotations
@@ -21,78 +23,38 @@ from http import HTTPStatus
 from typing import Literal
 from urllib.parse import parse_qsl, quote, urlencode
 
+import structlog
 from yarl import URL
 
-from services.carriers.codes import REFUSED_UNREAD, Code, phrase, segment_count, settle, word
+from services.carriers.codes import REFUSED_UNREAD, e164, kind_of, phrase, segment_count, settle, word
 from services.carriers.http import Http, HttpAnswer, retry_after_seconds
-from services.carriers.one_by_one import MAX_NUMBERS, WINDOW_SECONDS, OneByOne, Pace
+from services.carriers.in_parts import MAX_NUMBERS, WINDOW_SECONDS, InParts, Pace
 from services.carriers.ports import (
     Answer,
+    CodeClass,
     ForeignReceipts,
     Outcome,
     Receipt,
     ReceiptsAnswer,
     ReceiptsRequest,
+    Reply,
     Submission,
     UnreadableReceipts,
+    Unsettled,
 )
+from services.carriers.twilio_codes import BODY_TOO_LONG, CODES, MAX_TEXT, STATUSES, describe
 from services.clock import Clock
-from services.errors import NotTaken, RequestRefused, Unanswered
+from services.errors import CarrierError, NotTaken, RequestRefused, Unanswered
+
+__all__ = ["CODES", "ENDPOINT", "STATUSES", "Twilio", "describe", "is_signed", "sign"]
+
+log = structlog.get_logger()
 
 ENDPOINT = "https://api.twilio.com"
 FORM = "application/x-www-form-urlencoded"
-MAX_TEXT = 1600
 MAX_FIELDS = 64  # of a callback; Twilio sends about ten
 
 Algorithm = Literal["sha1", "sha256"]
-
-_BODY_TOO_LONG = "21617"
-_KEYS = "the credentials are wrong: check account_sid and auth_token"
-_UNREACHABLE = "the phone is off or out of reach"
-
-CODES: dict[str, Code] = {
-    "20003": Code("refused_account", _KEYS),
-    "20404": Code("refused_account", "there is no such account: check account_sid"),
-    "20429": Code("retryable", "too many requests"),
-    "21211": Code("refused_number", "the number is not valid"),
-    "21408": Code("refused_number", "the account may not send to this country"),
-    "21606": Code("refused_number", "the sender cannot reach this number"),
-    "21608": Code("refused_number", "a trial account may send to verified numbers only"),
-    "21610": Code("refused_number", "the person has unsubscribed"),
-    "21612": Code("refused_number", "no route leads from the sender to this number"),
-    "21614": Code("refused_number", "the number is not a mobile number"),
-    _BODY_TOO_LONG: Code("refused_content", f"the text is over {MAX_TEXT} characters"),
-    "30001": Code("refused_account", "too many messages were waiting for the sender"),
-    "30002": Code("refused_account", "the account is suspended"),
-    "30003": Code("refused_number", _UNREACHABLE),
-    "30004": Code("refused_number", "the operator or the person blocks the message"),
-    "30005": Code("refused_number", "the number does not exist, or is out of reach"),
-    "30006": Code("refused_number", "the number is a landline, or its operator cannot be reached"),
-    "30007": Code("refused_content", "the text was filtered as unwanted"),
-    "30008": Code("refused_number", "the operator does not say why it could not be delivered"),
-    "35114": Code("refused_content", "the time to send at is malformed"),
-    "35115": Code("refused_content", "the time to send at is out of the allowed window"),
-}
-
-STATUSES: dict[str, Literal["delivered", "failed", "pending"]] = {
-    **dict.fromkeys(("queued", "accepted", "scheduled", "sending", "sent", "partially_delivered"), "pending"),
-    **dict.fromkeys(("delivered", "read"), "delivered"),
-    **dict.fromkeys(("undelivered", "failed", "canceled"), "failed"),
-}
-
-_STATUS_WORDS = {
-    "sent": "on its way",
-    "delivered": "delivered",
-    "read": "delivered and read",
-    "undelivered": "could not be delivered",
-    "failed": "could not be sent",
-    "canceled": "cancelled at Twilio",
-}
-
-
-def describe(code: str) -> str:
-    """A code of an answer or a receipt in plain words; the code itself where it is not listed."""
-    return CODES[code].text if code in CODES else _STATUS_WORDS.get(code, code)
 
 
 def sign(auth_token: str, url: str, fields: Sequence[tuple[str, str]], algorithm: Algorithm = "sha1") -> str:
@@ -127,8 +89,9 @@ class Twilio:
     A signature's channel number, where a submission has one, goes before `sender` and `messaging_service_sid`.
     """
 
-    max_numbers = MAX_NUMBERS
+    max_numbers = max_numbers_with_values = MAX_NUMBERS
     echoes_reference = True
+    opted_out_codes = frozenset({"21610"})
 
     def __init__(
         self,
@@ -149,27 +112,34 @@ class Twilio:
             raise ValueError(f"not an http(s) address: {endpoint!r}")
         if (sender is None) == (messaging_service_sid is None):
             raise ValueError("either sender or messaging_service_sid")
-        self._url = f"{endpoint.rstrip('/')}/2010-04-01/Accounts/{quote(account_sid, safe='')}/Messages.json"
+        self._messages = f"{endpoint.rstrip('/')}/2010-04-01/Accounts/{quote(account_sid, safe='')}/Messages"
         basic = base64.b64encode(f"{account_sid}:{auth_token}".encode()).decode("ascii")
-        self._headers = {"Content-Type": FORM, "Authorization": f"Basic {basic}"}
+        self._asking = {"Authorization": f"Basic {basic}"}
+        self._headers = {"Content-Type": FORM, **self._asking}
         self._auth_token = auth_token
         self._from = ("From", sender) if sender is not None else ("MessagingServiceSid", messaging_service_sid or "")
         self._http, self._clock = http, clock
-        self._one_by_one = OneByOne(pace)
+        self._pace, self._in_parts = pace, InParts(pace)
         self.longest_seconds = WINDOW_SECONDS + http.longest_seconds
 
     async def submit(self, submission: Submission) -> Answer:
         """POST one message for each number."""
-        if len(submission.text) > MAX_TEXT:
-            raise RequestRefused(_BODY_TOO_LONG, CODES[_BODY_TOO_LONG].text)
+        if not submission.texts and len(submission.text) > MAX_TEXT:
+            raise RequestRefused(BODY_TOO_LONG, CODES[BODY_TOO_LONG].text)
 
         async def send(number: int) -> Outcome:
+            if len(submission.text_for(number)) > MAX_TEXT:
+                return Outcome(False, BODY_TOO_LONG)
             body = self._form(submission, number).encode("ascii")
-            answer = await self._http.request("POST", self._url, headers=self._headers, body=body)
+            answer = await self._http.request("POST", f"{self._messages}.json", headers=self._headers, body=body)
             return self.read_answer(answer)
 
-        answer = await self._one_by_one.submit(submission.numbers, send)
+        answer = await self._in_parts.submit_each(submission.numbers, send)
         return Answer(settle(answer.outcomes, len(submission.numbers), CODES, "twilio").outcomes, answer.not_taken)
+
+    def kind_of(self, code: str) -> CodeClass | None:
+        """From `twilio_codes.py`."""
+        return kind_of(CODES, code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
         """One status of one message, signed by Twilio."""
@@ -179,14 +149,13 @@ class Twilio:
         sms_id, status = word(fields.get("MessageSid")), fields.get("MessageStatus", "")
         if sms_id is None or status not in STATUSES:
             raise UnreadableReceipts("a callback without MessageSid or a known MessageStatus")
-        to = fields.get("To", "").removeprefix("+")
         return [
             Receipt(
                 status=STATUSES[status],
                 code=word(fields.get("ErrorCode")) or status,
                 sms_id=sms_id,
                 reference=word(request.query.get("ref")),
-                number=int(to) if to.isascii() and to.isdigit() and len(to) <= 15 else None,
+                number=e164(fields.get("To")),
             )
         ]
 
@@ -194,12 +163,42 @@ class Twilio:
         """Any 2xx will do."""
         return ReceiptsAnswer(204, "text/plain", b"")
 
+    def read_replies(self, request: ReceiptsRequest) -> Sequence[Reply]:
+        """One answer of one person, signed by Twilio."""
+        if not is_signed(self._auth_token, request):
+            raise ForeignReceipts("the signature is missing or wrong")
+        fields = dict(_fields(request.body))
+        sms_id, number, text = word(fields.get("MessageSid")), e164(fields.get("From")), fields.get("Body")
+        if sms_id is None or number is None or text is None:
+            raise UnreadableReceipts("a reply without MessageSid, From or Body")
+        opts_out = {"STOP": True, "START": False}.get(fields.get("OptOutType", "").upper())
+        return [Reply(number, text, sms_id, opts_out=opts_out)]
+
+    def replies_answer(self) -> ReceiptsAnswer:
+        """TwiML that says nothing: anything else would be sent to the person."""
+        return ReceiptsAnswer(200, "text/xml", b"<Response/>")
+
+    async def pull_receipts(self, unsettled: Sequence[Unsettled]) -> Sequence[Receipt]:
+        """GET each message that has an SID, one after the other; without one it cannot be found."""
+        found: list[Receipt] = []
+        try:
+            for each in unsettled:
+                if each.sms_id is not None:
+                    await self._pace()
+                    url = f"{self._messages}/{quote(each.sms_id, safe='')}.json"
+                    found += self._looked_up(each, await self._http.request("GET", url, headers=self._asking))
+        except CarrierError as error:
+            if not found:
+                raise
+            log.warning("twilio.pull_broken_off", code=error.code, reason=error.reason, found=len(found))
+        return found
+
     async def close(self) -> None:
         """Nothing of its own to close."""
 
     def _form(self, submission: Submission, number: int) -> str:
         sender = ("From", submission.sender) if submission.sender else self._from
-        fields = [("To", f"+{number}"), sender, ("Body", submission.text)]
+        fields = [("To", f"+{number}"), sender, ("Body", submission.text_for(number))]
         if submission.receipts_url:
             fields.append(("StatusCallback", f"{submission.receipts_url}?ref={quote(submission.reference, safe='')}"))
         return urlencode(fields)
@@ -225,6 +224,28 @@ class Twilio:
         if known is not None and known.kind == "retryable":
             raise NotTaken(code, known.text, retry_after_seconds(answer, self._clock.now()))
         return Outcome(False, code)
+
+    def _looked_up(self, asked: Unsettled, answer: HttpAnswer) -> Sequence[Receipt]:
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return ()
+        if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise NotTaken("http_429", "too many requests", retry_after_seconds(answer, self._clock.now()))
+        said = _parse(answer.body)
+        status, sms_id = said.get("status"), word(said.get("sid"))
+        if answer.status != HTTPStatus.OK or sms_id != asked.sms_id or sms_id is None or not isinstance(status, str):
+            raise Unanswered(f"http_{answer.status}", "the answer cannot be read")
+        if STATUSES.get(status, "pending") == "pending":
+            return ()
+        code = said.get("error_code")
+        return [
+            Receipt(
+                status=STATUSES[status],
+                code=str(code) if isinstance(code, int) and not isinstance(code, bool) else status,
+                sms_id=sms_id,
+                reference=asked.reference,
+                number=asked.number,
+            )
+        ]
 
 
 def _fields(body: bytes) -> list[tuple[str, str]]:

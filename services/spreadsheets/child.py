@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from services.errors import BadFile
-from services.spreadsheets import kinds, texts
+from services.spreadsheets import columns, kinds, texts
 from services.spreadsheets.lines import blocks_of_lines
+from services.spreadsheets.markup import send_html, send_xml
 from services.spreadsheets.sender import Asked, Sender
 from services.spreadsheets.tables import Table, blocks_of
 from services.spreadsheets.workbooks import send_workbook
+
+# As many numbers as one customer's row may hold; more in one line are a list, as people paste it from their phones.
+MOST_OF_ONE = 2
 
 
 def send_text(file: BinaryIO, size: int, sender: Sender) -> None:
@@ -30,7 +34,10 @@ def send_text(file: BinaryIO, size: int, sender: Sender) -> None:
         return min(1.0, position() / size)
 
     table = Table("")
-    if shape.has_quotes:
+    listed = texts.cells_of_only_line(file, shape)
+    if len(listed) > MOST_OF_ONE and all(map(columns.likeness, listed)):
+        table.blocks = blocks_of(table, ([cell] for cell in listed), 1, bytearray(), lambda _row: 1.0)
+    elif shape.has_quotes:
         table.blocks = blocks_of(table, texts.rows_of(file, shape), 1, bytearray(), done)
     else:
         table.blocks = blocks_of_lines(file, shape, lambda: done(0), lambda: table.wanted)
@@ -46,6 +53,10 @@ def main(path: Path, memory_limit_bytes: int, sender: Sender) -> None:
             kind = kinds.kind_of(file)
             if kind == "text":
                 send_text(file, path.stat().st_size, sender)
+            elif kind == "html":
+                send_html(file, path.stat().st_size, sender)
+            elif kind == "xml":
+                send_xml(file, sender)
             else:
                 send_workbook(file, kind, sender)
         sender.finish()

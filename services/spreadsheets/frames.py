@@ -1,7 +1,8 @@
 """What the reading child tells its parent, as frames on a pipe: 4 bytes of length, a JSON head, a line end, cells.
 
 Heads: `{"sheet": name, "skipped": why, "columns": […], "attributes": [name, …], "hidden": [rows, columns]}` announces
-a sheet; `{"range": [first, count], "hidden": 0, "done": 0.4}` or, with gaps, `{"rows": [row, …], …}` carries cells of
+a sheet, and how many of its attributes stand `before` the numbers;
+`{"range": [first, count], "hidden": 0, "done": 0.4}` or, with gaps, `{"rows": [row, …], …}` carries cells of
 the sheet announced last: the number column's, and behind them as many of each attribute; `{"choose": sheet,
 "columns": […]}` ends the reading with a question; `{"bad": why, "facts": {…}}` refuses the file; `{"end": true}` is the
 last frame of one that was read whole.

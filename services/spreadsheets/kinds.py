@@ -14,7 +14,7 @@ from zipfile import BadZipFile, ZipFile
 
 from services.errors import BadFile
 
-Kind = Literal["zip", "ole", "text"]
+Kind = Literal["zip", "ole", "text", "html", "xml"]
 
 MAX_INFLATED_BYTES = 1 << 30  # an honest 30 MB workbook inflates to about 250 MB
 MAX_RATIO = 200  # an honest one inflates 10 to 50 times; asked only above SMALL_BYTES
@@ -33,7 +33,9 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 )
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _ZIP_FOLDERS = (("word/", "document"), ("ppt/", "presentation"), ("Index/", "numbers"))
-_LOGIN = re.compile(rb"<form|password|sign.?in|log.?in|<script", re.IGNORECASE)
+_HTML = (b"<html", b"<!doctype html", b"<head", b"<table")
+_LOGIN = re.compile(rb"<form|<script|type=.?password", re.IGNORECASE)
+_WORKBOOK = re.compile(rb"<(?:\w+:)?Workbook\b[^>]*urn:schemas-microsoft-com:office:spreadsheet")
 
 
 def kind_of(file: BinaryIO) -> Kind:
@@ -50,8 +52,7 @@ def kind_of(file: BinaryIO) -> Kind:
     for magic, seen in _MAGIC:
         if head.startswith(magic):
             raise BadFile("not_a_spreadsheet", seen=seen)
-    _check_markup(head)
-    return "text"
+    return _kind_of_markup(head) or "text"
 
 
 def sheet_sizes(file: BinaryIO) -> list[int]:
@@ -98,17 +99,23 @@ def _seen_in_zip(names: list[str]) -> str:
     return "archive"
 
 
-def _check_markup(head: bytes) -> None:
+def _kind_of_markup(head: bytes) -> Kind | None:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1024].lower()
+    if start.startswith(b"mime-version:"):
+        # A web page with all its parts in one file, which Excel saves on request.
+        raise BadFile("not_a_spreadsheet", seen="html")
     if not start.startswith(b"<"):
-        return
-    if b"<html" in start or b"<!doctype html" in start or b"<head" in start or b"<table" in start:
+        return None
+    if start.startswith(b"<?xml") and _WORKBOOK.search(head):
+        return "xml"
+    if any(tag in start for tag in _HTML):
         # Web consoles export tables as HTML named .xls; a sign-in page has a form or a script.
         if b"<table" in head.lower() and not _LOGIN.search(head):
-            raise BadFile("not_a_spreadsheet", seen="html")
+            return "html"
         raise BadFile("login_page")
     if start.startswith((b"<?xml", b"<!doctype")):
         raise BadFile("not_a_spreadsheet", seen="xml")
+    return None
 
 
 def _ole_name(name: str) -> bytes:

@@ -34,8 +34,9 @@ class Sheet:
     `candidates` are the columns that may hold the numbers, best first; the first is the one that is read. `skipped`
     says why a sheet is left out: "hidden", "empty", "no_number_column", or "" if it is read. `attribute_names` are the
     other columns' headers, each made unique ("name", "name 2"), a column without header its letter; those without any
-    content are left out, and so is what comes after `columns.MAX_ATTRIBUTES`. `hidden_columns` counts the hidden ones
-    that have content; they are neither candidates nor attributes.
+    content are left out, and so is what comes after `columns.MAX_ATTRIBUTES`. The first `names_before` of them
+    stand before the numbers. `hidden_columns` counts the hidden ones that have content; they are neither candidates nor
+    attributes.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Sheet:
     skipped: str
     attribute_names: tuple[str, ...] = ()
     hidden_columns: int = 0
+    names_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +114,9 @@ def read_numbers(
                 raise ChooseColumn(str(head["choose"]), _columns(head))
             if "sheet" in head:
                 hidden_rows, hidden_columns = cast(list[int], head["hidden"])
-                names = tuple(cast(list[str], head["attributes"]))
-                sheet = Sheet(str(head["sheet"]), _columns(head), str(head["skipped"]), names, hidden_columns)
+                names, before = tuple(cast(list[str], head["attributes"])), cast(int, head.get("before", 0))
+                skipped = str(head["skipped"])
+                sheet = Sheet(str(head["sheet"]), _columns(head), skipped, names, hidden_columns, before)
                 yield Chunk(sheet, (), (), done, () if with_attributes else None, hidden_rows)
                 continue
             done = cast(float, head["done"])

@@ -61,7 +61,8 @@ class Sender:
         self.chosen |= layout.chosen
         kept = layout.attributes if self.attributes else ()
         names = [name for _, name in kept]
-        told = {"sheet": table.name, "skipped": "", "columns": found, "attributes": names}
+        before = sum(index < layout.number.index for index, _ in kept)
+        told = {"sheet": table.name, "skipped": "", "columns": found, "attributes": names, "before": before}
         self.send({**told, "hidden": [0, hidden_columns]})
         start = numbers[layout.data_from] if layout.data_from < len(numbers) else numbers[-1] + 1
         return self._send_rows(table, chain((block.from_row(start) for block in taken), table.blocks), layout)

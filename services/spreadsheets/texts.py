@@ -17,6 +17,8 @@ from services.errors import BadFile
 # character mac_cyrillic. What is not UTF-8 is tried in the order of `_old_encodings`.
 _BOMS = ((BOM_UTF32_LE, "utf-32"), (BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16"))
 _DELIMITERS = ",;\t|"
+_SEPARATORS = ",;\t|，；、"
+_BETWEEN = re.compile(f"[{_SEPARATORS}]")
 _BLOCK = 1 << 18
 _PAIR = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]|[\x80-\xff]")
 _PAIRS_ENOUGH = 2_000
@@ -42,23 +44,27 @@ class Shape:
 
 def shape_of(file: BinaryIO) -> Shape:
     """Find out how a text is written, reading it once. Raises BadFile if it is no text at all."""
+    encoding, quotes = encoding_of(file)
     file.seek(0)
-    head = file.read(_BLOCK)
-    encodings = next(((encoding,) for bom, encoding in _BOMS if head.startswith(bom)), ()) or _without_bom(file, head)
-    for encoding in encodings:
-        quotes = _count_quotes(file, encoding)
-        if quotes is not None:
-            break
-    else:
-        raise BadFile("truncated", error=f"not {encodings[0]}")
-    file.seek(0)
-    sample = getincrementaldecoder(encoding)().decode(head)
+    sample = getincrementaldecoder(encoding)().decode(file.read(_BLOCK))
     if _NOT_TEXT.search(sample):
         raise BadFile("not_a_spreadsheet", seen="binary")
     lines = [line[:10_000] for line in sample.splitlines()[:50]]
     if lines and (said := re.fullmatch(r'"?sep=(.)"?', lines[0], re.IGNORECASE)):
         return Shape(encoding, said[1], quotes % 2 == 0, 1, quotes > 0)
     return Shape(encoding, _delimiter(lines), quotes % 2 == 0, 0, quotes > 0)
+
+
+def encoding_of(file: BinaryIO) -> tuple[str, int]:
+    """A text's encoding, and how many double quotes it has. Raises BadFile if it is in none."""
+    file.seek(0)
+    head = file.read(_BLOCK)
+    with_bom = [encoding for bom, encoding in _BOMS if head.startswith(bom)][:1]
+    for encoding in with_bom or _without_bom(file, head):
+        quotes = _count_quotes(file, encoding)
+        if quotes is not None:
+            return encoding, quotes
+    raise BadFile("truncated", error="not in its encoding")
 
 
 def rows_of(file: BinaryIO, shape: Shape) -> Iterator[list[str]]:
@@ -78,13 +84,31 @@ def rows_of(file: BinaryIO, shape: Shape) -> Iterator[list[str]]:
         text.detach()  # the file stays the caller's to close
 
 
-def _without_bom(file: BinaryIO, head: bytes) -> tuple[str, ...]:
+def cells_of_only_line(file: BinaryIO, shape: Shape) -> list[str]:
+    """Where a text is one line, what stands between its separators, Chinese ones too; else nothing."""
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding=shape.encoding)
+    try:
+        line = text.readline()
+        while not line.strip() and line:
+            line = text.readline()
+        while rest := text.read(_BLOCK):
+            if rest.strip():
+                return []
+        return [cell.strip() for cell in _BETWEEN.split(line.strip().rstrip(_SEPARATORS))]
+    finally:
+        text.detach()  # the file stays the caller's to close
+
+
+def _without_bom(file: BinaryIO, head: bytes) -> Iterator[str]:
     odd, even = head[1::2].count(0), head[::2].count(0)  # digits, delimiters and line ends have one zero byte each
     if odd > len(head) // 50 and odd > 8 * even:
-        return ("utf-16-le",)
-    if even > len(head) // 50 and even > 8 * odd:
-        return ("utf-16-be",)
-    return ("utf-8", *_old_encodings(file))
+        yield "utf-16-le"
+    elif even > len(head) // 50 and even > 8 * odd:
+        yield "utf-16-be"
+    else:
+        yield "utf-8"
+        yield from _old_encodings(file)  # looks at the whole file, so only where it must
 
 
 def _old_encodings(file: BinaryIO) -> tuple[str, ...]:

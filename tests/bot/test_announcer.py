@@ -11,22 +11,24 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from bot.announcer import EDIT_EVERY_SECONDS, RETRY_AFTER_SECONDS, Announcer
+from bot.announcer import EDIT_EVERY_SECONDS, REPLY_EVERY_SECONDS, RETRY_AFTER_SECONDS, Announcer
 from bot.wiring import slack_client
 from handlers.imports import Importing
 from sandbox.slack.core import Throttle
 from sandbox.slack.server import SlackSandbox
 from sandbox.slack.workspace import TEAM_ID
+from services.carriers.ports import Reply
 from services.database import Database
 from services.groups import Group
 from services.imports import Import, Progress, UploadedFile
-from services.posts import Posts
+from services.posts import PostKind, Posts
 from services.previews import SendRequest
+from services.replies import Replies
 from services.task_reports import Task
 from tests.bot.settings import a_config
 from tests.bot.workplace import MANIFEST, MARKETING, PATIENT
-from tests.handlers.samples import tasks_of
-from tests.services.builders import ANA, Marketing, numbers
+from tests.handlers.samples import contents_of, tasks_of
+from tests.services.builders import ANA, FIRST_NUMBER, Marketing, numbers
 from tests.services.fakes import FakeClock
 
 GENERAL = "C0GENERAL"
@@ -60,7 +62,11 @@ class Desk:
         """As after a start."""
         importing = Importing(self.marketing.imports, self.marketing.groups)
         tasks = tasks_of(self.marketing)
-        return Announcer(self._client, posts, importing, tasks, self.progress.get, lambda: self.seconds)
+        replies = Replies(self.marketing.database, self.marketing.clock)
+        contents = contents_of(self.marketing)
+        return Announcer(
+            self._client, posts, importing, tasks, contents, replies, self.progress.get, lambda: self.seconds
+        )
 
     def a_dying_one(self) -> Announcer:
         return self.an_announcer(DyingPosts(self.marketing.database, self.marketing.clock))
@@ -140,9 +146,10 @@ async def test_an_import_that_stands_still_is_not_edited(desk: Desk) -> None:
 
 async def test_posts_carry_what_finds_them_again(desk: Desk) -> None:
     desk.a_task()
+    (post,) = desk.marketing.posts.due()
     await desk.tick()
     (message,) = desk.slack.core.workspace.messages[MARKETING].values()
-    assert message.metadata == {"event_type": "sms_post", "event_payload": {"post": 1}}
+    assert message.metadata == {"event_type": "sms_post", "event_payload": {"post": post.id}}
 
 
 async def test_after_a_crash_between_post_and_note_it_is_not_posted_again(desk: Desk) -> None:
@@ -237,3 +244,77 @@ async def test_the_reject_file_is_put_in_the_files_thread_once(desk: Desk) -> No
     (file,) = [desk.slack.core.files.files[each] for each in reply.files]
     assert file.name == "customers - not imported.xlsx"
     assert "1 imported · 1 invalid removed · you are not charged for those" in desk.shown()
+
+
+class Thread:
+    """The thread under a task's post, and people who answer its SMS."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._replies = Replies(desk.marketing.database, desk.marketing.clock)
+
+    def answer(self, text: str, number: int = FIRST_NUMBER) -> None:
+        told = Reply(number, text, f"{text}-{number}")
+        self._replies.store([(self.desk.marketing.application_id, told)])
+
+    def shown(self) -> list[tuple[str, str]]:
+        """The head of the thread and the text of each reply in it, oldest first."""
+        messages = self.desk.slack.core.workspace.messages[MARKETING].values()
+        return [(message.thread_ts or "", message.text) for message in messages if message.is_reply]
+
+
+@pytest.fixture
+async def thread(desk: Desk) -> Thread:
+    """A task that was sent and is in its channel."""
+    desk.a_task()
+    await desk.marketing.send_all()
+    await desk.tick()
+    return Thread(desk)
+
+
+async def test_a_reply_is_posted_once_in_the_thread_of_its_task(desk: Desk, thread: Thread) -> None:
+    (head,) = desk.slack.core.workspace.messages[MARKETING]
+    thread.answer("When <today>?")
+    thread.answer("STOP", FIRST_NUMBER + 1)
+    await desk.tick()
+    await desk.tick(REPLY_EVERY_SECONDS)
+    assert thread.shown() == [(head, "Reply from +86 138****0001: When &lt;today&gt;?")]
+
+
+async def test_replies_are_posted_one_after_the_other_slower_than_slacks_limit(desk: Desk, thread: Thread) -> None:
+    for number in numbers(4):
+        thread.answer("hello", number)
+    for expected in (1, 1, 2, 2, 3):
+        await desk.tick()
+        assert len(thread.shown()) == expected
+        desk.seconds += REPLY_EVERY_SECONDS / 2
+    assert REPLY_EVERY_SECONDS > 1
+
+
+async def test_a_task_that_is_posted_while_replies_wait_is_not_held_up(desk: Desk, thread: Thread) -> None:
+    for number in numbers(3):
+        thread.answer("hello", number)
+    await desk.tick()
+    desk.a_task()
+    await desk.tick()
+    assert len(thread.shown()) == 1
+    assert len(desk.shown()) == 3
+
+
+async def test_after_a_crash_between_reply_and_note_it_is_not_posted_again(desk: Desk, thread: Thread) -> None:
+    thread.answer("hello")
+    await desk.a_dying_one().tick()
+    assert len(thread.shown()) == 1
+    await desk.tick(RETRY_AFTER_SECONDS)
+    assert len(thread.shown()) == 1
+    assert not [post for post in desk.marketing.posts.due() if post.kind is PostKind.REPLY]
+
+
+async def test_a_thread_whose_head_was_deleted_gets_no_reply(desk: Desk, thread: Thread) -> None:
+    desk.slack.core.workspace.messages[MARKETING].clear()
+    thread.answer("hello")
+    thread.answer("anybody?", FIRST_NUMBER + 1)
+    for _ in range(3):
+        await desk.tick(REPLY_EVERY_SECONDS)
+    assert thread.shown() == []
+    assert not [post for post in desk.marketing.posts.due() if post.kind is PostKind.REPLY]

@@ -9,14 +9,20 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.config import BadConfig, read_config
+from bot.web import receipts_path, replies_path
 from bot.wiring import Bot
 from sandbox.carriers.huawei import HuaweiSandbox
 from sandbox.slack.server import SlackSandbox
+from services.clock import SystemClock
+from services.content import Content
 from services.database import DatabaseUnavailable
+from services.opt_outs import OptOuts
+from services.unread_callbacks import UnreadCallbacks
 from tests.bot.settings import WHOLE, environment
 from tests.bot.workplace import MANIFEST, PATIENT
 from tests.sandbox.people import until
@@ -98,6 +104,41 @@ async def test_it_starts_and_stops_and_starts_again(
         await bot.stop()
         await until(lambda: not slack.connected, 20)
         assert threads() == set()
+
+
+async def test_a_callback_that_cannot_be_read_is_kept_by_the_running_bot(
+    slack: SlackSandbox, carrier: HuaweiSandbox, tmp_path: Path
+) -> None:
+    toml = WHOLE.replace("http://127.0.0.1:9", carrier.url)
+    bot = Bot(read_config(environment(tmp_path, toml, SLACK_API_URL=slack.api_url)))
+    await bot.start()
+    try:
+        ((_, _, known),) = Content(bot._database).declared()
+        address = f"http://127.0.0.1:{bot.http_port}{receipts_path(known.id, known.receipts_token)}"
+        async with aiohttp.ClientSession() as session, session.post(address, data=b"{}") as response:
+            assert response.status == 200
+        kept = UnreadCallbacks(bot._database, SystemClock()).kept()
+        assert [(each.application, each.body) for each in kept] == [("promo-cn", "{}")]
+    finally:
+        await bot.stop()
+
+
+async def test_who_answers_stop_is_put_on_the_list_by_the_running_bot(
+    slack: SlackSandbox, carrier: HuaweiSandbox, tmp_path: Path
+) -> None:
+    toml = WHOLE.replace("http://127.0.0.1:9", carrier.url)
+    bot = Bot(read_config(environment(tmp_path, toml, SLACK_API_URL=slack.api_url)))
+    await bot.start()
+    try:
+        ((workspace, _, known),) = Content(bot._database).declared()
+        opt_outs = OptOuts(bot._database, SystemClock())
+        carrier.reply_callback = f"http://127.0.0.1:{bot.http_port}{replies_path(known.id, known.receipts_token)}"
+        carrier.reply("8613800000001", "thanks")
+        carrier.reply("8613800000002", "退订")
+        await until(lambda: opt_outs.count(workspace) > 0, 10)
+        assert [each.number for each in opt_outs.rows(workspace)] == [8613800000002]
+    finally:
+        await bot.stop()
 
 
 async def test_bolts_warnings_do_not_tell_what_people_sent(

@@ -15,7 +15,7 @@ from services.content import ApplicationDeclaration, Content
 from services.database import Database
 from services.states import Region
 from tests.bot.conftest import MANIFEST
-from tests.bot.settings import APPLICATION, SIGNATURE, WHOLE, environment
+from tests.bot.settings import TEMPLATE, WHOLE, environment
 
 
 @pytest.fixture
@@ -31,13 +31,13 @@ class Operator:
 
     def __init__(self, slack: SlackSandbox, carrier: HuaweiSandbox, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self._defaults = {"SLACK_API_URL": slack.api_url}
-        self._toml = WHOLE.replace("http://127.0.0.1:9", carrier.url)
+        self.toml = WHOLE.replace("http://127.0.0.1:9", carrier.url)
         self._folder = folder
         self._patch = patch
 
     async def checks(self, toml: str | None = None, **changes: Any) -> tuple[bool, list[str]]:
-        given = environment(self._folder, self._toml if toml is None else toml, **{**self._defaults, **changes})
-        for name in ("SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "PUBLIC_URL"):
+        given = environment(self._folder, self.toml if toml is None else toml, **{**self._defaults, **changes})
+        for name in ("SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "PUBLIC_URL", "LOG_FORMAT", "LOG_LEVEL"):
             self._patch.delenv(name, raising=False)
         for name, value in given.items():
             self._patch.setenv(name, value)
@@ -59,9 +59,15 @@ async def test_what_is_right_is_said(operator: Operator, slack: SlackSandbox, ca
         "✓ DATABASE_URL: a new SQLite database, made at the first start.",
         "✓ SLACK_BOT_TOKEN: sms in Yunfan Coffee (T0SANDBOX).",
         "✓ SLACK_APP_TOKEN: Socket Mode.",
+        "! [roles]: nobody is named, so everybody may send, and any member but the author approves.",
         (
             "✓ application promo-cn (huawei, mainland): its endpoint answers. Templates: spring. "
             "The credentials show with the first SMS."
+        ),
+        "✓ LOG_FORMAT, LOG_LEVEL: text on a terminal and JSON elsewhere, from info on.",
+        (
+            "✓ HTTP_HOST, HTTP_PORT: http://127.0.0.1:0/healthz, /readyz and /metrics are for probes and Prometheus, "
+            "not for outside."
         ),
         "✓ PUBLIC_URL: carriers report to https://sms.example.com/receipts/…; that must lead to port 0 here.",
     ]
@@ -136,11 +142,6 @@ async def test_over_http_it_names_where_slacks_requests_go(operator: Operator) -
             "✗ application promo-cn (huawei, mainland): its endpoint http://127.0.0.1:9 does not answer:",
             id="no carrier",
         ),
-        pytest.param(
-            {"toml": APPLICATION + SIGNATURE},
-            "✗ application promo-cn (huawei, mainland): it has no template",
-            id="no template",
-        ),
     ],
 )
 async def test_what_is_wrong_is_one_line(operator: Operator, changes: dict[str, Any], finding: str) -> None:
@@ -149,6 +150,12 @@ async def test_what_is_wrong_is_one_line(operator: Operator, changes: dict[str, 
     (wrong,) = [line for line in said if line.startswith("✗")]
     assert wrong.startswith(finding)
     assert "\n" not in wrong
+
+
+async def test_templates_may_be_added_in_slack_alone(operator: Operator) -> None:
+    right, said = await operator.checks(operator.toml.removesuffix(TEMPLATE))
+    assert right
+    assert any("Templates: none here, so add them in Slack." in line for line in said)
 
 
 TENCENT = """
@@ -186,5 +193,41 @@ async def test_tencents_console_must_be_told_the_address_and_this_says_it(
     database.close()
     _, said = await operator.checks(toml, PUBLIC_URL="https://sms.example.com")
     assert said[-1] == f"{about}: https://sms.example.com/receipts/{known.id}/{known.receipts_token}"
+    replies = f"https://sms.example.com/replies/{known.id}/{known.receipts_token}"
+    assert f"! application promo-cn: to hear what people reply, tell its carrier: {replies}" in said
     _, said = await operator.checks(toml)
     assert not any(line.startswith(about) for line in said), "without PUBLIC_URL there is no address"
+
+
+@pytest.mark.parametrize(
+    ("roles", "right", "line"),
+    [
+        pytest.param(
+            'admin = ["U0MEI"]\nsender = ["U0ANA", "S0MARKETING"]',
+            True,
+            "✓ [roles]: admin: U0MEI; sender: U0ANA, S0MARKETING. Everybody else may look.",
+            id="right",
+        ),
+        pytest.param(
+            'viewer = ["U0MEI"]', True, "✓ [roles]: viewer: U0MEI. Everybody else may do nothing.", id="closed"
+        ),
+        pytest.param(
+            'sender = ["U0NOBODY"]', False, "✗ [roles]: Slack does not know U0NOBODY: user_not_found.", id="u"
+        ),
+        pytest.param(
+            'sender = ["S0NOBODY"]', False, "✗ [roles]: Slack does not know S0NOBODY: no_such_subteam.", id="s"
+        ),
+    ],
+)
+async def test_slack_knows_whom_the_roles_name(operator: Operator, roles: str, right: bool, line: str) -> None:
+    found, said = await operator.checks(f"{operator.toml}\n[roles]\n{roles}\n")
+    assert line in said
+    assert found is right
+
+
+async def test_the_format_and_the_level_of_the_log_are_said(operator: Operator) -> None:
+    _, said = await operator.checks(LOG_FORMAT="JSON", LOG_LEVEL="Warning")
+    assert "✓ LOG_FORMAT, LOG_LEVEL: JSON, from warning on." in said
+    right, said = await operator.checks(LOG_LEVEL="loud")
+    assert not right
+    assert said == ["✗ LOG_LEVEL in the environment is wrong: input should be 'debug', 'info', 'warning' or 'error'."]

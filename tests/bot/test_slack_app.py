@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import threading
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import pytest
 from structlog.testing import capture_logs
 
 from bot.slack_app import _place_of_click, _plain, _values
+from handlers.groups import Grouping
+from handlers.send import Sending
 from sandbox.slack.core import SIGNING_SECRET
 from sandbox.slack.http_delivery import signature
 from services.database import Database
@@ -110,6 +113,29 @@ async def test_a_form_opens_and_its_answer_comes_privately(place: Workplace, ana
     assert replaced["ts"] == preview["ts"], "the preview cannot be pressed again"
 
 
+async def test_an_answer_that_takes_long_follows_a_word(place: Workplace, ana: Person) -> None:
+    place.marketing.a_group("vip", numbers(3))
+    sending = place.services["sending"]
+    assert isinstance(sending, Sending)
+    place.services["sending"] = dataclasses.replace(sending, many=2)
+    await ana.command("/sms-send group:vip template:spring")
+    assert (await ana.sees("Counting 3 recipients…"))["ephemeral"]
+    assert (await ana.sees("Send to 3 customers"))["ephemeral"]
+    await ana.command("/sms-send")
+    assert await ana.fill(await ana.form(), group="vip", template="hello") == {}
+    await ana.sees("【Spring】Hello.")
+
+
+async def test_what_goes_wrong_after_the_word_is_told(place: Workplace, ana: Person) -> None:
+    place.marketing.a_group("abroad", [44_7400_123_456 + number for number in range(3)])
+    sending = place.services["sending"]
+    assert isinstance(sending, Sending)
+    place.services["sending"] = dataclasses.replace(sending, many=2)
+    await ana.command("/sms-send group:abroad template:spring")
+    await ana.sees("Counting 3 recipients…")
+    await ana.sees("3 that the application may not send to")
+
+
 async def test_a_form_that_comes_too_late_is_told(socket_place: Workplace) -> None:
     socket_place.marketing.a_group("vip", numbers(3))
     socket_place.slack.core.triggers.seconds = -1.0
@@ -123,6 +149,31 @@ async def test_a_defect_behind_a_form_closes_it_and_gives_a_reference(socket_pla
     socket_place.services["sending"] = Broken()
     assert await socket_place.person().fill(form, group="vip", template="spring") == {}
     assert REFERENCE.search(words(await socket_place.person().sees("Something went wrong")))
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+async def test_a_form_that_takes_long_closes_in_time_and_is_answered_in_a_message(
+    place: Workplace, ana: Person, wrong: bool
+) -> None:
+    place.marketing.a_group("vip")
+    go_on, groups, unused = threading.Event(), place.marketing.groups, cast(Any, None)
+
+    class Slow:
+        def page(self, *given: Any) -> Any:
+            return groups.page(*given)
+
+        def create(self, *given: Any) -> Any:
+            assert go_on.wait(20)
+            return groups.create(*given)
+
+    place.services["groups"] = Grouping(cast(Any, Slow()), unused, unused)
+    place.edge._form_seconds = 0.05
+    await ana.press(await ana.answer("/sms-groups"), "New group…")
+    name = "vip" if wrong else "friends"
+    assert await ana.fill(await ana.form(), name=name, sms_type="Promotional") == {}
+    assert (await ana.sees("This takes a moment."))["ephemeral"]
+    go_on.set()
+    await ana.sees("A group vip exists already." if wrong else "Group *friends* is there")
 
 
 async def test_a_button_in_the_channel_answers_privately_and_leaves_the_message(socket_place: Workplace) -> None:

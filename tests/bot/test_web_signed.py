@@ -53,7 +53,7 @@ async def url(shelf: Shelf) -> AsyncIterator[str]:
     http, clock = Http(), SystemClock()
     carriers: dict[int, Any] = {
         1: Twilio(account_sid="AC1", auth_token="token", http=http, clock=clock, pace=at_once, sender="+1"),
-        2: Tencent(secret_id="a", secret_key="b", sdk_app_id="14", http=http, clock=clock),
+        2: Tencent(secret_id="a", secret_key="b", sdk_app_id="14", http=http, clock=clock, pace=at_once),
         3: Kannel(url="http://127.0.0.1:9/", username="u", password="p", http=http, clock=clock, pace=at_once),
     }
     addresses = {number: ReceiptsAddress(number, "secret", carrier) for number, carrier in carriers.items()}

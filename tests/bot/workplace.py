@@ -16,6 +16,8 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.config import RoleSettings
+from bot.roles import Roles
 from bot.slack_app import Edge
 from bot.web import make_web_app
 from handlers.imports import Importing
@@ -27,7 +29,7 @@ from sandbox.slack.server import SlackSandbox
 from sandbox.slack.workspace import TEAM_ID
 from services.database import Database
 from tests.e2e.person import MARKETING, Person, words
-from tests.handlers.samples import tasks_of
+from tests.handlers.samples import contents_of, tasks_of
 from tests.sandbox.people import until
 from tests.services.builders import Marketing
 
@@ -82,16 +84,24 @@ def services_of(marketing: Marketing) -> dict[str, object]:
     """What `bot.wiring` would make of them."""
     return {
         "importing": Importing(marketing.imports, marketing.groups),
-        "sending": Sending(marketing.previews, marketing.confirmations, marketing.groups, marketing.content),
+        "sending": Sending(
+            previews=marketing.previews,
+            confirmations=marketing.confirmations,
+            tests=marketing.draft_tests,
+            groups=marketing.groups,
+            content=marketing.content,
+            imports=marketing.imports,
+        ),
         "groups": marketing.groups,
         "tasks": tasks_of(marketing),
+        "contents": contents_of(marketing),
         "help": help_lines(),
     }
 
 
 @asynccontextmanager
-async def opened(database: Database, *, http: bool) -> AsyncIterator[Workplace]:
-    """A workplace from start to stop."""
+async def opened(database: Database, *, http: bool, roles: RoleSettings | None = None) -> AsyncIterator[Workplace]:
+    """A workplace from start to stop; without `roles` everybody may send."""
     async with AsyncExitStack() as parts:
         listening = parts.enter_context(socket.create_server(("127.0.0.1", 0)))
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/slack/events" if http else None
@@ -107,7 +117,8 @@ async def opened(database: Database, *, http: bool) -> AsyncIterator[Workplace]:
         def worked() -> None:
             place.worked += 1
 
-        place.edge = Edge(app, client, place.services, marketing.clock, worked)
+        place.edge = Edge(app, client, place.services, marketing.clock, worked, Roles(roles or RoleSettings(), client))
+        place.edge._form_seconds = 4.0
         parts.push_async_callback(place.edge.stop)
         if http:
             nobody: Any = None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
+from urllib.parse import parse_qsl
 
 from sandbox.carriers.huawei import HuaweiSandbox
 from sandbox.carriers.kannel import KannelSandbox
@@ -37,11 +39,18 @@ async def at_once() -> None:
     """No rate to keep."""
 
 
+def names(numbers: Sequence[int]) -> dict[int, str]:
+    """A name for each number; the first and the last have the same."""
+    called = {number: f"客户{place}" for place, number in enumerate(numbers)}
+    return called | {numbers[-1]: called[numbers[0]]} if len(numbers) > 2 else called
+
+
 class Stand(Protocol):
     """One carrier and its stand-in. `refused_number` is one the carrier refuses among good ones; `requests_each` says
     that every number has a request of its own; `slow_down_seconds` is what its own "slow down" asks for."""
 
     refused_number: int
+    good: Sequence[int]
     requests_each: bool
     gives_ids: bool
     counts_segments: bool
@@ -53,12 +62,19 @@ class Stand(Protocol):
     def carrier(self, http: Http, *, url: str | None = None, secret: str | None = None) -> Carrier: ...
     def submission(self, *numbers: int) -> Submission: ...
     def refused_for_all(self, *numbers: int) -> Submission: ...
+    def with_values(self, *numbers: int) -> Submission:
+        """Every number has values of its own, but for the first and the last, whose values are the same."""
+
     def assert_exact_requests(self) -> None:
         """For a submission of GOOD[:2]; signatures are computed here once more, from the vendor's description."""
+
+    def assert_exact_requests_with_values(self) -> None:
+        """For `with_values` of the first two."""
 
 
 class HuaweiStand:
     refused_number = 8613800000005
+    good: Sequence[int] = GOOD
     requests_each = False
     gives_ids = counts_segments = tells_time = True
 
@@ -67,7 +83,7 @@ class HuaweiStand:
             app_key="key-1",
             app_secret="secret-1",
             senders={"csms100000001"},
-            templates={"tpl-spring": "【Shop】We open at ${1} on ${2}."},
+            templates={"tpl-spring": "【Shop】We open at 9.", "tpl-personal": "【Shop】${1}, see you at ${2}."},
             receipt_delay=(0.0, 0.05),
             now=Noon().now,
         )
@@ -82,6 +98,7 @@ class HuaweiStand:
             app_secret=secret or "secret-1",
             http=http,
             clock=Noon(),
+            pace=at_once,
             endpoint=url or self.sandbox.url,
         )
 
@@ -91,9 +108,16 @@ class HuaweiStand:
             numbers=numbers,
             sender="csms100000001",
             template_code=template,
-            text="【Shop】We open at 9 on Monday.",
-            variables=("9", "星期一"),
+            text="【Shop】We open at 9.",
             receipts_url=self.receipts_url,
+        )
+
+    def with_values(self, *numbers: int) -> Submission:
+        called = names(numbers)
+        return replace(
+            self.submission(*numbers, template="tpl-personal"),
+            values={number: (name, "9") for number, name in called.items()},
+            texts={number: f"【Shop】{name}, see you at 9." for number, name in called.items()},
         )
 
     def refused_for_all(self, *numbers: int) -> Submission:
@@ -104,7 +128,6 @@ class HuaweiStand:
         callback = self.receipts_url.replace(":", "%3A").replace("/", "%2F")
         assert request.body.decode() == (
             "from=csms100000001&templateId=tpl-spring"
-            "&templateParas=%5B%229%22%2C+%22%E6%98%9F%E6%9C%9F%E4%B8%80%22%5D"
             f"&statusCallback={callback}&extend=42.7&to=%2B8613811112222%2C%2B8613911113333"
         )
         host = self.sandbox.url.removeprefix("http://")
@@ -129,9 +152,35 @@ class HuaweiStand:
             **sent_by_http(request),
         }
 
+    def assert_exact_requests_with_values(self) -> None:
+        (request,) = self.sandbox.requests
+        assert request.target == "/sms/batchSendDiffSms/v1"
+        assert request.body.decode() == (
+            f'{{"from":"csms100000001","statusCallback":"{self.receipts_url}","extend":"42.7","smsContent":['
+            '{"to":["+8613811112222"],"templateId":"tpl-personal","templateParas":["客户0","9"]},'
+            '{"to":["+8613911113333"],"templateId":"tpl-personal","templateParas":["客户1","9"]}]}'
+        )
+        host = self.sandbox.url.removeprefix("http://")
+        canonical = (
+            "POST\n/sms/batchSendDiffSms/v1/\n\n"
+            f"content-type:application/json\nhost:{host}\nx-sdk-date:20261121T120000Z\n\n"
+            f"content-type;host;x-sdk-date\n{hashlib.sha256(request.body).hexdigest()}"
+        )
+        to_sign = f"SDK-HMAC-SHA256\n20261121T120000Z\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+        signature = hmac.new(b"secret-1", to_sign.encode(), hashlib.sha256).hexdigest()
+        assert dict(request.headers) == {
+            "host": host,
+            "content-type": "application/json",
+            "x-sdk-date": "20261121T120000Z",
+            "authorization": "SDK-HMAC-SHA256 Access=key-1, "
+            f"SignedHeaders=content-type;host;x-sdk-date, Signature={signature}",
+            **sent_by_http(request),
+        }
+
 
 class TencentStand:
     refused_number = 8613800000005
+    good: Sequence[int] = GOOD
     requests_each = False
     gives_ids = counts_segments = tells_time = True
 
@@ -141,7 +190,7 @@ class TencentStand:
             secret_key="secret-1",
             sdk_app_id="1400006666",
             signatures={"腾讯云"},
-            templates={"449739": "【腾讯云】{1}，{2} 点见。"},
+            templates={"449739": "【腾讯云】明天见。", "449740": "【腾讯云】{1}，{2} 点见。"},
             echoes_context=True,
             receipt_delay=(0.0, 0.05),
             now=Noon().now,
@@ -158,6 +207,7 @@ class TencentStand:
             sdk_app_id="1400006666",
             http=http,
             clock=Noon(),
+            pace=at_once,
             endpoint=url or self.sandbox.url,
         )
 
@@ -167,9 +217,16 @@ class TencentStand:
             numbers=numbers,
             sender="腾讯云",
             template_code=template,
-            text="【腾讯云】张三，8 点见。",
-            variables=("张三", "8"),
+            text="【腾讯云】明天见。",
             receipts_url="https://not.used.example.com",
+        )
+
+    def with_values(self, *numbers: int) -> Submission:
+        called = names(numbers)
+        return replace(
+            self.submission(*numbers, template="449740"),
+            values={number: (name, "8") for number, name in called.items()},
+            texts={number: f"【腾讯云】{name}，8 点见。" for number, name in called.items()},
         )
 
     def refused_for_all(self, *numbers: int) -> Submission:
@@ -179,8 +236,21 @@ class TencentStand:
         (request,) = self.sandbox.requests
         assert request.body.decode() == (
             '{"PhoneNumberSet":["+8613811112222","+8613911113333"],"SmsSdkAppId":"1400006666","TemplateId":"449739",'
-            '"TemplateParamSet":["张三","8"],"SignName":"腾讯云","SessionContext":"42.7"}'
+            '"TemplateParamSet":[],"SignName":"腾讯云","SessionContext":"42.7"}'
         )
+        self.assert_signed(request, "SendSms")
+
+    def assert_exact_requests_with_values(self) -> None:
+        bodies = sorted(request.body.decode() for request in self.sandbox.requests)
+        assert bodies == [
+            f'{{"PhoneNumberSet":["+{number}"],"SmsSdkAppId":"1400006666","TemplateId":"449740",'
+            f'"TemplateParamSet":["客户{place}","8"],"SignName":"腾讯云","SessionContext":"42.7"}}'
+            for place, number in enumerate(GOOD[:2])
+        ]
+        for request in self.sandbox.requests:
+            self.assert_signed(request, "SendSms")
+
+    def assert_signed(self, request: Sent, action: str) -> None:
         assert request.target == "/"
         host = self.sandbox.url.removeprefix("http://")
         canonical = (
@@ -196,7 +266,7 @@ class TencentStand:
         assert dict(request.headers) == {
             "host": host,
             "content-type": "application/json; charset=utf-8",
-            "x-tc-action": "SendSms",
+            "x-tc-action": action,
             "x-tc-version": "2021-01-11",
             "x-tc-timestamp": "1795262400",
             "x-tc-region": "ap-guangzhou",
@@ -206,8 +276,39 @@ class TencentStand:
         }
 
 
+class TencentAbroadStand(TencentStand):
+    """The same for other countries, where one request holds everybody's values."""
+
+    refused_number = 85200000005
+    good = (85261112222, 85291113333, 6591114444)
+
+    def carrier(self, http: Http, *, url: str | None = None, secret: str | None = None) -> Carrier:
+        return Tencent(
+            secret_id="AKID1",
+            secret_key=secret or "secret-1",
+            sdk_app_id="1400006666",
+            http=http,
+            clock=Noon(),
+            pace=at_once,
+            endpoint=url or self.sandbox.url,
+            region="international",
+            sender_id="SHOP",
+        )
+
+    def assert_exact_requests_with_values(self) -> None:
+        (request,) = self.sandbox.requests
+        messages = ",".join(
+            f'{{"PhoneNumber":"+{number}","TemplateId":"449740","TemplateParamSet":["客户{place}","8"],'
+            '"SenderId":"SHOP","SessionContext":"42.7"}'
+            for place, number in enumerate(self.good[:2])
+        )
+        assert request.body.decode() == f'{{"SmsSdkAppId":"1400006666","MultiSmsInfoSet":[{messages}]}}'
+        self.assert_signed(request, "SendMultiGlobalSms")
+
+
 class TwilioStand:
     refused_number = 8613800000005
+    good: Sequence[int] = GOOD
     requests_each = True
     gives_ids = counts_segments = True
     tells_time = False
@@ -242,6 +343,9 @@ class TwilioStand:
             receipts_url=self.receipts_url,
         )
 
+    def with_values(self, *numbers: int) -> Submission:
+        return with_own_texts(self.submission(*numbers))
+
     def refused_for_all(self, *numbers: int) -> Submission:
         return self.submission(*numbers, sender="+15005550001")
 
@@ -262,9 +366,18 @@ class TwilioStand:
                 **sent_by_http(request),
             }
 
+    def assert_exact_requests_with_values(self) -> None:
+        callback = self.receipts_url.replace(":", "%3A").replace("/", "%2F") + "%3Fref%3D42.7"
+        assert sorted(request.body.decode() for request in self.sandbox.requests) == [
+            f"To=%2B{number}&From=%2B15005550006&Body=%E5%AE%A2%E6%88%B7{place}%2C+see+you+at+9."
+            f"&StatusCallback={callback}"
+            for place, number in enumerate(GOOD[:2])
+        ]
+
 
 class KannelStand:
     refused_number = 8613800000005
+    good: Sequence[int] = GOOD
     requests_each = True
     gives_ids = counts_segments = False
     tells_time = True
@@ -298,6 +411,9 @@ class KannelStand:
             receipts_url=self.receipts_url,
         )
 
+    def with_values(self, *numbers: int) -> Submission:
+        return with_own_texts(self.submission(*numbers))
+
     def refused_for_all(self, *numbers: int) -> Submission:
         self.sandbox.denies_all = True
         return self.submission(*numbers)
@@ -316,6 +432,21 @@ class KannelStand:
                 "host": self.sandbox.url.removeprefix("http://"),
                 **sent_by_http(request),
             }
+
+    def assert_exact_requests_with_values(self) -> None:
+        texts = {dict(parse_qsl(request.target))["text"] for request in self.sandbox.requests}
+        assert texts == {"客户0, see you at 9.", "客户1, see you at 9."}
+        assert all("&coding=2&" in request.target for request in self.sandbox.requests)
+
+
+def with_own_texts(submission: Submission) -> Submission:
+    """For carriers that take any text."""
+    called = names(submission.numbers)
+    return replace(
+        submission,
+        values={number: (name,) for number, name in called.items()},
+        texts={number: f"{name}, see you at 9." for number, name in called.items()},
+    )
 
 
 def sent_by_http(request: Sent) -> Mapping[str, str]:

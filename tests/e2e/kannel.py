@@ -56,7 +56,7 @@ black-list-regex = "{denied}"
 
 group = sms-service
 keyword = default
-text = "no service"
+{service}
 max-messages = 0
 catch-all = true
 """
@@ -68,10 +68,11 @@ def missing() -> list[str]:
 
 
 class RealKannel:
-    """`url` is that of sendsms; `received` what the operator was handed."""
+    """`url` is that of sendsms; `received` what the operator was handed. What people answer goes to `get_url`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, get_url: str | None = None) -> None:
         self._folder = folder
+        self._service = 'text = "no service"' if get_url is None else f'get-url = "{get_url}"'
         self._ports = dict(zip(("admin", "box", "smsc", "sendsms"), _free_ports(4), strict=True))
         self._processes: list[asyncio.subprocess.Process] = []
 
@@ -90,6 +91,7 @@ class RealKannel:
                 password=PASSWORD,
                 max_messages=MAX_MESSAGES,
                 denied=DENIED,
+                service=self._service,
             ),
             "utf-8",
         )
@@ -98,18 +100,30 @@ class RealKannel:
         await self._run("smsbox", str(configuration))
         await self._listening("sendsms")
         # It reads its input for messages to send to us, and ends where that ends.
-        await self._run("fakesmsc", "-H", "127.0.0.1", "-r", str(self._ports["smsc"]), "-m", "0")
+        await self._connect_operator("0")
+
+    async def answer(self, number: str, kind: str, content: str) -> None:
+        """The person at this number answers. `kind` is text, or ucs2 where `content` is percent-encoded UTF-16."""
+        # bearerbox takes one operator at a time.
+        await self._end(self._processes.pop())
+        await self._connect_operator("1", f"{number} {SENDER} {kind} {content}")
+
+    async def _connect_operator(self, count: str, *messages: str) -> None:
+        await self._run("fakesmsc", "-H", "127.0.0.1", "-r", str(self._ports["smsc"]), "-m", count, *messages)
         await self._until(lambda: "Connecting to" in self._log("fakesmsc"))
 
     async def stop(self) -> None:
         for process in reversed(self._processes):
-            with suppress(ProcessLookupError):
-                process.terminate()
-            try:
-                await asyncio.wait_for(process.wait(), 10)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+            await self._end(process)
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), 10)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
 
     def received(self) -> dict[str, str]:
         """The text that arrived at each number, its segments joined."""

@@ -77,9 +77,9 @@ class Person:
         await self._act(message, {**action, "block_id": block["block_id"]})
 
     async def choose(self, message: Message, option_text: str) -> None:
-        """Choose the menu's option that begins with this text."""
-        element, block = next(found for found in elements(message) if found[0]["type"] == "static_select")
-        action = {"type": "static_select", "action_id": element["action_id"], "block_id": block["block_id"]}
+        """Choose the option that begins with this text, in a menu that is open or behind three dots."""
+        element, block = next(found for found in elements(message) if _has_option(found[0], option_text))
+        action = {"type": element["type"], "action_id": element["action_id"], "block_id": block["block_id"]}
         await self._act(message, {**action, "selected_option": _option(element, option_text)})
 
     async def form(self) -> View:
@@ -159,6 +159,10 @@ def _texts(node: Any) -> Iterator[str]:
 
 def _label(element: dict[str, Any]) -> str:
     return str((element.get("text") or {}).get("text", ""))
+
+
+def _has_option(element: dict[str, Any], text: str) -> bool:
+    return any(each["text"]["text"].startswith(text) for each in element.get("options", ()))
 
 
 def _option(element: dict[str, Any], text: str) -> dict[str, Any]:

@@ -35,6 +35,7 @@ async def run(_name: str, folder: Path) -> None:
         await enter_into_an_existing_group(page)
         await create_a_group(page)
         await import_and_enter_from_a_group(page, template)
+        await look_into_the_pool(page)
         await send_from_a_group(world, page)
 
 
@@ -50,7 +51,7 @@ def test_every_step_of_customer_management_is_done_on_the_page(side_by_side: End
 async def import_into_a_new_group(page: Page) -> bytes:
     """SMS type, template and file, a new group. Returns the template, filled in."""
     form = await open_form(page, "/sms-import", "Import numbers")
-    await form.get_by_label("Or a new group").fill("spring list")
+    await form.get_by_label("New group", exact=True).fill("spring list")
     await form.get_by_role("radio", name="Promotional").check()
     await submit(form, "Next")
     answer = private(page, 'group:"spring list"')
@@ -92,7 +93,7 @@ async def enter_into_a_new_group(page: Page) -> None:
     await expect(form).to_contain_text("Line 2 (85266660001): in no assigned range. Line 3 (1371481): too short.")
     await expect(numbers).to_have_value("13714810001\n85266660001\n1371481")
     await numbers.fill("13714810001\n85266660001\n13714810003")
-    await form.get_by_role("checkbox", name="Take those in no assigned range as well").check()
+    await form.get_by_role("checkbox", name="Take landlines and those in no assigned range as well").check()
     await submit(form, "OK")
     entered = private(page, "3 imported · 1 read as country code + number")
     await expect(entered).to_contain_text("typed numbers → friends, which now has 3 customers")
@@ -105,6 +106,16 @@ async def enter_into_an_existing_group(page: Page) -> None:
     await form.get_by_role("checkbox", name="Take the right ones and leave these out").check()
     await submit(form, "OK")
     await expect(private(page, "1 imported · 1 already in the group · 1 wrong left out")).to_be_visible()
+    form = await open_form(page, "/sms-enter group:friends", "Enter numbers")
+    await form.get_by_label("Mobile numbers").fill("13714810005\n021 6437 4321")
+    await form.get_by_role("checkbox", name="Take the right ones and leave these out").check()
+    await submit(form, "OK")
+    entered = await held(private(page, "1 imported · 1 set aside"))
+    await entered.get_by_role("button", name="Keep this one anyway").click()
+    await expect(entered).to_contain_text("2 imported")
+    await entered.get_by_role("button", name="Undo").click()
+    await page.get_by_role("dialog", name="Undo?").get_by_role("button", name="Undo").click()
+    await expect(entered).to_contain_text("Undone: the 2 numbers that you added are out of friends.")
 
 
 async def create_a_group(page: Page) -> None:
@@ -134,6 +145,17 @@ async def import_and_enter_from_a_group(page: Page, filled: bytes) -> None:
     await form.get_by_label("Mobile numbers").fill("13714810009")
     await submit(form, "OK")
     await expect(private(page, "typed numbers → regulars, which now has 4 customers")).to_be_visible()
+
+
+async def look_into_the_pool(page: Page) -> None:
+    """All numbers that are held, then one of them."""
+    await composer(page).click()
+    pool = await type_command(page, "/sms-pool")
+    await expect(pool).to_contain_text("8 numbers in 3 groups")
+    await composer(page).click()
+    found = await type_command(page, "/sms-pool 13900000001")
+    await expect(found).to_contain_text("filled in.xlsx, row")
+    await expect(found).to_contain_text("regulars.xlsx, row")
 
 
 async def send_from_a_group(world: World, page: Page) -> None:

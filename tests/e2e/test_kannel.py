@@ -24,6 +24,7 @@ from services.errors import NotTaken, RequestRefused
 from services.rate import RateLimit
 from services.states import Region, SmsType
 from services.task_reports import Task
+from tests.contract.callback import Callback, listening
 from tests.e2e.kannel import MAX_MESSAGES, PASSWORD, SENDER, USERNAME, RealKannel, missing
 from tests.services.audit import check_every_task
 from tests.services.builders import Marketing
@@ -41,6 +42,13 @@ TEXTS = {
     "long": ("字" * 66 + "🌱" + "今天全场饮品第二杯半价，到店即享。" * 5, 3),
     "long plain": ("All of this week's offers, in one message. " * 8, 3),
 }
+ANSWERS = [
+    ("8613800000009", "text", "STOP", "STOP"),
+    ("+8613800000010", "text", "a+b and 100% & more", "a+b and 100% & more"),
+    ("8613800000011", "text", "café", "café"),
+    ("8613800000012", "ucs2", "%90%00%8B%A2", "退订"),
+    ("8613800000013", "ucs2", "%D8%3C%DF%31", "🌱"),
+]
 TELEGRAM = Submission("1.1", [8613800000001], SENDER, "", "x")
 
 
@@ -176,3 +184,24 @@ async def test_without_kannel_nothing_is_taken(kannel: RealKannel, http: Http) -
     await kannel.stop()
     with pytest.raises(NotTaken, match=r"^connection_refused"):
         await carrier(kannel, http, RateLimit(1000)).submit(TELEGRAM)
+
+
+async def test_what_people_answer_is_read_with_every_character(http: Http, tmp_path: Path) -> None:
+    callback = Callback()
+    async with listening(callback):
+        # As docs/carriers/kannel.md says.
+        query = "from=%p&to=%P&text=%a&charset=%C&coding=%c&ts=%T&id=%I"
+        kannel = RealKannel(tmp_path, f"{callback.replies_url}?{query}")
+        try:
+            await kannel.start()
+            reads = carrier(kannel, http, RateLimit(1000))
+            ids = set()
+            for number, kind, content, text in ANSWERS:
+                await kannel.answer(number, kind, content)
+                (reply,) = reads.read_replies(await callback.next())
+                assert (reply.number, reply.text, reply.opts_out) == (int(number), text, None)
+                assert reply.at is not None
+                ids.add(reply.sms_id)
+            assert len(ids - {""}) == len(ANSWERS)
+        finally:
+            await kannel.stop()

@@ -171,7 +171,10 @@ TYPED = {
     ),
     "a verification template": (
         "/sms-send group:vip template:login",
-        "*login* is a verification template, and those are not sent to groups. Choose another template.",
+        (
+            "*login* is a verification template, and those are never sent in bulk, to groups or any other list. Choose "
+            "another template."
+        ),
     ),
     "no time": (
         "/sms-send group:vip template:spring at:whenever",

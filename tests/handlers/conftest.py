@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from handlers.content import Contents
 from handlers.imports import Importing
 from handlers.send import Sending
 from handlers.tasks import Tasks
 from services.database import Database
-from tests.handlers.samples import tasks_of
+from tests.handlers.samples import contents_of, tasks_of
 from tests.services.builders import Marketing
 from tests.services.conftest import migrated_sqlite, sqlite
 
@@ -24,7 +25,14 @@ def marketing(sqlite: Database) -> Marketing:
 @pytest.fixture
 def sending(marketing: Marketing) -> Sending:
     """What `/sms-send` works on."""
-    return Sending(marketing.previews, marketing.confirmations, marketing.groups, marketing.content)
+    return Sending(
+        previews=marketing.previews,
+        confirmations=marketing.confirmations,
+        tests=marketing.draft_tests,
+        groups=marketing.groups,
+        content=marketing.content,
+        imports=marketing.imports,
+    )
 
 
 @pytest.fixture
@@ -37,3 +45,9 @@ def tasks(marketing: Marketing) -> Tasks:
 def importing(marketing: Marketing) -> Importing:
     """What dropped files work on."""
     return Importing(marketing.imports, marketing.groups)
+
+
+@pytest.fixture
+def contents(marketing: Marketing) -> Contents:
+    """What `/sms-templates` works on; no carrier lists its content."""
+    return contents_of(marketing)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from handlers.content import Contents
 from handlers.requests import Click, Command, Submission, Upload
 from handlers.tasks import Tasks
+from services.carriers.ports import SyncsContent
 from services.content import Template
+from services.content_changes import ContentChanges
+from services.content_sync import ContentSync
 from services.groups import NAME_LIMIT, Group
 from services.imports import Import, UploadedFile
 from services.previews import Preview
@@ -41,7 +46,7 @@ def tasks_of(marketing: Marketing) -> Tasks:
     return Tasks(
         marketing.tasks,
         marketing.reports,
-        marketing.changes,
+        marketing.task_changes,
         TaskLists(marketing.database),
         TaskMessages(marketing.database),
         TaskFiles(marketing.database),
@@ -132,8 +137,10 @@ def a_preview(**values: Any) -> Preview:
         "recipients": 12_480,
         "outside_region": 0,
         "segments_each": 1,
+        "segments": 12_480,
+        "numbers": 12_480,
         "at": None,
-        "outside_hours": False,
+        "outside_hours": 0,
         "receipts_reach_us": True,
     }
     return Preview(**{**defaults, **values})
@@ -168,6 +175,16 @@ def a_task(state: TaskState = TaskState.FINISHED, **values: Any) -> Task:
         "delivered": 12_480,
         "failed": 0,
         "held_back": 0,
+        "skipped": 0,
         "version": 3,
     }
     return Task(**{**defaults, **values})
+
+
+def contents_of(marketing: Marketing, carriers: Mapping[int, SyncsContent] | None = None) -> Contents:
+    """What `/sms-templates` works on, with these carriers that list their content."""
+    changes = ContentChanges(marketing.database, carriers or {})
+    sync = ContentSync(marketing.database, marketing.clock, carriers or {})
+    return Contents(
+        marketing.lists, changes, sync, lambda application_id, token: f"https://sms/{application_id}/{token}"
+    )

@@ -8,15 +8,15 @@ import pytest
 
 from handlers import enter
 from handlers.enter import Entering
-from handlers.replies import FieldErrors, OpenForm, Reply, Say
+from handlers.replies import FieldErrors, OpenForm, Replace, Reply, Say
 from handlers.requests import Submission
 from handlers.views import enter as views
 from sandbox.slack.blocks import check_view
 from sandbox.slack.posting import UPDATE_TEXT, read_content
-from services.entries import Entered, Entries, check_lines
-from services.errors import UnknownThing
+from services.entries import Entries, check_lines
+from services.errors import NotAllowed, UnknownThing
 from services.states import SmsType
-from tests.handlers.samples import ANA_HERE, LONGEST, MILLION, a_group, clicked, typed
+from tests.handlers.samples import ANA_HERE, LONGEST, MILLION, a_group, an_import, clicked, typed
 from tests.services.builders import WORKSPACE, Marketing, numbers
 
 RIGHT = "13800000001\n85261234567\n13800000001"
@@ -25,7 +25,7 @@ WRONG = "13800000001\n1380013800\n\n00852 6123 4567 ext 5\nhello"
 
 @pytest.fixture
 def entering(marketing: Marketing) -> Entering:
-    return Entering(Entries(marketing.database, marketing.clock), marketing.groups)
+    return Entering(Entries(marketing.database, marketing.clock), marketing.groups, marketing.imports)
 
 
 def filled(text: str, *ticked: str, **fields: object) -> Submission:
@@ -47,7 +47,7 @@ def errors(reply: Reply) -> dict[str, str]:
 
 
 def said(reply: Reply) -> str:
-    assert isinstance(reply, Say), reply
+    assert isinstance(reply, Say | Replace), reply
     read_content({"text": reply.text, "blocks": reply.blocks}, longest_text=UPDATE_TEXT)
     return f"{reply.text}\n{reply.blocks}"
 
@@ -117,7 +117,7 @@ def test_ticked_the_right_ones_are_taken_and_the_wrong_ones_left_out(marketing: 
 def test_a_number_in_no_assigned_range_is_taken_where_ticked(marketing: Marketing, entering: Entering) -> None:
     group = marketing.a_group("vip")
     assert "in no assigned range" in errors(enter.submit(filled("12000000000", group=group.id), entering))["numbers"]
-    kept = enter.submit(filled("12000000000", views.KEEP_UNASSIGNED, group=group.id), entering)
+    kept = enter.submit(filled("12000000000", views.KEEP_SET_ASIDE, group=group.id), entering)
     assert "*1 imported*" in said(kept)
 
 
@@ -125,6 +125,44 @@ def test_where_no_line_is_right_nothing_is_made(marketing: Marketing, entering: 
     found = errors(enter.submit(filled("hello", views.LEAVE_OUT, name="gold", sms_type="promotional"), entering))
     assert "Line 1 (hello)" in found["numbers"]
     assert marketing.groups.list(WORKSPACE) == []
+
+
+def buttons(reply: Reply) -> dict[str, dict[str, Any]]:
+    """The answer's buttons by their text."""
+    assert isinstance(reply, Say | Replace), reply
+    (row,) = [block for block in reply.blocks if block["type"] == "actions"]
+    return {element["text"]["text"]: element for element in row["elements"]}
+
+
+def test_what_was_set_aside_is_kept_with_one_press(marketing: Marketing, entering: Entering) -> None:
+    group = marketing.a_group("vip")
+    text = "13800000001\n12000000000\n021 6437 4321\nhello"
+    answer = enter.submit(filled(text, views.LEAVE_OUT, group=group.id), entering)
+    assert "*1 imported* · 1 wrong left out · 2 set aside · you are not charged for those" in said(answer)
+    assert list(buttons(answer)) == ["Send SMS", "Keep these 2 anyway", "Undo"]
+    kept = enter.keep(clicked(buttons(answer)["Keep these 2 anyway"]["value"]), entering)
+    assert isinstance(kept, Replace)
+    assert "*3 imported* · 1 wrong left out · you are not charged for those" in said(kept)
+    assert "which now has 3 customers · 2 that were set aside were kept" in said(kept)
+    assert list(buttons(kept)) == ["Send SMS", "Undo"]
+
+
+def test_typed_numbers_can_be_undone(marketing: Marketing, entering: Entering) -> None:
+    group = marketing.a_group("vip", numbers(1))
+    answer = enter.submit(filled("\n".join(map(str, numbers(3))), group=group.id), entering)
+    undo = buttons(answer)["Undo"]
+    assert undo["confirm"]["text"]["text"] == "The 2 numbers that you added are taken out of vip again."
+    undone = enter.undo(clicked(undo["value"]), entering)
+    assert isinstance(undone, Replace)
+    assert undone.text == "Undone: the 2 numbers that you added are out of *vip*."
+    assert marketing.groups.by_id(WORKSPACE, group.id).size == 1
+    with pytest.raises(NotAllowed, match="not_undoable"):
+        enter.undo(clicked(undo["value"]), entering)
+
+
+def test_where_nothing_is_new_there_is_nothing_to_undo(marketing: Marketing, entering: Entering) -> None:
+    group = marketing.a_group("vip", numbers(2))
+    assert list(buttons(enter.submit(filled("13800000001", group=group.id), entering))) == ["Send SMS"]
 
 
 @pytest.mark.parametrize(
@@ -173,4 +211,8 @@ def test_many_wrong_lines_are_cut_to_what_fits_under_a_field() -> None:
 def test_the_form_and_its_answer_hold_the_longest_names(name: str) -> None:
     group = a_group(name)
     opened(OpenForm(views.enter_form([a_group(name, id=n) for n in range(200)], group)))
-    said(views.entered(Entered(1, group, MILLION, MILLION, MILLION, MILLION, MILLION)))
+    counts = ("already_in_group", "duplicates", "invalid", "set_aside", "by_country_code", "keepable", "kept")
+    values: dict[str, Any] = {"group": name, "imported": MILLION, **dict.fromkeys(counts, MILLION)}
+    done = an_import(**values)
+    said(Say(*views.entered(done, group)))
+    said(Say(*views.undone(done)))

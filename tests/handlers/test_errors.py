@@ -21,9 +21,11 @@ from handlers.arguments import BadArguments
 from handlers.dates import UnclearDay
 from handlers.errors import explain, explain_failure, explain_in_form, is_mistyped, unexpected
 from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime
+from services.content import SIGNATURE_UNUSABLE, TYPE_UNKNOWN, NotShown
 from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
 from services.imports import NO_VALID_NUMBER
 from services.spreadsheets.reader import ChooseColumn
+from services.states import ApprovalStatus, ContentOrigin, Source
 
 MADRID = ZoneInfo("Europe/Madrid")
 MOMENT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -35,28 +37,56 @@ FACTS: dict[str, object] = {
     "application": EVIL,
     "applications": [EVIL, "b"],
     "by": "U0ANA",
-    "what": "failed",
     "first": EVIL,
     "last": EVIL,
+    "columns": [EVIL, "b"],
+    "excluded": 2,
+    "file": EVIL,
+    "carrier": "huawei",
     "example": "/sms-send group:vip template:spring",
     "group": EVIL,
     "group_type": "promotional",
     "groups": [EVIL],
     "key": "group",
     "limit": 60,
+    "missing_count": 1,
     "name": EVIL,
+    "not_shown": [
+        NotShown(EVIL, "pending"),
+        *(NotShown("b", why) for why in (SIGNATURE_UNUSABLE, TYPE_UNKNOWN, "promotional")),
+    ],
     "number": 42,
+    "origin": "channel",
     "other": EVIL,
+    "opted_out": 4,
     "other_type": "notification",
     "outside_region": 3,
+    "reason": EVIL,
+    "role": "sender",
     "signature": EVIL,
+    "signature_type": "promotional",
     "signatures": [EVIL, "b"],
+    "source": Source.FILE,
     "state": "finished",
+    "status": "rejected",
     "template": EVIL,
     "template_type": "notification",
     "variables": [EVIL, "b"],
     "wanted": EVIL,
+    "what": "template",
+    "who": ["U0ANA"],
 }
+
+
+NOBODY: dict[str, Any] = {
+    "source": Source.GROUPS,
+    "groups": ["vip", "gold"],
+    "file": None,
+    "excluded": 0,
+    "opted_out": 0,
+    "missing_count": 0,
+}
+COLUMNS: dict[str, Any] = {"template": "personal", "variables": ["name", "1"]}
 
 
 class Facts(dict[str, Any]):
@@ -118,6 +148,14 @@ ALL: list[ServiceError] = [
     *(UnknownThing(kind, EVIL, [f"{EVIL}{n}" for n in range(9)]) for kind in UNKNOWN_KINDS),
     *(UnknownThing(kind, EVIL, ["zzzzzzzzz"]) for kind in UNKNOWN_KINDS),
     *(UnknownThing(kind, EVIL) for kind in UNKNOWN_KINDS if kind not in ALWAYS_KNOWN),
+    *(
+        NotAllowed(rule, **{**FACTS, "status": status.value, "origin": origin.value, "reason": reason})
+        for rule in ("template_not_approved", "signature_not_approved")
+        for status in ApprovalStatus
+        for origin in ContentOrigin
+        for reason in (None, EVIL)
+    ),
+    *(NotAllowed(rule, **{**FACTS, "not_shown": []}) for rule in ("no_templates", "no_signature")),
     *(UnknownThing("task", name) for name in ("", "42", "#42", EVIL)),
     *(BadFile(why) for why in BadFile.WHYS),
     *TIMES,
@@ -271,10 +309,39 @@ def test_whatever_a_thing_is_called_its_name_stays_a_name(name: str, known: list
             id="too late to cancel, not to stop",
         ),
         pytest.param(
-            NotAllowed("no_recipients", groups=["vip", "gold"], outside_region=12),
-            "There is nobody to send to in *vip* and *gold*: the application may not send to any of its 12 numbers. "
-            "Choose another application.",
+            NotAllowed("no_recipients", **NOBODY, outside_region=12),
+            "There is nobody to send to in *vip* and *gold*: 12 that the application may not send to. "
+            "Choose a template of another application.",
             id="all in another region",
+        ),
+        pytest.param(
+            NotAllowed("no_recipients", **{**NOBODY, "source": Source.POOL, "excluded": 3}, outside_region=12),
+            "There is nobody to send to in the pool: 3 in the excluded groups and 12 that the application may not send "
+            "to. Exclude less.",
+            id="two reasons",
+        ),
+        pytest.param(
+            NotAllowed("no_recipients", **NOBODY, outside_region=0),
+            "There is nobody to send to in *vip* and *gold*. Drop a spreadsheet of numbers in the channel.",
+            id="empty groups",
+        ),
+        pytest.param(
+            NotAllowed("no_column", **COLUMNS, source=Source.FILE, file="may.xlsx", columns=["Name", "City"]),
+            "*personal* has `{name}` and `{1}`, which no column fills: besides the numbers there are *Name* and "
+            "*City*. Give a column that name in a new file, or choose another template.",
+            id="other columns",
+        ),
+        pytest.param(
+            NotAllowed("no_column", **COLUMNS, source=Source.FILE, file="may.xlsx", columns=[]),
+            "*personal* has `{name}` and `{1}`, which no column fills: *may.xlsx* has numbers only. Drop a file that "
+            "has such a column, or choose another template.",
+            id="numbers only",
+        ),
+        pytest.param(
+            NotAllowed("no_column", **COLUMNS, source=Source.TYPED, file=None, columns=[]),
+            "*personal* has `{name}` and `{1}`, which no column fills: typed numbers have no columns. Drop a file that "
+            "has them, or choose another template.",
+            id="typed numbers",
         ),
     ],
 )

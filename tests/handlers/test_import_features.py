@@ -69,7 +69,7 @@ def test_the_post_offers_to_keep_and_to_undo(done: Import, shown: Any) -> None:
     assert buttons(message)[KEEP] == "Keep these 2 anyway"
     assert buttons(message)[UNDO] == "Undo the import"
     confirm = next(each for each in message.blocks[2]["elements"] if each["action_id"] == UNDO)["confirm"]
-    assert confirm["text"]["text"] == "The 1 number that it alone brought are taken out of vip again."
+    assert confirm["text"]["text"] == "The 1 number that it alone brought is taken out of vip again."
 
 
 def test_kept_numbers_move_in_the_same_post(importing: Importing, done: Import, shown: Any) -> None:
@@ -87,7 +87,7 @@ def test_an_undone_import_says_by_whom(importing: Importing, done: Import, shown
     message = shown(done)
     assert message.text == (
         f"The import of *customers.csv* into *vip* was undone by <@{BEN}>. "
-        "The 1 number that it alone brought are out of the group."
+        "The 1 number that it alone brought is out of the group."
     )
     assert (message.is_last, buttons(message)) == (True, {})
 

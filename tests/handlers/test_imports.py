@@ -12,7 +12,7 @@ from handlers.imports import Importing
 from handlers.posts import Message, ThreadFile, compose
 from handlers.replies import FieldErrors, Nothing, OpenForm, Replace, Say
 from handlers.tasks import Tasks
-from handlers.views.imports import CHOOSE_GROUP, NEW_GROUP, NOT_NOW
+from handlers.views.imports import CHOOSE_GROUP, NEW_GROUP, NOT_NOW, USE_ONCE
 from services.errors import BadFile, NotAllowed, UnknownThing
 from services.imports import Import, Progress
 from services.posts import Post, PostKind
@@ -38,7 +38,7 @@ def test_a_dropped_spreadsheet_is_asked_about(importing: Importing, marketing: M
     assert isinstance(asked, Say)
     assert asked.text == "Import *customers.xlsx* into which group?"
     elements = asked.blocks[1]["elements"]
-    assert [each["action_id"] for each in elements] == [CHOOSE_GROUP, NEW_GROUP, NOT_NOW]
+    assert [each["action_id"] for each in elements] == [CHOOSE_GROUP, NEW_GROUP, USE_ONCE, NOT_NOW]
     assert elements[0]["options"][0]["value"] == f"1:{vip}"
     assert running(marketing) == []
 
@@ -46,7 +46,7 @@ def test_a_dropped_spreadsheet_is_asked_about(importing: Importing, marketing: M
 def test_without_a_group_there_is_no_menu(importing: Importing) -> None:
     asked = handler.receive(dropped(), importing)
     assert isinstance(asked, Say)
-    assert [each["action_id"] for each in asked.blocks[1]["elements"]] == [NEW_GROUP, NOT_NOW]
+    assert [each["action_id"] for each in asked.blocks[1]["elements"]] == [NEW_GROUP, USE_ONCE, NOT_NOW]
 
 
 @pytest.mark.parametrize("text", ["group:vip", "the new ones, Group：VIP, thanks"])

@@ -12,9 +12,12 @@ from handlers.requests import Command
 from handlers.views import pool as views
 from sandbox.slack.posting import UPDATE_TEXT, read_content
 from services.carriers.ports import Receipt
+from services.carriers.ports import Reply as Reply_
 from services.entries import Entries, check_lines
 from services.errors import NotAllowed
-from services.pool import Fate, Found, Membership, Pool, Removed, SentMessage, Totals, Whereabouts
+from services.opt_outs import OptOut, Origin
+from services.pool import Fate, Found, Heard, Membership, Pool, Removed, SentMessage, Totals, Whereabouts
+from services.replies import Replies
 from services.states import SmsType
 from tests.handlers.samples import LONGEST, MILLION, NOW, a_group, clicked, typed
 from tests.services.builders import ANA, CHANNEL, FIRST_NUMBER, WORKSPACE, Marketing, numbers
@@ -141,7 +144,35 @@ def test_every_answer_holds_the_longest_names_and_largest_counts(name: str) -> N
         ),
         views.whereabouts(Whereabouts(FIRST_NUMBER, None, memberships, messages[:10], MILLION)),
         views.whereabouts(Whereabouts(FIRST_NUMBER, "CN", [Membership(group, None, None, 1, None)], [], 0)),
+        views.whereabouts(
+            Whereabouts(
+                FIRST_NUMBER,
+                "CN",
+                memberships,
+                messages[:10],
+                MILLION,
+                OptOut(FIRST_NUMBER, Origin.IMPORT, ANA, NOW),
+                [Heard(name * 100, NOW, opts_out) for opts_out in (True, False, None)],
+            )
+        ),
         views.hits("12345678", Found(numbers(10), True)),
         Say(views.removed(Removed([name] * 50, range(1_000_000, 1_000_500)), FIRST_NUMBER)),
     ):
         shown(reply)
+
+
+def test_a_number_on_the_do_not_send_list_says_so_and_what_it_replied(marketing: Marketing, service: Pool) -> None:
+    replies = Replies(marketing.database, marketing.clock)
+    for text in ("one", "<!channel> two", "START", "退订"):
+        replies.store([(marketing.application_id, Reply_(FIRST_NUMBER, text, text))])
+        marketing.clock.move(timedelta(minutes=1))
+    text = shown(pool.command(line("13800000001"), service))
+    assert "*On the do-not-send list* since <!date^" in text
+    assert "asked for it in a reply. It gets no promotional SMS." in text
+    assert "退订 · asked for no promotional SMS" in text
+    assert "START · allowed them again" in text
+    assert "&lt;!channel&gt; two" in text
+    assert ": one" not in text
+    other = shown(pool.command(line("13800000002"), service))
+    assert "do-not-send" not in other
+    assert "replies" not in other

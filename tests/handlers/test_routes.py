@@ -9,9 +9,16 @@ import pytest
 from bot.wiring import Services
 from handlers import help as help_
 from handlers.replies import FieldErrors, Say
-from handlers.requests import Click, Command, Submission, Upload
+from handlers.requests import Click, Command, Request, Submission, Upload
+from handlers.roles import Role
 from handlers.routes import ROUTES, Kind, Route, help_lines
-from tests.handlers.samples import typed
+from handlers.views import content as content_views
+from handlers.views import groups as group_views
+from handlers.views import opt_outs as opt_out_views
+from handlers.views import task_buttons
+from handlers.views import task_details as detail_views
+from handlers.views import task_list as list_views
+from tests.handlers.samples import dropped, typed
 
 REQUESTS = {Kind.COMMAND: Command, Kind.ACTION: Click, Kind.VIEW: Submission, Kind.EVENT: Upload}
 each_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.key)
@@ -57,3 +64,56 @@ def test_every_command_is_in_the_help_with_its_usage() -> None:
         assert route.key.startswith("/sms-")
         assert f"`{route.key} {route.usage}".strip() in shown
         assert route.does in shown
+
+
+# Everything else changes something, sends, or gives whole numbers.
+ONLY_SHOWS = {
+    "/sms-apps",
+    "/sms-groups",
+    "/sms-help",
+    "/sms-optouts",
+    "/sms-pool",
+    "/sms-signatures",
+    "/sms-task",
+    "/sms-tasks",
+    "/sms-templates",
+    content_views.NEXT_PAGE,
+    content_views.PREVIOUS_PAGE,
+    group_views.NEXT_PAGE,
+    group_views.PREVIOUS_PAGE,
+    opt_out_views.NEXT_PAGE,
+    opt_out_views.PREVIOUS_PAGE,
+    detail_views.AFTER,
+    detail_views.BEFORE,
+    detail_views.FIND,
+    detail_views.FIND_FORM,
+    detail_views.REFRESH,
+    list_views.NEWER,
+    list_views.OLDER,
+    list_views.REFRESH,
+    task_buttons.DETAILS,
+}
+
+
+def test_viewers_may_only_look() -> None:
+    assert {route.key for route in ROUTES if route.role is Role.VIEWER} == ONLY_SHOWS
+
+
+@pytest.mark.parametrize(
+    ("key", "request_", "role"),
+    [
+        ("/sms-groups", typed("name:vi"), Role.VIEWER),
+        ("/sms-groups", typed("create name:vip type:promotional"), Role.SENDER),
+        ("/sms-pool", typed(" "), Role.VIEWER),
+        ("/sms-pool", typed("8000"), Role.SENDER),
+        ("/sms-send", typed(""), Role.SENDER),
+        ("message", dropped("customers.xlsx"), Role.SENDER),
+        ("message", dropped("customers", "group:vip"), Role.SENDER),
+        ("message", dropped("cat.png"), None),
+    ],
+)
+def test_what_is_asked_for_decides_where_a_command_does_more_than_show(
+    key: str, request_: Request, role: Role | None
+) -> None:
+    (route,) = [each for each in ROUTES if each.key == key]
+    assert route.needs(request_) is role

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,12 +13,12 @@ from handlers.arguments import BadArguments
 from handlers.replies import FieldErrors, OpenForm, Replace, Reply, Say
 from handlers.send import Sending
 from handlers.times import PastTime, TooFarAhead, UnclearTime
-from handlers.views.send import CONFIRM, DISCARD
-from services.content import ApplicationDeclaration
+from handlers.views.send import CONFIRM, DISCARD, TEST
+from services.content import ApplicationDeclaration, NotShown
 from services.errors import NotAllowed, UnknownThing
 from services.states import Region, SmsType, TaskState
 from tests.handlers.samples import clicked, sent, typed
-from tests.services.builders import MAINLAND, SIGNATURE, SPRING, WORKSPACE, Marketing, numbers
+from tests.services.builders import CODE, MAINLAND, SIGNATURE, SPRING, WORKSPACE, Marketing, numbers
 
 OTHER = ApplicationDeclaration("other-cn", "huawei", Region.MAINLAND, (SIGNATURE,), (SPRING,))
 
@@ -37,7 +38,7 @@ def draft_of(reply: Reply) -> int:
     """The draft that the buttons under a preview carry."""
     assert isinstance(reply, Say | Replace)
     buttons = reply.blocks[-1]["elements"]
-    assert [each["action_id"] for each in buttons] == [CONFIRM, DISCARD]
+    assert [each["action_id"] for each in buttons] == [CONFIRM, TEST, DISCARD]
     return int(buttons[0]["value"])
 
 
@@ -124,7 +125,7 @@ def test_a_mistyped_line_previews_nothing(text: str, error: type[Exception], sen
         ("group:vip", "key_missing"),
         ("template:spring", "key_missing"),
         ("group:vip template:code", "verification_template"),
-        ("group:vip template:personal", "template_has_variables"),
+        ("group:vip template:personal", "no_column"),
         ("group:vip template:sale", "sms_type_differs"),
         ("group:vip template:spring signature:Autumn", "other_signature"),
         ("group:vip template:spring exclude:vip", "no_recipients"),
@@ -148,8 +149,10 @@ def test_nothing_typed_opens_the_form(text: str, sending: Sending) -> None:
 
 
 def test_without_a_template_there_is_no_form(sending: Sending, marketing: Marketing) -> None:
-    marketing.declare()
-    refused("no_templates", "", sending)
+    marketing.declare(replace(MAINLAND, templates=(CODE,)))
+    marketing.a_template()
+    facts = refused("no_templates", "", sending).facts
+    assert facts["not_shown"] == [NotShown("autumn", "pending"), NotShown("code", "verification")]
 
 
 def test_the_button_on_an_import_opens_the_form_with_its_group(sending: Sending, vip: int) -> None:
@@ -203,7 +206,7 @@ def test_a_template_that_went_away_while_the_form_was_open_is_told(
     marketing.declare(ApplicationDeclaration("promo-cn", "huawei", Region.MAINLAND, (SIGNATURE,), ()))
     reply = send.submit_form(sent(group=(vip,), template=chosen, at=""), sending)
     assert isinstance(reply, FieldErrors)
-    assert "can no longer be used" in reply.errors["template"]
+    assert reply.errors["template"].startswith("Template spring is no longer in the settings.")
 
 
 def test_a_group_named_like_a_mention_mentions_nobody(sending: Sending, marketing: Marketing) -> None:
@@ -236,3 +239,25 @@ def test_a_group_named_like_a_keyword_can_be_sent_to_and_left_out(
     marketing.a_group(name, numbers(2))
     assert "Send to 2 customers" in texts(send.command(typed(f'group:"{name}" template:spring'), sending))
     assert "Send to 1 customer" in texts(send.command(typed(f'group:vip exclude:"{name}" template:spring'), sending))
+
+
+def test_the_form_says_what_it_does_not_offer_and_why(sending: Sending, marketing: Marketing) -> None:
+    marketing.a_template("<!channel> & co")
+    opened = send.command(typed(""), sending)
+    assert isinstance(opened, OpenForm)
+    (note,) = [block["elements"][0]["text"] for block in opened.view["blocks"] if block["type"] == "context"]
+    assert note == (
+        "Not shown: *&lt;!channel&gt; &amp; co* (pending) and *code* (verification). "
+        "`/sms-templates` says more about each."
+    )
+    (menu,) = [block["element"] for block in opened.view["blocks"] if block.get("block_id") == "template"]
+    offered = [option["text"]["text"] for option in menu["options"]]
+    assert "spring · notification" in offered
+    assert not [each for each in offered if "co" in each and "channel" in each]
+
+
+def test_a_template_that_waits_is_there_and_the_answer_says_what_for(sending: Sending, marketing: Marketing) -> None:
+    waiting = marketing.a_template()
+    assert refused("template_not_approved", "group:vip template:autumn", sending).facts["status"] == "pending"
+    marketing.approve(waiting)
+    assert "Leaves fall." in texts(send.command(typed("group:vip template:autumn signature:Spring"), sending))

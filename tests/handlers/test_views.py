@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,16 +21,18 @@ from handlers.task_list import PAGE_SIZE as PAGE
 from handlers.views import blocks as kit
 from handlers.views import groups, imports, send, task_changes, task_details, task_list, tasks
 from handlers.views.imports import reason_in_words
+from handlers.views.words import money
 from sandbox.slack.blocks import check_view, strings
 from sandbox.slack.posting import UPDATE_TEXT, read_content
 from services.errors import BadFile
 from services.groups import Group, GroupPage, ListedGroup
-from services.imports import Progress
+from services.imports import Progress, Purpose
 from services.numbers import Reason
 from services.pool import Fate
-from services.previews import Preview
+from services.previews import Preview, Price
 from services.send_tasks import Paused, Stopped
-from services.states import ImportState, PauseReason, Region, TaskState
+from services.states import ImportState, PauseReason, Region, SmsType, Source, TaskState
+from services.surveys import MissingRow
 from services.task_lists import TaskPage
 from services.task_messages import MessagePage, Segment, TaskMessage, UnknownCounts
 from services.task_reports import Task
@@ -95,6 +98,22 @@ def extreme_tasks() -> Iterator[Task]:
 
 def extreme_previews() -> Iterator[Preview]:
     yield a_preview()
+    for source in Source:
+        yield a_preview(source=source, file=LONG_FILE, groups=[], name=EVIL)
+    samples = [(8613800000000 + n, LONGEST[n] * 8) for n in range(3)]
+    rows = [MissingRow(MILLION, 8613800000001, [EVIL]) for _ in range(5)]
+    for without_missing in (False, True):
+        yield a_preview(
+            samples=samples,
+            text=samples[0][1],
+            variables=["name", "1"],
+            missing={"n" * 32: MILLION, "name": 1},
+            missing_count=MILLION,
+            missing_rows=rows,
+            without_missing=without_missing,
+            numbers=MILLION,
+            recipients=2 * MILLION,
+        )
     yield a_preview(signature=None, application=EVIL, region=Region.INTERNATIONAL, outside_region=1)
     for name in LONGEST:
         yield a_preview(
@@ -106,11 +125,24 @@ def extreme_previews() -> Iterator[Preview]:
             text=(name * 20)[:1000],
             recipients=MILLION,
             outside_region=MILLION,
+            numbers=MILLION,
             segments_each=8,
+            segments=8 * MILLION,
             at=NOW + timedelta(days=20),
-            outside_hours=True,
+            outside_hours=MILLION,
+            name=name,
+            in_excluded=MILLION,
+            opted_out=MILLION,
+            duplicates=MILLION,
+            countries=[(region, MILLION) for region in (None, "VC", "IO", "BQ", "BA", "AE", "TT")],
+            price=Price(Decimal("360000.045"), "CNY"),
+            takes=timedelta(hours=90),
+            requests_per_second=0.5,
+            overlap=MILLION,
+            allowed_from=NOW + timedelta(days=21),
             receipts_reach_us=False,
             changed=("text", "signature", "groups", "recipients"),
+            samples=[(8613800000001, "x")] * 3,
         )
 
 
@@ -198,7 +230,7 @@ def test_the_button_under_a_preview_says_what_it_does() -> None:
 
 
 def test_one_customer_is_not_plural() -> None:
-    assert "Send to 1 customer" in [*strings(send.preview(a_preview(recipients=1), MADRID, NOW).blocks)]
+    assert "Send to 1 customer" in [*strings(send.preview(a_preview(recipients=1, numbers=1), MADRID, NOW).blocks)]
 
 
 @pytest.mark.parametrize("chosen", [None, 1, len(MANY)])
@@ -212,11 +244,63 @@ def test_the_send_form_opens_with_any_number_of_groups(chosen: int | None) -> No
         assert [option["value"] for option in menu["initial_options"]] == [str(chosen)]
 
 
+@pytest.mark.parametrize("known", [[], [a_group()], MANY], ids=["none", "one", "many"])
+def test_the_send_form_opens_for_a_file_and_with_many_signatures(known: list[Group]) -> None:
+    templates = [a_template()]
+    opened(send.send_form(known, templates, file=an_import(LONG_FILE, purpose=Purpose.SEND)))
+    opened(send.send_form(known, templates, signatures=[f"{n}{name}" for n, name in enumerate(LONGEST * 30)]))
+    opened(send.test_form(None))
+    opened(send.test_form(8613800000001))
+
+
+@pytest.mark.parametrize("name", LONGEST)
+def test_a_file_for_one_send_can_be_shown(name: str) -> None:
+    ended = an_import(name, purpose=Purpose.SEND, group=None, group_id=None, keepable=3, set_aside=3)
+    held(*imports.done(ended, None))
+    held(*imports.running(ended, None))
+    held(*imports.cancelled(ended))
+
+
+def test_a_price_has_all_its_decimals() -> None:
+    shown = a_preview(price=Price(Decimal("561.6"), "CNY"))
+    assert any("561.60 CNY" in each for each in strings(send.preview(shown, MADRID, NOW).blocks))
+    assert money(Decimal("1234.5")) == "1,234.50"
+    assert money(Decimal("0.0455")) == "0.0455"
+    assert money(Decimal("1E+3")) == "1,000.00"
+
+
+def test_when_it_is_handed_over_is_said_to_the_minute() -> None:
+    shown = a_preview(takes=timedelta(minutes=4, seconds=10), requests_per_second=50.0, at=NOW)
+    facts = [*strings(send.preview(shown, MADRID, NOW).blocks)]
+    assert any(
+        "By Mon 23 Nov 2026, 10:05 (Europe/Madrid, UTC+1): 4 min 10 s at 50 requests a second" in f for f in facts
+    )
+    soon = a_preview(takes=timedelta(seconds=0.5), requests_per_second=50.0)
+    assert any("Within seconds, at 50 requests" in each for each in strings(send.preview(soon, MADRID, NOW).blocks))
+
+
+def test_a_promotion_that_would_run_into_the_night_is_warned_of() -> None:
+    # Nine in the morning in UTC is five in the afternoon in Shanghai.
+    for hours, warned in ((4, False), (6, True)):
+        shown = a_preview(sms_type=SmsType.PROMOTIONAL, takes=timedelta(hours=hours), requests_per_second=1.0)
+        said_there = [*strings(send.preview(shown, MADRID, NOW).blocks)]
+        assert any("will not be through by 22:00" in each for each in said_there) is warned
+
+
+def test_recipients_abroad_are_warned_of_with_their_number() -> None:
+    shown = a_preview(region=Region.INTERNATIONAL, outside_hours=1_204, countries=[("HK", 10_000), ("GB", 2_480)])
+    said_there = [*strings(send.preview(shown, MADRID, NOW).blocks)]
+    assert any(
+        "For 1,204 of 12,480 recipients it then is, or may be, outside 08:00–21:00" in each for each in said_there
+    )
+    assert any("Hong Kong (HK) 10,000 · United Kingdom (GB) 2,480" in each for each in said_there)
+
+
 def test_a_template_names_its_application_where_there_is_more_than_one() -> None:
     mine, other = a_template(), a_template(id=2, application_id=2, application="other")
     labels = [
         option["text"]["text"]
-        for option in send.send_form([a_group()], [mine, other])["blocks"][1]["element"]["options"]
+        for option in send.send_form([a_group()], [mine, other])["blocks"][2]["element"]["options"]
     ]
     assert labels == ["spring · notification · promo-cn", "spring · notification · other"]
 
@@ -311,3 +395,19 @@ def test_a_result_shares_out_everything_that_was_handed_over() -> None:
 )
 def test_a_cut_says_that_something_is_missing(limit: int, text: str, cut: str) -> None:
     assert kit.cut(text, limit) == cut
+
+
+@pytest.mark.parametrize("state", [TaskState.PAUSED, TaskState.SCHEDULED, TaskState.STOPPED])
+def test_a_restored_copys_task_is_asked_about_until_somebody_decides(state: TaskState) -> None:
+    task = a_task(state, scheduled_at=NOW, name=EVIL, groups=LONGEST, pause_reason=PauseReason.RESTORED)
+    text, body = tasks.late(task)
+    held(text, body)
+    assert ("actions" in [block["type"] for block in body]) == (state is TaskState.PAUSED)
+
+
+def test_what_a_restored_copy_had_not_sent_is_explained_where_it_is_counted() -> None:
+    task = a_task(TaskState.FINISHED, delivered=0, pause_reason=PauseReason.RESTORED)
+    for text, body in (tasks.post(task), tasks.result(task)):
+        held(text, body)
+        assert "restored from an older copy" in str(body)
+    assert "restored" not in str(tasks.post(a_task(TaskState.FINISHED)))

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from aiohttp import ClientSession, web
@@ -20,7 +20,8 @@ from aiohttp import ClientSession, web
 from sandbox.carriers import tencent, twilio
 from sandbox.carriers.kannel import PATH, KannelSandbox
 from sandbox.carriers.server import CarrierSandbox
-from sandbox.carriers.tencent import Refused, TencentSandbox, check_signature
+from sandbox.carriers.tencent import TencentSandbox, check_signature
+from sandbox.carriers.tencent_asked import Refused
 from sandbox.carriers.twilio import ACCOUNT_SID, AUTH_TOKEN, TwilioSandbox
 from services.carriers.tencent import authorization
 
@@ -319,3 +320,58 @@ async def test_kannel_reports_only_what_the_mask_asks_for(client: Client, start:
     assert query == {"ref": "1", "type": "1", "to": "+8613811112222"}
     await asyncio.sleep(0.05)
     assert client.reports.empty(), "it was not asked for the report of the operator's taking it"
+
+
+async def test_a_person_answers_where_the_console_says(client: Client, start: Start) -> None:
+    sandbox = TwilioSandbox()
+    await start(sandbox)
+    url = f"{sandbox.url}/control/replies"
+    async with client.session.post(url, json={"number": "+8613811112222", "text": "STOP"}) as answer:
+        assert (answer.status, "give url" in (await answer.json())["error"]) == (400, True)
+    told = {"number": "8613811112222", "text": "STOP", "url": client.callback}
+    for wanted in (told, {"number": "+8613811112222", "text": "hello"}):
+        async with client.session.post(url, json=wanted) as answer:
+            assert answer.status == 200
+        _, body = await client.reported()
+        fields = dict(parse_qsl(body))
+        assert (fields["From"], fields["Body"]) == ("+8613811112222", wanted["text"])
+    async with client.session.post(url, json={"text": "STOP"}) as answer:
+        assert answer.status == 400
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"MultiSmsInfoSet": []}, "InvalidParameterValue.MultiSmsInfoSetEmpty"),
+        ({"MultiSmsInfoSet": [{"PhoneNumber": "+8613811112222"}]}, "UnsupportedOperation.ContainDomesticPhoneNumber"),
+        (
+            {"MultiSmsInfoSet": [{"PhoneNumber": f"+852612{n:05}"} for n in range(201)]},
+            "LimitExceeded.PhoneNumberCountLimit",
+        ),
+        ({"SignName": "x"}, "UnknownParameter"),
+    ],
+)
+async def test_tencent_refuses_messages_of_their_own(
+    client: Client, start: Start, changes: dict[str, object], code: str
+) -> None:
+    sandbox = TencentSandbox()
+    await start(sandbox)
+    fields = {"SmsSdkAppId": tencent.SDK_APP_ID, "MultiSmsInfoSet": [{"PhoneNumber": "+85261234567"}]} | changes
+    answer = await ask_tencent(client, sandbox, fields, "SendMultiGlobalSms")
+    assert answer["Error"]["Code"] == code
+    assert sandbox.log == []
+
+
+async def test_tencents_queue_tells_each_status_once_and_only_where_it_is_enabled(client: Client, start: Start) -> None:
+    sandbox = TencentSandbox(receipt_delay=(0.0, 0.0))
+    await start(sandbox)
+    await ask_tencent(client, sandbox, FIELDS)
+    pull = {"Limit": 100, "SmsSdkAppId": tencent.SDK_APP_ID}
+    answer = await ask_tencent(client, sandbox, pull, "PullSmsSendStatus")
+    assert answer["Error"]["Code"] == "UnauthorizedOperation.RequestPermissionDeny"
+    sandbox.asked.queue_enabled = True
+    for count in (1, 0):
+        answer = await ask_tencent(client, sandbox, pull, "PullSmsSendStatus")
+        assert len(answer["PullSmsSendStatusSet"]) == count
+    answer = await ask_tencent(client, sandbox, pull | {"Limit": 101}, "PullSmsSendStatus")
+    assert answer["Error"]["Code"] == "InvalidParameterValue.LimitVerifyFail"

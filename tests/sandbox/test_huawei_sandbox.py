@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import json
@@ -18,7 +19,7 @@ import pytest
 from aiohttp import ClientError, ClientSession, web
 
 from sandbox.carriers.huawei import MAGIC, PATH, HuaweiSandbox
-from sandbox.carriers.huawei_checks import Refused, canonical_number, check_signature, segments
+from sandbox.carriers.huawei_checks import Refused, canonical_number, check_signature, read_diff, segments
 
 FORM = "application/x-www-form-urlencoded"
 FIELDS = {"from": "csms1", "to": "+8613811112222", "templateId": "tpl", "extend": "1.1"}
@@ -388,3 +389,52 @@ async def test_the_control_api_injects_shows_and_clears(phone: Phone) -> None:
 async def test_a_fault_that_is_not_in_the_tables_is_refused(phone: Phone, body: object) -> None:
     status, answer = await phone.control("POST", "faults", body)
     assert (status, bool(answer["error"])) == (400, True)
+
+
+def wsse(digest: str, key: str = "demo-key", secret: str = "demo-secret", hours_off: int = 0) -> dict[str, str]:
+    created = (datetime.now(UTC) + timedelta(hours=hours_off)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    hashed = hashlib.sha256(f"nonce1{created}{secret}".encode())
+    encoded = base64.b64encode(hashed.hexdigest().encode() if digest == "hex" else hashed.digest()).decode()
+    token = f'UsernameToken Username="{key}",PasswordDigest="{encoded}",Nonce="nonce1",Created="{created}"'
+    return {
+        "Content-Type": FORM,
+        "Authorization": 'WSSE realm="SDP",profile="UsernameToken",type="Appkey"',
+        "X-WSSE": token,
+    }
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        pytest.param(wsse("hex"), "000000", id="hex"),
+        pytest.param(wsse("raw"), "000000", id="raw"),
+        pytest.param(wsse("raw", secret="wrong"), "E000105", id="another secret"),
+        pytest.param(wsse("raw", key="other"), "E000102", id="another key"),
+        pytest.param(wsse("hex", hours_off=-25), "E000110", id="a day old"),
+        pytest.param(wsse("hex") | {"X-WSSE": "UsernameToken"}, "E000020", id="half a token"),
+    ],
+)
+async def test_wsse_is_taken_in_both_its_forms(phone: Phone, headers: dict[str, str], code: str) -> None:
+    assert (await phone.post(FIELDS, headers=headers))[1]["code"] == code
+
+
+def diff(entry: object) -> bytes:
+    return json.dumps({"from": "1", "smsContent": [entry]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "code"),
+    [
+        (b"{", "application/json", "E000000"),
+        (b"{}", "application/json", "E000000"),
+        (b'{"from":"1","smsContent":[]}', "application/json", "E000503"),
+        (b'{"from":"1","smsContent":[{"to":"+86138","templateId":"t"}]}', "application/json", "E000000"),
+        (b'{"from":"1","smsContent":[{"to":["a"],"templateId":"t"}]}', "application/json", "E000503"),
+        (diff({"to": ["+1"] * 501, "templateId": "t"}), "application/json", "E000503"),
+        (diff({"to": ["+1"], "templateId": "t", "templateParas": ["x" * 70_000]}), "application/json", "E000503"),
+        (b"{}", FORM, "E000040"),
+    ],
+)
+def test_a_diff_is_refused_where_huawei_refuses_it(body: bytes, content_type: str, code: str) -> None:
+    with pytest.raises(Refused, match=code):
+        read_diff(content_type, body)

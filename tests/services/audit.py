@@ -20,12 +20,12 @@ class Counted:
     recipients: int
     handed_over: int
     held_back: int
+    skipped: int
     waiting: int
     accepted: int
     refused: int
     delivered: int
     failed: int
-    skipped: int
 
 
 def check_every_task(database: Database) -> None:
@@ -49,13 +49,14 @@ def count(connection: Connection, task: Task) -> Counted:
     """Count every row of the task."""
     batches = dict.fromkeys(BatchState, 0)
     of_task = select(batch).where(batch.c.task_id == task.id).order_by(batch.c.no)
-    taken = connection.execute(select(submission.c.seq).where(submission.c.task_id == task.id)).scalars().all()
-    outcomes = _by(connection, submission, "outcome", task.id)
+    rows = connection.execute(select(submission).where(submission.c.task_id == task.id)).all()
+    skipped = {row.seq for row in rows if row.outcome == "skipped"}
+    taken = [row.seq for row in rows if row.seq not in skipped]
     following = 1
     for row in connection.execute(of_task):
         assert row.first == following, "batches leave no gap and do not overlap"
         following = row.last + 1
-        size = row.last - row.first + 1
+        size = row.last - row.first + 1 - sum(row.first <= seq <= row.last for seq in skipped)
         if row.state not in (BatchState.DONE, BatchState.UNKNOWN):
             # Taken in part, and planned again for the rest.
             taken_before = sum(row.first <= seq <= row.last for seq in taken)
@@ -69,14 +70,14 @@ def count(connection: Connection, task: Task) -> Counted:
     assert following == recipients + 1
     return Counted(
         recipients=recipients,
-        handed_over=batches[BatchState.DONE] + batches[BatchState.UNKNOWN] - outcomes["skipped"],
+        handed_over=batches[BatchState.DONE] + batches[BatchState.UNKNOWN],
         held_back=batches[BatchState.CANCELLED],
+        skipped=len(skipped),
         waiting=batches[BatchState.PLANNED] + batches[BatchState.SENDING],
-        accepted=outcomes["accepted"],
+        accepted=_by(connection, submission, "outcome", task.id)["accepted"],
         refused=results["refused"],
         delivered=results["delivered"],
         failed=results["failed"],
-        skipped=outcomes["skipped"],
     )
 
 

@@ -4,12 +4,16 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from services.carriers.ports import Receipt
+from services.carriers.ports import Limits, Receipt
 from services.confirm import Confirmations
 from services.content import ApplicationDeclaration, Content, SignatureDeclaration, TemplateDeclaration
+from services.content_changes import ContentChanges, SignatureForm, TemplateForm
+from services.content_lists import ContentLists, ListedSignature, ListedTemplate
 from services.database import Database
 from services.dispatch import Claim, Dispatch, Sender
+from services.draft_tests import DraftTests
 from services.groups import Group, Groups
 from services.imports import Import, Imports, UploadedFile
 from services.models import customer_group, group_member
@@ -18,7 +22,7 @@ from services.previews import Preview, Previews, SendRequest
 from services.rate import RateLimit
 from services.receipts import Receipts
 from services.send_tasks import SendTasks
-from services.states import Region, SmsType
+from services.states import ContentKind, Region, SmsType
 from services.task_changes import TaskChanges
 from services.task_reports import Task, TaskReports
 from tests.services.fakes import FakeCarrier, FakeClock, InlineExecutor
@@ -46,6 +50,13 @@ def numbers(count: int, first: int = FIRST_NUMBER) -> list[int]:
     return list(range(first, first + count))
 
 
+def identified(content: ListedTemplate | ListedSignature) -> tuple[ContentKind, int]:
+    """Which of the two it is, and its id."""
+    if isinstance(content, ListedTemplate):
+        return ContentKind.TEMPLATE, content.template.id
+    return ContentKind.SIGNATURE, content.signature.id
+
+
 class Marketing:
     """One workspace with an application, its signature and templates, and every use case.
 
@@ -69,14 +80,27 @@ class Marketing:
         self.declare(*applications)
         self.groups = Groups(database, self.clock)
         self.imports = Imports(database, self.clock)
-        self.previews = Previews(database, self.clock, self.groups, self.content, receipts_reach_us=True)
-        max_numbers = {each.id: self.carrier.max_numbers for each in self.applications.values()}
-        self.confirmations = Confirmations(database, self.clock, self.previews, max_numbers)
+        limits = {
+            each.id: Limits(self.carrier.max_numbers, self.carrier.max_numbers_with_values)
+            for each in self.applications.values()
+        }
+        self.previews = Previews(
+            database,
+            self.clock,
+            self.groups,
+            self.content,
+            receipts_reach_us=True,
+            numbers_per_request={application_id: each.plain for application_id, each in limits.items()},
+        )
+        self.draft_tests = DraftTests(database, self.clock, limits)
+        self.confirmations = Confirmations(database, self.clock, self.previews, limits)
         self.tasks = SendTasks(database, self.clock)
         self.reports = TaskReports(database)
-        self.changes = TaskChanges(database, self.clock, self.previews, self.content)
+        self.task_changes = TaskChanges(database, self.clock, self.previews, self.content)
+        self.lists = ContentLists(database)
+        self.changes = ContentChanges(database)
         self.posts = Posts(database, self.clock)
-        self.receipts = Receipts(database, self.clock)
+        self.receipts = Receipts(database, self.clock, {self.application_id: self.carrier.opted_out_codes})
         self.sender = self.a_sender()
 
     def declare(self, *applications: ApplicationDeclaration) -> None:
@@ -127,6 +151,23 @@ class Marketing:
             tx.execute(grown.values(size=customer_group.c.size + new))
             tx.commit()
         return self.groups.by_id(self.workspace_id, group.id)
+
+    def a_template(self, name: str = "autumn", *, by: str = ANA, **values: Any) -> ListedTemplate:
+        """One that Ana has added in the channel, and that waits for its approval."""
+        form = TemplateForm(
+            **{"name": name, "text": "Leaves fall.", "sms_type": SmsType.NOTIFICATION, "code": "tpl-9", **values}
+        )
+        return self.changes.add_template(self.workspace_id, self.application_id, form, CHANNEL, by)
+
+    def a_signature(self, name: str = "Autumn", *, by: str = ANA, **values: Any) -> ListedSignature:
+        """The same for a signature."""
+        form = SignatureForm(**{"name": name, "channel_number": "1069000009", **values})
+        return self.changes.add_signature(self.workspace_id, self.application_id, form, CHANNEL, by)
+
+    def approve(self, waiting: ListedTemplate | ListedSignature, *, by: str = BEN) -> None:
+        """Ben presses the button."""
+        kind, content_id = identified(waiting)
+        self.changes.decide(self.workspace_id, kind, content_id, waiting.standing.version, by, approve=True)
 
     def an_import(self, path: Path, group: Group, file_id: str | None = None) -> Import:
         """A file dropped and its group chosen; nothing has been read yet."""

@@ -2,15 +2,34 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.carriers.ports import Answer, Outcome, Receipt, ReceiptsAnswer, ReceiptsRequest, Submission
+from services.carriers.ports import (
+    Answer,
+    CarrierSignature,
+    CarrierTemplate,
+    CodeClass,
+    Outcome,
+    Receipt,
+    ReceiptsAnswer,
+    ReceiptsRequest,
+    Submission,
+)
 from services.errors import NotTaken, RequestRefused, Unanswered
 
 Answering = Callable[[Submission], Awaitable[Answer]]
+
+# What some codes mean to the carrier.
+KINDS: Mapping[str, CodeClass] = {
+    "E000112": "refused_account",
+    "E000623": "quota_account",
+    "E200026": "refused_account",
+    "E200028": "refused_content",
+}
 
 # Ten in the morning in Shanghai, on a working day.
 MORNING = datetime(2026, 3, 4, 2, 0, tzinfo=UTC)
@@ -62,8 +81,18 @@ class FakeCarrier:
     A request that the script says was not taken is not in `requests`: it never got there.
     """
 
-    def __init__(self, max_numbers: int = 500, *, echoes_reference: bool = True) -> None:
+    def __init__(
+        self,
+        max_numbers: int = 500,
+        *,
+        max_numbers_with_values: int | None = None,
+        echoes_reference: bool = True,
+        classes: Mapping[str, CodeClass] | None = None,
+    ) -> None:
         self._max_numbers = max_numbers
+        self._max_numbers_with_values = max_numbers_with_values or max_numbers
+        self._classes = KINDS if classes is None else classes
+        self.opted_out_codes = frozenset({"OPTED_OUT"})
         self.echoes_reference = echoes_reference
         self._script: deque[Answering] = deque()
         self.requests: list[Submission] = []
@@ -72,6 +101,10 @@ class FakeCarrier:
     @property
     def max_numbers(self) -> int:
         return self._max_numbers
+
+    @property
+    def max_numbers_with_values(self) -> int:
+        return self._max_numbers_with_values
 
     @property
     def longest_seconds(self) -> float:
@@ -95,6 +128,9 @@ class FakeCarrier:
         except NotTaken:
             self.requests.remove(submission)
             raise
+
+    def kind_of(self, code: str) -> CodeClass | None:
+        return self._classes.get(code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
         raise NotImplementedError
@@ -144,6 +180,11 @@ def not_taken(code: str = "http_429", retry_after_seconds: float | None = None) 
     return answer
 
 
+async def refuse_all(submission: Submission) -> Answer:
+    """Every number is refused, each for itself."""
+    return await refuse(*submission.numbers)(submission)
+
+
 def refuse_whole(code: str = "E000510") -> Answering:
     """The carrier refuses the request as such."""
 
@@ -178,3 +219,36 @@ class Held:
 
     def release(self) -> None:
         self._released.set()
+
+
+@dataclass
+class FakeConsole:
+    """A carrier whose API lists content. `before_each` runs while it is being asked."""
+
+    signatures: Sequence[CarrierSignature] = ()
+    templates: Sequence[CarrierTemplate] = ()
+    trouble: Exception | None = None
+    add_trouble: Exception | None = None
+    applied: list[tuple[str, str, str, str | None]] = field(default_factory=list)
+    before_each: Callable[[], None] = lambda: None
+    answers_after: float = 0.0
+    asked: int = 0
+
+    async def list_signatures(self) -> Sequence[CarrierSignature]:
+        self.asked += 1
+        await asyncio.sleep(self.answers_after)
+        self.before_each()
+        if self.trouble is not None:
+            raise self.trouble
+        return self.signatures
+
+    async def list_templates(self) -> Sequence[CarrierTemplate]:
+        self.before_each()
+        return self.templates
+
+    async def add_template(self, name: str, text: str, sms_type: str, signature: str | None) -> str:
+        self.before_each()
+        if self.add_trouble is not None:
+            raise self.add_trouble
+        self.applied.append((name, text, sms_type, signature))
+        return f"code-{len(self.applied)}"

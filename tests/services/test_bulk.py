@@ -47,6 +47,20 @@ def test_known_keys_stay_as_they_are(database: Database) -> None:
     assert members(database) == {5: 7, 6: 7, 7: 8}
 
 
+@pytest.mark.parametrize("size", [1, 200, 201, 1234], ids=str)
+def test_few_rows_and_many_go_different_ways_to_the_same_end(database: Database, size: int) -> None:
+    """What is odd comes last, behind the point where the way is chosen."""
+    rows: list[tuple[object, ...]] = [
+        (1, seq, "sheet", seq, "original", "invalid", None, None) for seq in range(1, size)
+    ]
+    rows.append((1, size, "a\tb\\N", size, "'\"\n", "invalid", "{}", 2**63 - 1))
+    with database.write() as tx:
+        assert database.bulk.insert_new(tx, import_reject, REJECT, iter(rows)) == size
+        assert database.bulk.insert_new(tx, import_reject, REJECT, iter(rows)) == 0
+        found = tx.execute(select(import_reject).order_by(import_reject.c.seq)).all()
+    assert [tuple(each) for each in found] == rows
+
+
 def test_one_key_twice_in_the_same_rows_counts_once(database: Database) -> None:
     with database.write() as tx:
         assert database.bulk.insert_new(tx, group_member, MEMBER, [(1, 5, 7, 1), (1, 5, 8, 2)]) == 1

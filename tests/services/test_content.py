@@ -1,14 +1,35 @@
 """What the carriers have approved, as the settings say it."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
-from services.content import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
+from services.content import (
+    SIGNATURE_UNUSABLE,
+    ApplicationDeclaration,
+    NotShown,
+    SignatureDeclaration,
+    TemplateDeclaration,
+)
+from services.content_lists import Filter, ListedSignature
 from services.database import Database
 from services.errors import NotAllowed, UnknownThing
-from services.states import Region, SmsType
-from tests.services.builders import MAINLAND, SALE, SIGNATURE, SPRING, UNIVERSAL, Marketing
+from services.states import ApprovalStatus, ContentKind, ContentOrigin, Region, SmsType
+from tests.services.builders import (
+    ANA,
+    BEN,
+    CODE,
+    MAINLAND,
+    SALE,
+    SIGNATURE,
+    SPRING,
+    UNIVERSAL,
+    WORKSPACE,
+    Marketing,
+    identified,
+    numbers,
+)
 
 OTHER_SIGNATURE = SignatureDeclaration("Winter", "1069000002")
 ABROAD = ApplicationDeclaration(
@@ -18,6 +39,14 @@ ABROAD = ApplicationDeclaration(
 
 def names(marketing: Marketing) -> list[str]:
     return [each.name for each in marketing.content.templates(marketing.workspace_id)]
+
+
+def refused(marketing: Marketing, name: str, application: str | None = None) -> tuple[str, dict[str, object]]:
+    """The rule, and of its facts those that say why."""
+    with pytest.raises(NotAllowed) as raised:
+        marketing.content.find_template(marketing.workspace_id, name, application)
+    facts = raised.value.facts
+    return raised.value.rule, {key: facts[key] for key in ("status", "origin", "applications") if key in facts}
 
 
 def test_declaring_twice_keeps_ids_and_the_address_of_receipts(marketing: Marketing) -> None:
@@ -35,8 +64,9 @@ def test_each_application_has_an_address_no_stranger_can_guess(database: Databas
 def test_a_template_taken_out_can_no_longer_be_chosen(marketing: Marketing) -> None:
     marketing.declare(replace(MAINLAND, templates=(SPRING,)))
     assert names(marketing) == ["spring"]
+    assert refused(marketing, "sale") == ("template_not_approved", {"status": "disabled", "origin": "settings"})
     with pytest.raises(UnknownThing) as unknown:
-        marketing.content.find_template(marketing.workspace_id, "sale")
+        marketing.content.find_template(marketing.workspace_id, "sail")
     assert (unknown.value.kind, unknown.value.known) == ("template", ("spring",))
 
 
@@ -121,7 +151,8 @@ class TestChoosingASignature:
         marketing.declare(replace(MAINLAND, signatures=(), templates=(UNIVERSAL,)))
         with pytest.raises(NotAllowed) as refused:
             marketing.content.choose_signature(spring, None)
-        assert refused.value.rule == "no_signature"
+        assert refused.value.rule == "signature_not_approved"
+        assert refused.value.facts["signature"] == "Spring"
 
     def test_a_universal_template_takes_the_only_one(self, marketing: Marketing) -> None:
         universal = marketing.content.find_template(marketing.workspace_id, "hello")
@@ -156,3 +187,122 @@ class TestChoosingASignature:
         marketing = Marketing(database, applications=(ABROAD,))
         universal = marketing.content.find_template(marketing.workspace_id, "hello")
         assert marketing.content.choose_signature(universal, None) is None
+
+    def test_one_that_is_for_another_type_is_refused_and_not_taken_for_the_only_one(self, marketing: Marketing) -> None:
+        offers = marketing.a_signature("Offers", sms_type=SmsType.PROMOTIONAL)
+        marketing.approve(offers)
+        universal = marketing.content.find_template(marketing.workspace_id, "hello")
+        assert marketing.content.choose_signature(universal, None) is not None
+        with pytest.raises(NotAllowed) as refused:
+            marketing.content.choose_signature(universal, "Offers")
+        assert refused.value.rule == "signature_type_differs"
+        assert refused.value.facts["signature_type"] == "promotional"
+
+    def test_one_that_waits_says_so_and_is_not_the_only_one(self, database: Database) -> None:
+        marketing = Marketing(database, applications=(replace(MAINLAND, signatures=(), templates=(UNIVERSAL,)),))
+        waiting = marketing.a_signature()
+        universal = marketing.content.find_template(marketing.workspace_id, "hello")
+        with pytest.raises(NotAllowed) as refused:
+            marketing.content.choose_signature(universal, "Autumn")
+        assert (refused.value.rule, refused.value.facts["status"]) == ("signature_not_approved", "pending")
+        with pytest.raises(NotAllowed) as refused:
+            marketing.content.choose_signature(universal, None)
+        assert refused.value.facts["not_shown"] == [NotShown("Autumn", "pending")]
+        marketing.approve(waiting)
+        chosen = marketing.content.choose_signature(universal, None)
+        assert chosen is not None
+        assert chosen.channel_number == "1069000009"
+
+    def test_one_of_another_application_is_known_and_refused(self, database: Database) -> None:
+        marketing = Marketing(database, applications=(MAINLAND, ABROAD))
+        universal = marketing.content.find_template(marketing.workspace_id, "hello", "promo-intl")
+        with pytest.raises(NotAllowed) as refused:
+            marketing.content.choose_signature(universal, "spring")
+        assert refused.value.rule == "signature_other_application"
+        assert refused.value.facts["applications"] == ["promo-cn"]
+
+
+class TestWhyNot:
+    """A template that is there is never called unknown."""
+
+    def test_it_waits(self, marketing: Marketing) -> None:
+        marketing.a_template()
+        assert refused(marketing, "AUTUMN") == ("template_not_approved", {"status": "pending", "origin": "channel"})
+
+    def test_it_was_rejected_for_a_reason(self, marketing: Marketing) -> None:
+        waiting = marketing.a_template()
+        kind, key = identified(waiting)
+        marketing.changes.decide(WORKSPACE, kind, key, 0, BEN, approve=False, reason="Too short.")
+        with pytest.raises(NotAllowed) as raised:
+            marketing.content.find_template(WORKSPACE, "autumn")
+        assert (raised.value.facts["status"], raised.value.facts["reason"]) == ("rejected", "Too short.")
+
+    def test_it_is_another_applications(self, database: Database) -> None:
+        marketing = Marketing(database, applications=(MAINLAND, ABROAD))
+        assert refused(marketing, "spring", "promo-intl") == (
+            "template_other_application",
+            {"applications": ["promo-cn"]},
+        )
+
+    def test_its_application_left_the_settings(self, marketing: Marketing) -> None:
+        marketing.declare(ABROAD)
+        assert refused(marketing, "spring")[0] == "application_gone"
+
+    def test_one_that_may_be_used_is_found_beside_one_that_may_not(self, database: Database) -> None:
+        marketing = Marketing(database, applications=(replace(MAINLAND, templates=()), ABROAD))
+        marketing.a_template("hello")
+        assert marketing.content.find_template(WORKSPACE, "hello").application == "promo-intl"
+
+    def test_a_form_does_not_offer_it_and_says_why(self, marketing: Marketing) -> None:
+        winter = marketing.a_signature("Winter")
+        marketing.approve(marketing.a_template("of winter", signature_id=winter.signature.id))
+        marketing.a_template()
+        marketing.declare(replace(MAINLAND, templates=(SPRING, CODE)))
+        choices = marketing.content.choices(WORKSPACE)
+        assert [each.name for each in choices.templates] == ["spring"]
+        assert choices.not_shown == [
+            NotShown("autumn", "pending"),
+            NotShown("code", "verification"),
+            NotShown("of winter", SIGNATURE_UNUSABLE),
+        ]
+
+    def test_a_preview_of_it_is_sent_no_more(self, marketing: Marketing) -> None:
+        waiting = marketing.a_template(signature_id=marketing.content.signatures(marketing.application_id)[0].id)
+        marketing.approve(waiting)
+        marketing.a_group("vip", numbers(3))
+        draft = marketing.a_draft(template="autumn")
+        marketing.changes.disable(WORKSPACE, ContentKind.TEMPLATE, waiting.template.id, BEN)
+        with pytest.raises(NotAllowed, match="template_gone"):
+            marketing.confirmations.confirm(WORKSPACE, draft.draft_id, ANA)
+
+
+class TestDeclaring:
+    """The settings rule what they name, and leave alone what was added elsewhere."""
+
+    def test_what_was_added_in_slack_outlives_a_restart(self, marketing: Marketing) -> None:
+        marketing.approve(marketing.a_template())
+        marketing.a_signature()
+        marketing.declare(MAINLAND)
+        assert "autumn" in names(marketing)
+        assert [each.standing.status for each in signatures(marketing)] == ["pending", "approved"]
+
+    def test_the_settings_take_over_a_name_in_any_case(self, marketing: Marketing) -> None:
+        added = marketing.a_template("Late Sale")
+        marketing.declare(replace(MAINLAND, templates=(replace(SALE, name="late sale"),)))
+        found = marketing.content.find_template(WORKSPACE, "late sale")
+        assert (found.id, found.name, found.text) == (added.template.id, "late sale", SALE.text)
+        standing = marketing.lists.template(WORKSPACE, found.id).standing
+        assert (standing.origin, standing.status) == (ContentOrigin.SETTINGS, ApprovalStatus.APPROVED)
+        assert standing.version > added.standing.version, "its post in the channel is brought up to date"
+
+    def test_rate_and_price_are_known(self, marketing: Marketing) -> None:
+        marketing.declare(replace(MAINLAND, requests_per_second=20, price_per_segment=Decimal("0.045"), currency="CNY"))
+        (known,) = marketing.lists.applications(WORKSPACE).items
+        assert (known.requests_per_second, known.price_per_segment, known.currency) == (20, "0.045", "CNY")
+        marketing.declare(MAINLAND)
+        (known,) = marketing.lists.applications(WORKSPACE).items
+        assert (known.requests_per_second, known.price_per_segment, known.currency) == (50, None, None)
+
+
+def signatures(marketing: Marketing) -> list[ListedSignature]:
+    return [*marketing.lists.signatures(WORKSPACE, Filter(), 1, 10).items]

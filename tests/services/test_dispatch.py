@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from services.carriers.ports import Outcome, Receipt, Submission
+from services.carriers.ports import Answer, Outcome, Receipt, Submission
 from services.database import Database
 from services.dispatch import LEASE_MARGIN, Claim, Dispatch
 from services.models import batch, result, submission
@@ -440,14 +440,33 @@ class TestTheLoop:
 
     async def test_a_database_away_for_a_moment_costs_no_outcome(self, marketing: Marketing) -> None:
         task = marketing.a_confirmed_task(3)
-        executor = AwayFor(2, only="record")
+        executor = AwayFor(3, when=an_outcome_is_written)
         await run_until_over(marketing, marketing.a_dispatch(executor=executor), task)
         assert executor.failures == 0
         assert marketing.task(task).accepted == 3
 
+    async def test_what_is_wrong_with_one_outcome_does_not_cost_the_others_theirs(self, marketing: Marketing) -> None:
+        """They are written together, and then each by itself."""
+        task = marketing.a_confirmed_task(1700)
+        held = [Held(), Held(then=accept_without_codes), Held()]
+        marketing.carrier.will(accept, *held)
+        dispatch = marketing.a_dispatch(marketing.a_sender(connections=3))
+        running = asyncio.create_task(dispatch.run())
+        await asyncio.gather(*(each.arrived.wait() for each in held))
+        for each in held:
+            each.release()
+        await until(lambda: marketing.task(task).accepted == 1200)
+        dispatch.stop()
+        await running
+        assert batches(marketing, task) == ["done", "done", "sending", "done"]
+        marketing.clock.move(LEASE + SECOND)
+        dispatch.give_up_lost()
+        assert marketing.task(task).unknown == 1700
+        check_every_task(marketing.database)
+
     async def test_a_database_away_while_looking_does_not_end_the_sending(self, marketing: Marketing) -> None:
         task = marketing.a_confirmed_task(3)
-        executor = AwayFor(1, only="claim")
+        executor = AwayFor(1, when=a_batch_is_looked_for)
         await run_until_over(marketing, marketing.a_dispatch(executor=executor), task)
         assert executor.failures == 0
         assert marketing.task(task).accepted == 3
@@ -483,9 +502,21 @@ async def test_a_stop_in_the_middle_holds_the_rest_back(marketing: Marketing) ->
     check_every_task(marketing.database)
 
 
+async def accept_without_codes(request: Submission) -> Answer:
+    """What no table takes: a defect in a carrier's module."""
+    nothing: Any = None
+    return Answer({number: Outcome(True, nothing) for number in request.numbers})
+
+
+async def slowly(request: Submission) -> Answer:
+    await asyncio.sleep(0.01)
+    return await accept(request)
+
+
 async def test_workers_side_by_side_never_claim_the_same_batch(database: Database) -> None:
-    marketing = Marketing(database, carrier=FakeCarrier(max_numbers=50))
+    marketing = Marketing(database, carrier=FakeCarrier(max_numbers=10))
     task = marketing.a_confirmed_task(5000)
+    marketing.carrier.will(*[slowly] * 501)
     with ThreadPoolExecutor(8) as executor:
         workers = [
             marketing.a_dispatch(marketing.a_sender(connections=4), owner=owner, executor=executor)
@@ -552,16 +583,24 @@ async def run_until_over(marketing: Marketing, dispatch: Dispatch, task: Task, *
     await asyncio.gather(*running)
 
 
-class AwayFor(InlineExecutor):
-    """The database does not answer the first calls of one function."""
+def an_outcome_is_written(function: Any, arguments: tuple[Any, ...]) -> bool:
+    return function.__name__ == "_write" or (function.__name__ == "_commit" and bool(arguments[0]))
 
-    def __init__(self, failures: int, *, only: str) -> None:
+
+def a_batch_is_looked_for(function: Any, arguments: tuple[Any, ...]) -> bool:
+    return function.__name__ == "_commit" and not arguments[0]
+
+
+class AwayFor(InlineExecutor):
+    """The database does not answer the first calls of a kind."""
+
+    def __init__(self, failures: int, *, when: Callable[[Any, tuple[Any, ...]], bool]) -> None:
         super().__init__()
         self.failures = failures
-        self._only = only
+        self._when = when
 
     def submit(self, function: Any, /, *arguments: Any, **named: Any) -> Future[Any]:
-        if self.failures and function.__name__ == self._only:
+        if self.failures and self._when(function, arguments):
             self.failures -= 1
             away: Future[Any] = Future()
             away.set_exception(OperationalError("SELECT 1", None, Exception("server closed the connection")))

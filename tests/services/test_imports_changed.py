@@ -1,17 +1,23 @@
 """What a person can do with an import: choose its column, cancel, keep what was set aside, undo."""
 
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
+from services.database import Database
 from services.errors import NotAllowed, UnknownThing
 from services.imports import GROUP_GONE, Import, Progress
 from services.models import customer_group, group_member, import_reject, number_import, send_task
 from services.posts import PostKind
+from services.previews import Preview
 from services.states import ImportState, TaskState
+from services.task_reports import Task
 from tests.services.builders import BEN, WORKSPACE, Marketing, numbers
 from tests.services.files import a_csv
 
@@ -162,6 +168,75 @@ class TestUndoing:
             marketing.imports.undo("T0OTHER", done.id, BEN)
 
 
+class TestUndoingWhileATaskIsConfirmed:
+    """Whichever comes first wins; a task never goes to numbers that are taken out."""
+
+    @pytest.fixture
+    def draft_and_import(self, marketing: Marketing, a_file: Callable[..., Path]) -> tuple[Preview, Import]:
+        done = marketing.imported(a_file(*VALID), marketing.a_group("vip", [8613900000001]))
+        marketing.clock.move(SECOND)
+        return marketing.a_draft(), done
+
+    @pytest.mark.parametrize("first", ["confirm", "undo"])
+    def test_the_second_waits_for_the_first(
+        self, postgresql: Database, a_file: Callable[..., Path], first: str
+    ) -> None:
+        marketing = Marketing(postgresql)
+        group = marketing.a_group("vip", [8613900000001])
+        done = marketing.imported(a_file(*VALID), group)
+        marketing.clock.move(SECOND)
+        draft = marketing.a_draft()
+        work = {
+            "confirm": lambda: marketing.confirmations.confirm(WORKSPACE, draft.draft_id, BEN),
+            "undo": lambda: undo(marketing, done),
+        }
+        names = [first, *(name for name in work if name != first)]
+        with ThreadPoolExecutor(2) as threads, postgresql.write() as holding:
+            # Both have begun and stand in line for the group before either can have it.
+            holding.execute(select(customer_group).where(customer_group.c.id == group.id).with_for_update())
+            results = {}
+            for waiting, name in enumerate(names, 1):
+                results[name] = threads.submit(work[name])
+                until_waiting(postgresql, waiting)
+            holding.rollback()
+            if first == "confirm":
+                task = results["confirm"].result()
+                assert (type(task), size(marketing)) == (Task, 4)
+                with pytest.raises(NotAllowed, match="import_sent"):
+                    results["undo"].result()
+            else:
+                undone = results["undo"].result()
+                assert isinstance(undone, Import)
+                assert undone.state is ImportState.UNDONE
+                again = results["confirm"].result()
+                assert isinstance(again, Preview)
+                assert (again.changed, again.recipients) == (["groups"], 1)
+
+    @pytest.mark.parametrize("attempt", range(6))
+    def test_at_the_same_moment_one_of_them_wins(
+        self, marketing: Marketing, draft_and_import: tuple[Preview, Import], attempt: int
+    ) -> None:
+        draft, done = draft_and_import
+        together = threading.Barrier(2)
+
+        def confirm() -> bool:
+            together.wait(20)
+            return isinstance(marketing.confirmations.confirm(WORKSPACE, draft.draft_id, BEN), Task)
+
+        def take_out() -> bool:
+            together.wait(20)
+            try:
+                return undo(marketing, done).state is ImportState.UNDONE
+            except NotAllowed:
+                return False
+
+        with ThreadPoolExecutor(2) as threads:
+            results = [threads.submit(confirm), threads.submit(take_out)]
+            confirmed, undone = [result.result() for result in results]
+        assert confirmed is not undone
+        assert size(marketing) == len(members(marketing)) == (4 if confirmed else 1)
+
+
 class TestTheSameFileTwice:
     def test_the_second_time_imports_nothing(self, marketing: Marketing, a_file: Callable[..., Path]) -> None:
         group = marketing.a_group("vip")
@@ -262,6 +337,18 @@ class TestChoosingTheColumn:
         running = marketing.imports.choose_column(WORKSPACE, waiting.id, waiting.columns[0].choice)
         failed = marketing.imports.run(running, two_columns, ignore)
         assert (failed.state, failed.failure) == (ImportState.FAILED, GROUP_GONE)
+
+
+def until_waiting(database: Database, count: int) -> None:
+    """Until so many transactions wait for a row that another has locked (PostgreSQL)."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        with database.read() as connection:
+            if connection.exec_driver_sql(waiting).scalar_one() >= count:
+                return
+        time.sleep(0.01)
+    raise AssertionError(f"{count} did not come to wait")
 
 
 def undo(marketing: Marketing, done: Import) -> Import:

@@ -9,7 +9,9 @@ from sqlalchemy import update
 from services.carriers.ports import Receipt
 from services.database import Database
 from services.models import send_task
-from services.posts import Post, PostKind, want_post
+from services.models import signature as signature_table
+from services.models import template as template_table
+from services.posts import Post, PostKind, want_fresh_post
 from services.task_reports import Task
 from tests.services.builders import ANA, CHANNEL, FIRST_NUMBER, MAINLAND, Marketing
 from tests.services.fakes import refuse_whole
@@ -51,6 +53,21 @@ class TestKeepingUp:
         (post,) = due(marketing)
         assert (post.kind, post.subject_id, post.channel, post.ts) == (PostKind.TASK, task.id, CHANNEL, None)
         assert post.version == task.version
+
+    def test_a_post_is_of_the_version_of_its_own_subject_whatever_else_has_the_same_id(
+        self, marketing: Marketing
+    ) -> None:
+        task, template, signature = marketing.a_confirmed_task(3), marketing.a_template(), marketing.a_signature()
+        with marketing.database.write() as tx:
+            for table, row_id, version in (
+                (send_task, task.id, 5),
+                (template_table, template.template.id, 6),
+                (signature_table, signature.signature.id, 7),
+            ):
+                tx.execute(update(table).where(table.c.id == row_id).values(version=version))
+            tx.commit()
+        versions = {each.kind: each.version for each in due(marketing)}
+        assert versions == {PostKind.TASK: 5, PostKind.TEMPLATE: 6, PostKind.SIGNATURE: 7}
 
     def test_what_is_shown_is_not_due(self, marketing: Marketing) -> None:
         marketing.a_confirmed_task(3)
@@ -222,7 +239,7 @@ def test_a_second_pause_is_posted_anew(marketing: Marketing) -> None:
 
     def pause() -> Post:
         with marketing.database.write() as tx:
-            want_post(tx, marketing.workspace_id, CHANNEL, PostKind.PAUSED, task.id)
+            want_fresh_post(tx, marketing.workspace_id, CHANNEL, PostKind.PAUSED, task.id)
             tx.commit()
         (post,) = due(marketing, PostKind.PAUSED)
         return post

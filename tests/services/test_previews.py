@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from services.content import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
 from services.errors import NotAllowed, UnknownThing
-from services.previews import SendRequest, is_outside_hours
+from services.hours import is_outside_hours
+from services.previews import SendRequest
 from services.states import Region, SmsType
 from services.task_reports import Task
 from tests.services.builders import ANA, CHANNEL, FIRST_NUMBER, MAINLAND, SIGNATURE, Marketing, numbers
@@ -140,11 +141,11 @@ class TestTypes:
             marketing.a_draft(template="code")
         assert refused.value.rule == "verification_template"
 
-    def test_a_text_with_variables_is_refused(self, marketing: Marketing) -> None:
+    def test_a_text_with_variables_that_nothing_fills_is_refused(self, marketing: Marketing) -> None:
         marketing.a_group("vip", numbers(3))
         with pytest.raises(NotAllowed) as refused:
             marketing.a_draft(template="personal")
-        assert (refused.value.rule, refused.value.facts["variables"]) == ("template_has_variables", ["name", "1"])
+        assert (refused.value.rule, refused.value.facts["variables"]) == ("no_column", ["name", "1"])
 
 
 class TestNames:

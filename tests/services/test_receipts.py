@@ -1,5 +1,6 @@
 """Receipts: in any order, however often, and only about messages of ours; final never moves."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -7,13 +8,13 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from services.carriers.ports import Receipt, Submission
 from services.database import Database
-from services.models import result
+from services.models import result, send_task
 from services.pool import Fate
-from services.receipts import APPLIED_AT_ONCE
+from services.receipts import APPLIED_AT_ONCE, LONGEST_SECONDS, Receipts
 from services.states import TaskState
 from services.task_messages import MessagePlace, TaskMessages
 from services.task_reports import Task
@@ -228,6 +229,38 @@ async def test_a_storm_is_applied_in_shares(marketing: Marketing) -> None:
     check_every_task(marketing.database)
 
 
+@pytest.mark.parametrize(("seconds", "applied"), [(0.0, APPLIED_AT_ONCE + 300), (LONGEST_SECONDS, APPLIED_AT_ONCE)])
+async def test_a_tick_keeps_up_as_long_as_it_may(marketing: Marketing, seconds: float, applied: int) -> None:
+    marketing = Marketing(marketing.database, workspace_id="T0STORM", carrier=FakeCarrier(max_numbers=10_000))
+    task = marketing.a_confirmed_task(APPLIED_AT_ONCE + 300)
+    await marketing.send_all()
+    reference = {number: each.reference for each in marketing.carrier.requests for number in each.numbers}
+    reports = [delivered(reference[number], number) for number in numbers(APPLIED_AT_ONCE + 300)]
+    marketing.receipts.store([(marketing.application_id, each) for each in reports])
+    passing = itertools.count(step=seconds)
+    receipts = Receipts(marketing.database, marketing.clock, monotonic=lambda: next(passing))
+    assert receipts.keep_up() == applied
+    assert marketing.task(task).delivered == applied
+
+
+async def test_receipts_that_wait_among_others_are_left_and_found_later(marketing: Marketing) -> None:
+    """Those of a request under way stand between those of one that is recorded, in short runs and long ones."""
+    first, second = marketing.a_confirmed_task(200), marketing.a_confirmed_task(3, group="late", first=NUMBER + 1000)
+    dispatch = marketing.a_dispatch()
+    await marketing.send_next(dispatch)
+    claim = dispatch.claim(marketing.sender)
+    assert claim is not None
+    mixed = [delivered(marketing.carrier.requests[0].reference, number) for number in numbers(200)]
+    for number, place in enumerate((0, 4, 100), start=NUMBER + 1000):
+        mixed.insert(place, delivered(claim.submission.reference, number))
+    marketing.report(*mixed)
+    assert (marketing.task(first).delivered, marketing.task(second).delivered) == (200, 0)
+    await dispatch.send_batch(claim, marketing.sender)
+    assert marketing.receipts.apply() == 3
+    assert marketing.receipts.apply() == 0
+    check_every_task(marketing.database)
+
+
 async def test_failed_numbers_are_listed_with_the_carriers_word(marketing: Marketing) -> None:
     task = marketing.a_confirmed_task(4)
     marketing.carrier.will(refuse(NUMBER, code="E200028"))
@@ -293,3 +326,16 @@ def _expect(expected: dict[int, str], parts: dict[int, set[int]], tick: list[Rec
 
 
 _made: list[None] = []
+
+
+async def test_a_receipt_of_a_task_that_was_taken_off_the_list_counts_all_the_same(marketing: Marketing) -> None:
+    task, reference = await a_sent_task(marketing)
+    gone = {"deleted_at": marketing.clock.now(), "deleted_by": ANA}
+    with marketing.database.write() as tx:
+        tx.execute(update(send_task).where(send_task.c.id == task.id).values(gone))
+        tx.commit()
+    marketing.report(delivered(reference), failed(reference, NUMBER + 1))
+    assert results(marketing.database, task) == {1: "delivered", 2: "failed"}
+    with marketing.database.read() as connection:
+        counts = select(send_task.c.delivered, send_task.c.failed).where(send_task.c.id == task.id)
+        assert tuple(connection.execute(counts).one()) == (1, 1)

@@ -24,9 +24,9 @@ from services.carriers.ports import Answer, Outcome, Receipt, Submission
 from services.database import Database
 from services.dispatch import LEASE_MARGIN, Claim
 from services.errors import NotAllowed, NotTaken
-from services.models import batch, recipient, result
+from services.models import batch, opt_out, recipient, result
 from services.previews import Preview
-from services.states import TaskState
+from services.states import SmsType, TaskState
 from services.task_reports import Task
 from tests.services.audit import check_every_task
 from tests.services.builders import ANA, FIRST_NUMBER, REQUEST_TIMEOUT, Marketing, numbers
@@ -124,9 +124,10 @@ class Life(RuleBasedStateMachine):
         self.marketing = Marketing(self.database, carrier=self.carrier)
         first = FIRST_NUMBER
         for name, size in SIZES.items():
-            self.marketing.a_group(name, numbers(size, first))
+            self.marketing.a_group(name, numbers(size, first), SmsType.PROMOTIONAL)
             first += size
         self.next_number = first
+        self.opted_out: set[int] = set()
         self.drafts: list[Preview] = []
         self.tasks: list[Task] = []
         self.claims: list[Claim] = []
@@ -160,7 +161,12 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: len(self.tasks) + len(self.drafts) < 5)
     def draft(self, groups: list[str], later: bool) -> None:
         at = self.marketing.in_(timedelta(hours=1)) if later else None
-        self.drafts.append(self.marketing.a_draft(groups, at=at))
+        try:
+            self.drafts.append(self.marketing.a_draft(groups, "sale", at=at))
+        except NotAllowed as refused:
+            # All of them have opted out.
+            if refused.rule != "no_recipients":
+                raise
 
     @initialize(later=st.booleans())
     def one_is_there(self, later: bool) -> None:
@@ -176,7 +182,7 @@ class Life(RuleBasedStateMachine):
         try:
             made = self.marketing.confirmations.confirm(self.marketing.workspace_id, draft.draft_id, ANA)
         except NotAllowed as refused:
-            if refused.rule not in {"already_confirmed", "time_passed"}:
+            if refused.rule not in {"already_confirmed", "time_passed", "no_recipients"}:
                 raise
             return
         if isinstance(made, Preview):
@@ -195,6 +201,16 @@ class Life(RuleBasedStateMachine):
     def somebody_joins(self, group: str) -> None:
         self.next_number += 1
         self.marketing.join(self.marketing.groups.find(self.marketing.workspace_id, group), [self.next_number])
+
+    @rule(place=st.integers(0, sum(SIZES.values()) - 1))
+    def somebody_opts_out(self, place: int) -> None:
+        number = FIRST_NUMBER + place
+        if number not in self.opted_out:
+            self.opted_out.add(number)
+            with self.database.write() as tx:
+                values = {"workspace_id": self.marketing.workspace_id, "number": number, "origin": "reply"}
+                tx.execute(opt_out.insert().values(**values, at=self.marketing.clock.now()))
+                tx.commit()
 
     @rule(by=st.sampled_from(MOVES))
     def time_passes(self, by: timedelta) -> None:
@@ -277,7 +293,7 @@ class Life(RuleBasedStateMachine):
         task = self.marketing.task(data.draw(st.sampled_from(self.tasks)))
         allowed = task.state.is_over and not task.is_deleted
         with nullcontext() if allowed else pytest.raises(NotAllowed):
-            self.marketing.changes.delete(self.marketing.workspace_id, task.number, ANA)
+            self.marketing.task_changes.delete(self.marketing.workspace_id, task.number, ANA)
         now = self.marketing.task(task)
         assert now.is_deleted == (task.is_deleted or allowed)
         assert (now.recipients, now.handed_over, now.waiting) == (task.recipients, task.handed_over, task.waiting)

@@ -479,6 +479,28 @@ def test_what_was_learned_of_one_number_holds_for_the_next() -> None:
         assert numbers == [check(cell).number or 0 for cell in cells]
 
 
+ODD_AMONG_THE_USUAL = [
+    *("138１２３４５６７８", "138_2345678", "138 2345678", "1381234567 ", "138\t2345678", "138+2345678"),
+    *("+8613812345678", "+861381234567", "+86138+2345678", "138-1234567", "85261234567", "8613812345678"),
+    *("n/a", "", "13", "1" * 30, "11111111111", "010-12345678", "１３８12345678", "138\u06601234567"),
+]
+
+
+USUAL = [f"{prefix}{no * 7919:08}" for no in range(700) for prefix in (138, 139, 150)]
+
+
+@settings(deadline=None, max_examples=40)
+@given(odd=st.lists(st.sampled_from(ODD_AMONG_THE_USUAL), max_size=6), place=st.integers(0, len(USUAL)))
+def test_odd_cells_among_many_usual_ones_are_judged_as_if_alone(odd: list[str], place: int) -> None:
+    checker, verdicts = NumberChecker(), [check(cell) for cell in odd]
+    for _ in range(2):
+        numbers, rest = checker.check_many([*USUAL[:place], *odd, *USUAL[place:]])
+        assert numbers[place : place + len(odd)] == [verdict.number or 0 for verdict in verdicts]
+        assert numbers[:place] + numbers[place + len(odd) :] == [int(f"86{cell}") for cell in USUAL]
+        told = [(place + no, each) for no, each in enumerate(verdicts) if not each.number or each.by_country_code]
+        assert rest == told
+
+
 @pytest.mark.parametrize(
     ("number", "masked"),
     [

@@ -36,6 +36,18 @@ def test_the_same_cells_come_out(before: int, lines: list[str], end: str, skip: 
 
 @pytest.mark.parametrize("index", [0, 1, 5])
 def test_a_block_without_delimiters_has_one_column(index: int) -> None:
-    block = Lines(range(3, 5), ["138", ""], ";", 1.0)
+    block = Lines(3, "138\n\n", ";", 1.0)
+    assert list(block.numbers) == [3, 4]
     assert block.column(index) == (["138", ""] if index == 0 else ["", ""])
     assert [block.filled(0), block.filled(1)] == [True, False]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_long_text_comes_in_blocks_of_whole_lines(end: str) -> None:
+    lines = [f"{no},{'x' * (no % 50)}" for no in range(30_000)]
+    shape = Shape("utf-8", ",", True, 0, False)
+    blocks = list(blocks_of_lines(io.BytesIO(end.join(lines).encode()), shape, lambda: 0.5))
+    assert len(blocks) > 3
+    assert [number for block in blocks for number in block.numbers] == list(range(1, 30_001))
+    assert [cell for block in blocks for cell in block.column(0)] == [str(no) for no in range(30_000)]
+    assert [cell for block in blocks for cell in block.column(1)] == ["x" * (no % 50) for no in range(30_000)]

@@ -437,6 +437,17 @@ class TestFormats:
             assert numbers(path.rename(tmp_path / name)) == ["13812345678"]
             path = tmp_path / name
 
+    def test_a_workbook_with_macros_is_read(self, tmp_path: Path) -> None:
+        plain = workbook(tmp_path / "a.xlsx", s=[["mobile"], ["13812345678"]])
+        kind = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
+        with zipfile.ZipFile(plain) as book, zipfile.ZipFile(tmp_path / "a.xlsm", "w") as made:
+            for name in book.namelist():
+                made.writestr(
+                    name, book.read(name).replace(kind, b"application/vnd.ms-excel.sheet.macroEnabled.main+xml")
+                )
+            made.writestr("xl/vbaProject.bin", b"\xd0\xcf\x11\xe0" + bytes(500))
+        assert cells(tmp_path / "a.xlsm") == [("s", 2, "13812345678")]
+
     def test_an_ods_is_read(self, tmp_path: Path) -> None:
         row = "".join(
             f'<table:table-row><table:table-cell office:value-type="string"><text:p>{text}</text:p></table:table-cell>'
@@ -484,6 +495,17 @@ class TestFormats:
             pytest.param(
                 'name,tel\n"Li,138\nWu,139\n', [(2, ""), (3, "139")], id="a quote never closed spoils one row"
             ),
+            pytest.param(
+                "13812345678, +86 139 1234 5679,85261234567\n",
+                [(1, "13812345678"), (2, "+86 139 1234 5679"), (3, "85261234567")],
+                id="numbers in one line",
+            ),
+            pytest.param(
+                "\n13812345678；13912345679、13712345678；\n\n",
+                [(1, "13812345678"), (2, "13912345679"), (3, "13712345678")],
+                id="numbers in one line, as Chinese separates them",
+            ),
+            pytest.param("13812345678,Li,13912345679", [(1, "13812345678")], id="a row with a name is no list"),
             pytest.param("tel\n=138\n'139", [(2, "=138"), (3, "'139")], id="signs are kept"),
         ],
     )
@@ -574,10 +596,25 @@ FILES: dict[str, tuple[Callable[[Path], object], str, dict[str, object]]] = {
     "a docx": (_docx, "not_a_spreadsheet", {"seen": "document"}),
     "a zip": (_zip, "not_a_spreadsheet", {"seen": "archive"}),
     "a doc": (lambda path: ole(path, "WordDocument"), "not_a_spreadsheet", {"seen": "document"}),
-    "an exported web page": (
-        lambda path: path.write_text("<html><table><tr><td>13812345678</td></tr></table></html>"),
+    "a web page with its parts in one file": (
+        lambda path: path.write_text("MIME-Version: 1.0\nX-Document-Type: Workbook\n\n<table><tr><td>13812345678"),
         "not_a_spreadsheet",
         {"seen": "html"},
+    ),
+    "a web page whose table has no numbers": (
+        lambda path: path.write_text("<html><table><tr><th>Name</th></tr><tr><td>Li</td></tr></table></html>"),
+        "no_number_column",
+        {"sheets": [""], "headers": ["Name"]},
+    ),
+    "a web page with nothing in its table": (
+        lambda path: path.write_text("<html><table></table></html>"),
+        "empty",
+        {"sheets": []},
+    ),
+    "another kind of XML": (
+        lambda path: path.write_text('<?xml version="1.0"?><customers><mobile>13812345678</mobile></customers>'),
+        "not_a_spreadsheet",
+        {"seen": "xml"},
     ),
     "a sign-in page": (
         lambda path: path.write_text("\ufeff\n<!DOCTYPE html><html><form>Sign in</form></html>"),

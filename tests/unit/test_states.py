@@ -18,6 +18,7 @@ ARROWS = {
     ("sending", "paused"),
     ("sending", "finished"),
     ("sending", "stopped"),
+    ("paused", "scheduled"),
     ("paused", "sending"),
     ("paused", "finished"),
     ("paused", "stopped"),

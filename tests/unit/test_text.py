@@ -38,6 +38,9 @@ VENDOR_COUNTS = [
     ("huawei international, Chinese, 70", "字" * 70, INTERNATIONAL, [70]),
     ("huawei international, Chinese, 71", "字" * 71, INTERNATIONAL, [67, 4]),
     ("aliyun mainland, 160 characters", "【阿里云】" + "字" * 155, MAINLAND, [67, 67, 26]),
+    ("aliyun mainland, 70 with the brackets", "【阿里云】" + "字" * 65, MAINLAND, [70]),
+    ("aliyun mainland, 71 with the brackets", "【阿里云】" + "字" * 66, MAINLAND, [67, 4]),
+    ("aliyun mainland, 500, its maximum", "【阿里云】" + "字" * 495, MAINLAND, [67] * 7 + [31]),
     ("twilio, GSM-7, 160", "a" * 160, INTERNATIONAL, [160]),
     ("twilio, GSM-7, its maximum of 1600", "a" * 1600, INTERNATIONAL, [153] * 10 + [70]),
     ("twilio, UCS-2, 70", "я" * 70, INTERNATIONAL, [70]),
@@ -142,3 +145,30 @@ def test_a_text_arrives_with_its_signature(signature: str | None, region: Region
 )
 def test_variables_are_found_once_each_in_order(body: str, names: list[str]) -> None:
     assert text.variables(body) == names
+
+
+@pytest.mark.parametrize(
+    ("body", "names", "values", "filled"),
+    [
+        ("Dear {1}, your code is {2}", ["1", "2"], ["Ana", "1234"], "Dear Ana, your code is 1234"),
+        ("Huawei's ${1} and ${NUM_6}", ["1", "NUM_6"], ["a", "b"], "Huawei's a and b"),
+        ("{1} and again {1}", ["1"], ["x"], "x and again x"),
+        ("{a}{b}", ["a", "b"], ["{b}", "{a}"], "{b}{a}"),
+        ("{a} {c}", ["a"], ["x"], "x {c}"),
+        ("no variable", [], [], "no variable"),
+        ("{1}", ["1"], ["\\1 \\g<0>"], "\\1 \\g<0>"),
+    ],
+)
+def test_values_stand_where_the_variables_were(body: str, names: list[str], values: list[str], filled: str) -> None:
+    assert text.fill(body, names, values) == filled
+
+
+PIECES = st.lists(st.sampled_from(["{a}", "{b}", "${a}", "x" * 30, "中" * 30, "€[", "😀", "【Spring】"]), max_size=8)
+VALUES = st.text(st.sampled_from("aZ€[中😀\n{}"), max_size=60)
+
+
+@settings(deadline=None)
+@given(PIECES.map("".join), VALUES, VALUES, st.sampled_from(Region))
+def test_segments_counted_from_the_values_are_those_of_the_text(body: str, a: str, b: str, region: Region) -> None:
+    counter = text.SegmentCounter(body, ["a", "b"], region)
+    assert counter.count([a, b]) == text.segments(text.fill(body, ["a", "b"], [a, b]), region)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime, describe_time, parse_time
+from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime, describe_time, is_doubled, parse_time
 
 MADRID = ZoneInfo("Europe/Madrid")
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -219,6 +219,24 @@ def test_an_hour_that_comes_twice_is_its_first_and_is_described_unambiguously() 
     assert first == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     assert describe_time(first, MADRID) == "Sun 25 Oct 2026, 02:30 (Europe/Madrid, UTC+2)"
     assert describe_time(first + timedelta(hours=1), MADRID) == "Sun 25 Oct 2026, 02:30 (Europe/Madrid, UTC+1)"
+
+
+@pytest.mark.parametrize(
+    ("wall", "zone", "doubled"),
+    [
+        ("2026-10-25 01:59", MADRID, False),
+        ("2026-10-25 02:00", MADRID, True),
+        ("2026-10-25 02:59", MADRID, True),
+        ("2026-10-25 03:00", MADRID, False),
+        ("2026-11-01 01:30", NEW_YORK, True),
+        ("2027-03-28 03:30", MADRID, False),
+        ("2026-10-25 02:30", SHANGHAI, False),
+    ],
+)
+def test_a_time_that_clocks_show_twice_is_known(wall: str, zone: ZoneInfo, doubled: bool) -> None:
+    local = datetime.fromisoformat(wall).replace(tzinfo=zone)
+    assert is_doubled(local.astimezone(UTC), zone) is doubled
+    assert is_doubled(local.replace(fold=1).astimezone(UTC), zone) is doubled
 
 
 def test_a_delay_counts_real_minutes_across_a_clock_change() -> None:

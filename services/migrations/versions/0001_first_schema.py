@@ -50,6 +50,13 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "lease",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_lease")),
+    )
+    op.create_table(
         "recipient",
         sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
@@ -131,6 +138,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_customer_group_workspace_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_group")),
         sa.UniqueConstraint("workspace_id", "name_key", name=op.f("uq_customer_group_workspace_id_name_key")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "opt_out",
@@ -141,6 +149,15 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_opt_out_workspace_id")),
         sa.PrimaryKeyConstraint("workspace_id", "number", name=op.f("pk_opt_out")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "own_number",
+        sa.Column("workspace_id", sa.Text(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_own_number_workspace_id")),
+        sa.PrimaryKeyConstraint("workspace_id", "person", name=op.f("pk_own_number")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -157,6 +174,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_post_workspace_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_post")),
         sa.UniqueConstraint("kind", "subject_id", name=op.f("uq_post_kind_subject_id")),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         "ix_post_open",
@@ -193,6 +211,7 @@ def upgrade() -> None:
         sa.Column("hidden_rows", sa.Integer(), server_default="0", nullable=False),
         sa.Column("hidden_columns", sa.Integer(), server_default="0", nullable=False),
         sa.Column("hidden_sheets", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("attribute_names", sa.Text(), nullable=True),
         sa.Column("columns", sa.Text(), nullable=True),
         sa.Column("column", sa.Text(), nullable=True),
         sa.Column("failure", sa.Text(), nullable=True),
@@ -206,8 +225,16 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "workspace_id", "channel", "file_id", name=op.f("uq_number_import_workspace_id_channel_file_id")
         ),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_number_import_state", "number_import", ["state"], unique=False)
+    op.create_table(
+        "rate_turn",
+        sa.Column("application_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("next_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_rate_turn_application_id")),
+        sa.PrimaryKeyConstraint("application_id", name=op.f("pk_rate_turn")),
+    )
     op.create_table(
         "receipt",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -246,10 +273,13 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("opts_out", sa.Boolean(), nullable=True),
         sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_reply_application_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reply")),
         sa.UniqueConstraint("application_id", "sms_id", name="uq_reply_once"),
+        sqlite_autoincrement=True,
     )
+    op.create_index("ix_reply_number", "reply", ["number"], unique=False)
     op.create_table(
         "signature",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -266,6 +296,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_signature_application_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_signature")),
         sa.UniqueConstraint("application_id", "name", name=op.f("uq_signature_application_id_name")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "unread_callback",
@@ -296,6 +327,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["signature_id"], ["signature.id"], name=op.f("fk_template_signature_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_template")),
         sa.UniqueConstraint("application_id", "name", name=op.f("uq_template_application_id_name")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "send_task",
@@ -324,6 +356,7 @@ def upgrade() -> None:
         sa.Column("recipients", sa.Integer(), nullable=False),
         sa.Column("distinct_numbers", sa.Integer(), server_default="0", nullable=False),
         sa.Column("outside_region", sa.Integer(), nullable=False),
+        sa.Column("without_missing", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("opted_out", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -338,8 +371,10 @@ def upgrade() -> None:
         sa.Column("paused_by", sa.Text(), nullable=True),
         sa.Column("resumed_by", sa.Text(), nullable=True),
         sa.Column("edited_by", sa.Text(), nullable=True),
+        sa.Column("refusals_seen", sa.Integer(), server_default="0", nullable=False),
         sa.Column("deleted_by", sa.Text(), nullable=True),
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
+        sa.Column("queued", sa.Integer(), server_default="0", nullable=False),
         sa.Column("first_batch_done", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("trouble", sa.Text(), nullable=True),
         sa.Column("handed_over", sa.Integer(), server_default="0", nullable=False),
@@ -359,6 +394,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_send_task")),
         sa.UniqueConstraint("token", name=op.f("uq_send_task_token")),
         sa.UniqueConstraint("workspace_id", "number", name=op.f("uq_send_task_workspace_id_number")),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_send_task_list", "send_task", ["workspace_id", "state", "number"], unique=False)
     op.create_index(
@@ -445,6 +481,7 @@ def downgrade() -> None:
     op.drop_table("template")
     op.drop_table("unread_callback")
     op.drop_table("signature")
+    op.drop_index("ix_reply_number", table_name="reply")
     op.drop_table("reply")
     op.drop_index(
         "ix_receipt_new",
@@ -453,12 +490,14 @@ def downgrade() -> None:
         postgresql_where=sa.text("NOT applied"),
     )
     op.drop_table("receipt")
+    op.drop_table("rate_turn")
     op.drop_index("ix_number_import_state", table_name="number_import")
     op.drop_table("number_import")
     op.drop_index(
         "ix_post_open", table_name="post", sqlite_where=sa.text("closed = 0"), postgresql_where=sa.text("NOT closed")
     )
     op.drop_table("post")
+    op.drop_table("own_number")
     op.drop_table("opt_out")
     op.drop_table("customer_group")
     op.drop_table("application")
@@ -467,6 +506,7 @@ def downgrade() -> None:
     op.drop_table("sent_sms")
     op.drop_table("result")
     op.drop_table("recipient")
+    op.drop_table("lease")
     op.drop_table("import_row")
     op.drop_table("import_reject")
     op.drop_table("group_member")

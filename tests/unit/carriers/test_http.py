@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
+import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +71,17 @@ async def http() -> AsyncIterator[Http]:
     await client.close()
 
 
+def self_signed(folder: Path) -> ssl.SSLContext:
+    """What a server has that made its own certificate."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1"]
+    make += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(make, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
 async def failure(http: Http, url: str, method: str = "POST") -> CarrierError:
     with pytest.raises(CarrierError) as raised:
         await http.request(method, url, headers={}, body=b"a=1" if method == "POST" else b"")
@@ -115,6 +129,20 @@ async def test_tls_that_fails_was_never_taken(http: Http) -> None:
     async with await asyncio.start_server(no_tls, "127.0.0.1", 0) as listener:
         error = await failure(http, f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}/")
     assert (type(error), error.code) == (NotTaken, "tls_failed")
+
+
+async def test_a_server_whose_certificate_nobody_vouches_for_is_not_sent_to(http: Http, tmp_path: Path) -> None:
+    context = self_signed(tmp_path)
+    read: list[bytes] = []
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        read.append(await reader.read(100))
+        writer.close()
+
+    async with await asyncio.start_server(take, "127.0.0.1", 0, ssl=context) as listener:
+        error = await failure(http, f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}/")
+    assert (type(error), error.code) == (NotTaken, "tls_failed")
+    assert b"".join(read) == b"", "no byte of the request left"
 
 
 async def test_no_answer_in_time_is_unanswered(http: Http) -> None:
@@ -170,6 +198,19 @@ async def test_a_redirect_is_not_followed(http: Http) -> None:
     async with serving(b"HTTP/1.1 307 X\r\nLocation: /y\r\nContent-Length: 0\r\n\r\n") as server:
         assert (await http.request("POST", server.url, headers={}, body=b"a=1")).status == 307
         assert len(server.requests) == 1
+
+
+async def test_an_answer_over_the_limit_is_not_read_to_its_end(http: Http) -> None:
+    long = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n" + b"x" * 2000
+    async with serving(long) as server:
+        error = await failure(http, server.url)
+    assert (type(error), error.code) == (Unanswered, "answer_too_large")
+
+
+def test_it_waits_as_long_as_it_is_told_and_by_default_5_and_10_seconds() -> None:
+    # One second is what aiohttp rounds up by.
+    assert Http().longest_seconds == 5 + 10 + 1
+    assert Http(connect_seconds=2, read_seconds=7).longest_seconds == 2 + 7 + 1
 
 
 async def test_a_cookie_is_not_sent_back(http: Http) -> None:

@@ -14,10 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.carriers import huawei
-from services.carriers.codes import CodeClass
 from services.carriers.http import Http, HttpAnswer
-from services.carriers.huawei import CODES, Huawei, describe, form, sign
-from services.carriers.ports import Answer, Outcome, Receipt, ReceiptsRequest, Submission, UnreadableReceipts
+from services.carriers.huawei import CODES, Huawei, describe, diff_requests, form
+from services.carriers.huawei_auth import sign
+from services.carriers.ports import (
+    Answer,
+    CodeClass,
+    Outcome,
+    Receipt,
+    ReceiptsRequest,
+    Reply,
+    Submission,
+    UnreadableReceipts,
+)
 from services.errors import CarrierError, NotTaken, RequestRefused, Unanswered
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
@@ -32,9 +41,19 @@ class At:
         return self._now
 
 
+async def at_once() -> None:
+    """No rate to keep."""
+
+
 def make(region: Any = "mainland", endpoint: str = huawei.ENDPOINT) -> Huawei:
     return Huawei(
-        app_key="demo-key", app_secret="demo-secret", http=Http(), clock=At(NOON), endpoint=endpoint, region=region
+        app_key="demo-key",
+        app_secret="demo-secret",
+        http=Http(),
+        clock=At(NOON),
+        pace=at_once,
+        endpoint=endpoint,
+        region=region,
     )
 
 
@@ -101,13 +120,11 @@ def test_a_form_percent_encodes_everything() -> None:
         "tpl",
         "",
         signature="华为云",
-        variables=["3", '公园"A"&+'],
         receipts_url="https://a.b/c?d=e&f",
     )
     body = form(submission)
     assert body.isascii()
     fields = {name: values[0] for name, values in parse_qs(body, strict_parsing=True).items()}
-    assert json.loads(fields.pop("templateParas")) == ["3", '公园"A"&+']
     assert fields == {
         "from": "csms1",
         "to": "+8613811112222",
@@ -311,10 +328,10 @@ def test_only_one_code_is_accepted_and_only_one_is_tried_again() -> None:
         ("E000101", "refused_account"),
         ("E000503", "refused_content"),
         ("E000620", "refused_account"),
-        ("E000623", "quota"),
+        ("E000623", "quota_account"),
         ("E000629", "refused_account"),
-        ("E200018", "refused_account"),
-        ("E200023", "refused_account"),
+        ("E200018", "refused_content"),
+        ("E200023", "refused_content"),
         ("E200025", "refused_number"),
         ("E200028", "refused_content"),
         ("E200030", "refused_content"),
@@ -459,3 +476,45 @@ def test_any_body_is_read_or_unreadable_and_what_is_read_can_be_stored(body: byt
 
 def test_the_answer_to_receipts_is_a_plain_200() -> None:
     assert make().receipts_answer().status == 200
+
+
+def reply(**changes: str) -> Reply:
+    fields = {"smsMsgId": "up-1", "from": "+8613811112222", "to": "1069", "body": "退订"} | changes
+    (read_one,) = make().read_replies(ReceiptsRequest("POST", {}, {}, urlencode(fields).encode()))
+    return read_one
+
+
+def test_a_reply_is_read_with_its_time_where_it_has_one() -> None:
+    assert reply() == Reply(ANNA, "退订", "up-1")
+    assert reply(createTime="2026-11-21T12:00:00Z").at == NOON
+    assert reply(**{"from": "13811112222"}).number == ANNA
+
+
+@pytest.mark.parametrize("changes", [{"smsMsgId": ""}, {"from": "shop"}, {"from": ""}])
+def test_a_body_that_is_no_reply_is_said_to_be_unreadable(changes: dict[str, str]) -> None:
+    with pytest.raises(UnreadableReceipts):
+        reply(**changes)
+
+
+@given(
+    st.dictionaries(st.integers(8613800000000, 8613800000999), st.sampled_from(["a", "字" * 300, "x" * 9000, ""])),
+    st.sampled_from(["", "华为云"]),
+)
+def test_values_are_split_under_the_limit_and_nobody_is_lost(values: dict[int, str], signature: str) -> None:
+    submission = Submission(
+        "r", list(values), "csms1", "tpl", "", signature, values={number: (value,) for number, value in values.items()}
+    )
+    requests = diff_requests(submission)
+    got: dict[int, str] = {}
+    for numbers, body in requests:
+        content = json.loads(body)["smsContent"]
+        written = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+        assert len(written) <= huawei.MAX_CONTENT_BYTES or len(content) == 1
+        in_it = {int(to): entry["templateParas"][0] for entry in content for to in entry["to"]}
+        assert in_it.keys() == set(numbers)
+        assert not got.keys() & in_it.keys()
+        got |= in_it
+        # Equal values share an entry.
+        assert len({entry["templateParas"][0] for entry in content}) == len(content)
+        assert {entry.get("signature", "") for entry in content} <= {signature}
+    assert got == values

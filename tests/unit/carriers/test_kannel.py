@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.carriers.codes import CodeClass
 from services.carriers.http import Http, HttpAnswer
 from services.carriers.kannel import CODES, Kannel, describe
-from services.carriers.ports import Outcome, Receipt, ReceiptsRequest, Submission, UnreadableReceipts
+from services.carriers.ports import CodeClass, Outcome, Receipt, ReceiptsRequest, Reply, Submission, UnreadableReceipts
 from services.errors import CarrierError, NotTaken, RequestRefused, Unanswered
 
 ANNA = 8613811112222
@@ -275,3 +274,50 @@ def test_every_code_has_a_class_and_words_without_the_code_in_them() -> None:
 )
 def test_a_code_is_described_in_words_or_as_it_was_written(code: str, words: str) -> None:
     assert describe(code) == words
+
+
+def reply(query: str) -> Reply:
+    (read_one,) = make().read_replies(ReceiptsRequest("GET", {}, {}, b"", f"http://bot/replies/1/x?{query}"))
+    return read_one
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        pytest.param("text=STOP&charset=UTF-8&coding=0", "STOP", id="plain"),
+        pytest.param("text=%E9%80%80%E8%AE%A2&charset=UTF-8&coding=0", "退订", id="UTF-8"),
+        pytest.param("text=%90%00%8B%A2&charset=UTF-16BE&coding=2", "退订", id="UTF-16"),
+        pytest.param("text=%D8%3C%DF%31&charset=UTF-16BE&coding=2", "🌱", id="an emoji"),
+        pytest.param("text=%E9&charset=ISO-8859-1&coding=0", "é", id="Latin-1"),
+        pytest.param("text=a%2Bb+c&charset=UTF-8", "a+b c", id="plus and space"),
+        pytest.param("text=", "", id="nothing"),
+    ],
+)
+def test_a_reply_is_read_in_the_coding_that_it_names(query: str, text: str) -> None:
+    read_one = reply(f"from=%2B8613811112222&to=10690000&{query}&ts=1795262400&id=mo-1")
+    assert read_one == Reply(ANNA, text, "mo-1", datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("text=STOP", id="no number"),
+        pytest.param("from=shop&text=STOP", id="a name for a number"),
+        pytest.param("from=8613811112222&text=%FF%FE&charset=UTF-8", id="no UTF-8"),
+        pytest.param("from=8613811112222&text=abc&coding=2", id="half a character"),
+        pytest.param("from=8613811112222&text=a&charset=KOI-9", id="a charset nobody knows"),
+        pytest.param("&".join(["a=1"] * 65), id="too many fields"),
+    ],
+)
+def test_a_query_that_is_no_reply_is_said_to_be_unreadable(query: str) -> None:
+    with pytest.raises(UnreadableReceipts):
+        reply(query)
+
+
+async def test_a_text_of_its_own_that_kannel_would_cut_is_refused_for_its_number_alone() -> None:
+    http = Http()
+    submission = Submission("1", [ANNA], "", "", "", values={ANNA: ("x",)}, texts={ANNA: "字" * 71})
+    answer = await make(http=http).submit(submission)
+    assert answer.outcomes == {ANNA: Outcome(False, "text_too_long")}
+    await http.close()

@@ -14,9 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.carriers import tencent
-from services.carriers.codes import CodeClass
 from services.carriers.http import Http, HttpAnswer
-from services.carriers.ports import Answer, Outcome, Receipt, ReceiptsRequest, UnreadableReceipts
+from services.carriers.ports import Answer, CodeClass, Outcome, Receipt, ReceiptsRequest, Reply, UnreadableReceipts
 from services.carriers.tencent import CODES, Tencent, authorization, describe
 from services.errors import CarrierError, NotTaken, RequestRefused, Unanswered
 
@@ -39,8 +38,20 @@ class Now:
         return datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 
 
+async def at_once() -> None:
+    """No rate to keep."""
+
+
 def make(endpoint: str = tencent.ENDPOINT) -> Tencent:
-    return Tencent(secret_id="AKID1", secret_key="key", sdk_app_id="14", http=Http(), clock=Now(), endpoint=endpoint)
+    return Tencent(
+        secret_id="AKID1",
+        secret_key="key",
+        sdk_app_id="14",
+        http=Http(),
+        clock=Now(),
+        pace=at_once,
+        endpoint=endpoint,
+    )
 
 
 def read(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
@@ -199,7 +210,7 @@ def test_a_code_that_is_not_listed_is_refused_and_kept_as_written() -> None:
         pytest.param(200, error("InvalidParameter.New"), RequestRefused, "InvalidParameter.New", id="unlisted"),
         pytest.param(200, error(""), Unanswered, "no_code", id="an error without a code"),
         pytest.param(200, {"Response": {"RequestId": "r"}}, Unanswered, "http_200", id="neither"),
-        pytest.param(200, {"Response": {"SendStatusSet": []}}, Unanswered, "http_200", id="no number"),
+        pytest.param(200, {"Response": {"SendStatusSet": []}}, Unanswered, "no_status", id="no number"),
         pytest.param(200, b"<html>", Unanswered, "http_200", id="HTML"),
         pytest.param(200, b'{"Response":{"Send', Unanswered, "http_200", id="half"),
         pytest.param(200, [1], Unanswered, "http_200", id="no object"),
@@ -275,7 +286,8 @@ def test_what_is_tried_again_and_what_nobody_knows_is_told_from_every_refusal() 
         ("FailedOperation.InsufficientBalanceInSmsPackage", "refused_account"),
         ("UnauthorizedOperation.RequestIpNotInWhitelist", "refused_account"),
         ("LimitExceeded.PhoneNumberDailyLimit", "quota"),
-        ("FailedOperation.MarketingSendTimeConstraint", "quota"),
+        ("FailedOperation.MarketingSendTimeConstraint", "quota_account"),
+        ("LimitExceeded.AppDailyLimit", "quota_account"),
         ("AuthFailure.SignatureExpire", "refused_account"),
     ],
 )
@@ -387,3 +399,36 @@ def test_any_body_is_read_or_unreadable_and_what_is_read_can_be_stored(body: obj
 def test_the_answer_to_receipts_is_the_one_tencent_waits_for() -> None:
     said = make().receipts_answer()
     assert (said.status, json.loads(said.body)) == (200, {"result": 0, "errmsg": "OK"})
+
+
+def reply(body: object) -> Reply:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    (read_one,) = make().read_replies(ReceiptsRequest("POST", {}, {}, raw))
+    return read_one
+
+
+ANSWER: dict[str, object] = {
+    "extend": "",
+    "mobile": "13811112222",
+    "nationcode": "86",
+    "sign": "",
+    "text": "退订",
+    "time": 1795262400,
+}
+
+
+def test_a_reply_is_read() -> None:
+    assert reply(ANSWER) == Reply(ANNA, "退订", at=datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("time", ["", None, -1, 10**30, True, "soon"])
+def test_a_time_of_a_reply_that_cannot_be_read_does_not_cost_it(time: object) -> None:
+    assert reply(ANSWER | {"time": time}).at is None
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", [], [ANSWER], ANSWER | {"text": 7}, ANSWER | {"mobile": ""}, {"text": "T"}, b"[" * 100_000]
+)
+def test_a_body_that_is_no_reply_is_said_to_be_unreadable(body: object) -> None:
+    with pytest.raises(UnreadableReceipts):
+        reply(body)

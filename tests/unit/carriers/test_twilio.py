@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.carriers import twilio
-from services.carriers.codes import CodeClass
 from services.carriers.http import Http, HttpAnswer
 from services.carriers.ports import (
+    CodeClass,
     ForeignReceipts,
     Outcome,
     Receipt,
@@ -351,3 +351,22 @@ def test_every_code_has_a_class_and_words_without_the_code_in_them() -> None:
 )
 def test_a_code_is_described_in_words_or_as_it_was_written(code: str, words: str) -> None:
     assert describe(code) == words
+
+
+async def test_a_text_of_its_own_that_twilio_would_refuse_is_refused_for_its_number_alone() -> None:
+    answer = await make().submit(Submission("1", [ANNA], "", "", "", values={ANNA: ("x",)}, texts={ANNA: "x" * 1601}))
+    assert answer.outcomes == {ANNA: Outcome(False, "21617")}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param([("From", "+1"), ("Body", "x")], id="no SID"),
+        pytest.param([("MessageSid", "SM1"), ("Body", "x")], id="no number"),
+        pytest.param([("MessageSid", "SM1"), ("From", "shop"), ("Body", "x")], id="a name for a number"),
+        pytest.param([("MessageSid", "SM1"), ("From", "+1")], id="no text"),
+    ],
+)
+def test_what_twilio_signs_may_still_be_no_reply(fields: list[tuple[str, str]]) -> None:
+    with pytest.raises(UnreadableReceipts):
+        make().read_replies(callback(fields))

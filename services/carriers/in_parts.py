@@ -1,4 +1,4 @@
-"""A batch as one request per number, for carriers that take no more of them in one."""
+"""A batch as several requests, for carriers that take one number in each, or one set of values."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ MAX_NUMBERS = 50  # of a batch: as many as are lost from sight at most when the 
 AT_ONCE = 16
 WINDOW_SECONDS = 10.0
 
-Send = Callable[[int], Awaitable[Outcome]]
+SendPart = Callable[[Sequence[int]], Awaitable[Answer]]
+SendOne = Callable[[int], Awaitable[Outcome]]
 Pace = Callable[[], Awaitable[None]]
 
 
-class OneByOne:
+class InParts:
     """Sends the requests of one application, `at_once` of them under way over all its batches.
 
     `pace` waits for a turn; a batch's first request uses the one its batch was given. No request starts later than
@@ -28,24 +29,33 @@ class OneByOne:
         self._slots = asyncio.Semaphore(at_once)
         self._window_seconds = window_seconds
 
-    async def submit(self, numbers: Sequence[int], send: Send) -> Answer:
-        """Send to each number. `send` gives its outcome, or raises NotTaken, Unanswered, or RequestRefused where the
-        same answer awaits every number.
+    async def submit(self, parts: Sequence[Sequence[int]], send: SendPart) -> Answer:
+        """Send each part. `send` gives its numbers' outcomes, or raises NotTaken or Unanswered of all of them, or
+        RequestRefused where the same answer awaits every number of the batch.
 
         Trouble of any kind stops the batch: what was not started by then is refused likewise, or was not taken.
         """
         batch = _Batch()
         deadline = asyncio.get_running_loop().time() + self._window_seconds
         async with asyncio.TaskGroup() as group:
-            for index, number in enumerate(numbers):
+            for index, part in enumerate(parts):
                 if not await self._turn(deadline, paced=index > 0):
                     batch.stop(NotTaken("out_of_time", "the batch's time was over", retry_after_seconds=0.0))
                     break
                 if batch.stopped:
                     self._slots.release()
                     break
-                group.create_task(self._send(batch, number, send))
-        return batch.answer(numbers)
+                batch.begun.update(part)
+                group.create_task(self._send(batch, part, send))
+        return batch.answer([number for part in parts for number in part])
+
+    async def submit_each(self, numbers: Sequence[int], send: SendOne) -> Answer:
+        """The same with a request for each number."""
+
+        async def send_part(part: Sequence[int]) -> Answer:
+            return Answer({number: await send(number) for number in part})
+
+        return await self.submit([[number] for number in numbers], send_part)
 
     async def _turn(self, deadline: float, *, paced: bool) -> bool:
         try:
@@ -57,26 +67,32 @@ class OneByOne:
             return False
         return True
 
-    async def _send(self, batch: _Batch, number: int, send: Send) -> None:
+    async def _send(self, batch: _Batch, part: Sequence[int], send: SendPart) -> None:
         try:
-            batch.outcomes[number] = await send(number)
+            answer = await send(part)
         except NotTaken as trouble:
-            batch.not_taken[number] = trouble
+            batch.not_taken.update(dict.fromkeys(part, trouble))
             batch.stop(trouble)
         except RequestRefused as refusal:
-            batch.outcomes[number] = Outcome(False, refusal.code)
+            batch.outcomes.update(dict.fromkeys(part, Outcome(False, refusal.code)))
             batch.refusal = refusal
         except Unanswered as trouble:
-            batch.unanswered[number] = trouble
-            batch.stop(NotTaken(trouble.code, "another number's request had no answer"))
+            batch.unanswered.update(dict.fromkeys(part, trouble))
+            batch.stop(NotTaken(trouble.code, "another request of the batch had no answer"))
+        else:
+            batch.outcomes.update(answer.outcomes)
+            batch.not_taken.update(answer.not_taken)
+            for left in answer.not_taken.values():
+                batch.stop(left)
         finally:
             self._slots.release()
 
 
 class _Batch:
-    """What became of each number so far."""
+    """What became of each number so far. One that was begun and stands nowhere else is unknown."""
 
     def __init__(self) -> None:
+        self.begun: set[int] = set()
         self.outcomes: dict[int, Outcome] = {}
         self.not_taken: dict[int, NotTaken] = {}
         self.unanswered: dict[int, Unanswered] = {}
@@ -94,7 +110,7 @@ class _Batch:
     def answer(self, numbers: Sequence[int]) -> Answer:
         """Raises what is true of every number."""
         for number in numbers:
-            if number in self.outcomes or number in self.not_taken or number in self.unanswered:
+            if number in self.begun:
                 continue
             if self.refusal is not None:
                 self.outcomes[number] = Outcome(False, self.refusal.code)

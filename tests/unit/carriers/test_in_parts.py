@@ -1,17 +1,17 @@
-"""A batch as one request per number: what stops it, and what becomes of every number then."""
+"""A batch as several requests, most often one for each number: what stops it, and what becomes of every number then."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.carriers.one_by_one import OneByOne
+from services.carriers.in_parts import InParts
 from services.carriers.ports import Answer, Outcome
 from services.errors import CarrierError, NotTaken, RequestRefused, Unanswered
 
@@ -46,7 +46,7 @@ class Carrier:
 
 
 async def submit(carrier: Carrier, pace: Callable[[], Awaitable[None]] = at_once, **how: Any) -> Answer:
-    return await OneByOne(pace, **how).submit(NUMBERS, carrier.send)
+    return await InParts(pace, **how).submit_each(NUMBERS, carrier.send)
 
 
 async def test_every_number_has_its_own_outcome() -> None:
@@ -57,8 +57,8 @@ async def test_every_number_has_its_own_outcome() -> None:
 
 async def test_no_more_are_under_way_than_allowed_over_all_batches() -> None:
     carrier = Carrier(seconds=0.001)
-    one_by_one = OneByOne(at_once, at_once=3)
-    await asyncio.gather(*(one_by_one.submit(NUMBERS, carrier.send) for _ in range(4)))
+    in_parts = InParts(at_once, at_once=3)
+    await asyncio.gather(*(in_parts.submit_each(NUMBERS, carrier.send) for _ in range(4)))
     assert carrier.most_at_once == 3
     assert len(carrier.asked) == 40
 
@@ -143,12 +143,45 @@ async def test_the_first_request_uses_the_turn_the_batch_was_given() -> None:
 
 
 async def test_slots_are_given_back_whatever_happened() -> None:
-    one_by_one = OneByOne(at_once, at_once=2, window_seconds=1.0)
+    in_parts = InParts(at_once, at_once=2, window_seconds=1.0)
     for trouble in (NotTaken("busy", "x"), Unanswered("reset", "x"), RequestRefused("20003", "x")):
         for _ in range(3):
-            await one_by_one.submit(NUMBERS, Carrier({2: trouble}).send)
-    answer = await one_by_one.submit(NUMBERS, Carrier().send)
+            await in_parts.submit_each(NUMBERS, Carrier({2: trouble}).send)
+    answer = await in_parts.submit_each(NUMBERS, Carrier().send)
     assert answer.outcomes.keys() == set(NUMBERS)
+
+
+async def test_of_a_part_only_what_its_answer_left_out_is_unknown_and_only_what_it_said_goes_back() -> None:
+    async def send(part: Sequence[int]) -> Answer:
+        if part[0] == 1:
+            return Answer({1: TAKEN}, {2: NotTaken("busy", "x")})
+        return Answer(dict.fromkeys(part, TAKEN))
+
+    answer = await InParts(at_once, at_once=1).submit([[1, 2, 3], [4, 5], [6]], send)
+    assert answer.outcomes == {1: TAKEN}
+    # A "slow down" of one number stops the parts that were not started.
+    assert answer.not_taken.keys() == {2, 4, 5, 6}
+
+
+async def test_a_part_without_an_answer_is_unknown_as_a_whole() -> None:
+    async def send(part: Sequence[int]) -> Answer:
+        if part[0] == 3:
+            raise Unanswered("reset", "x")
+        return Answer(dict.fromkeys(part, TAKEN))
+
+    answer = await InParts(at_once, at_once=1).submit([[1, 2], [3, 4], [5, 6]], send)
+    assert answer.outcomes.keys() == {1, 2}
+    assert answer.not_taken.keys() == {5, 6}
+
+
+async def test_a_refused_part_refuses_the_others_unasked() -> None:
+    async def send(part: Sequence[int]) -> Answer:
+        if part[0] == 3:
+            raise RequestRefused("20003", "credentials")
+        return Answer(dict.fromkeys(part, TAKEN))
+
+    answer = await InParts(at_once, at_once=1).submit([[1, 2], [3, 4], [5, 6]], send)
+    assert answer.outcomes == {1: TAKEN, 2: TAKEN, **dict.fromkeys((3, 4, 5, 6), Outcome(False, "20003"))}
 
 
 SAID = st.sampled_from([TAKEN, DENIED, NotTaken("busy", "x"), Unanswered("reset", "x"), RequestRefused("20003", "x")])

@@ -1,0 +1,101 @@
+"""Slack's client for each workspace: the one whose token is in the settings, and all that have installed the app."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from slack_sdk.errors import SlackTokenRotationError
+from slack_sdk.oauth.installation_store import Bot
+from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.installations import Installations
+
+log = structlog.get_logger()
+
+_GONE = {"invalid_refresh_token", "token_revoked", "account_inactive", "invalid_auth", "not_authed"}
+# A token that ends sooner is exchanged before it is used; Slack's live twelve hours.
+ROTATED_MINUTES_BEFORE = 120
+
+
+class NotInstalled(Exception):
+    """The workspace has not installed the app, or has removed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The workspace of SLACK_BOT_TOKEN."""
+
+    team_id: str
+    client: AsyncWebClient
+
+
+class Workspaces:
+    """`make_client` makes a client of a token; it is kept for as long as the token stays the same."""
+
+    def __init__(
+        self,
+        home: Home | None,
+        installations: Installations | None,
+        rotator: AsyncTokenRotator | None,
+        make_client: Callable[[str], AsyncWebClient],
+    ) -> None:
+        self._home = home
+        self._installations = installations
+        self._rotator = rotator
+        self._make_client = make_client
+        self._clients: dict[str, AsyncWebClient] = {}
+        self._rotating = asyncio.Lock()
+
+    async def client(self, team_id: str) -> AsyncWebClient:
+        """Raises NotInstalled."""
+        if self._home is not None and team_id == self._home.team_id:
+            return self._home.client
+        bot = await self._bot(team_id)
+        assert bot.bot_token is not None
+        known = self._clients.get(team_id)
+        if known is None or known.token != bot.bot_token:
+            known = self._clients[team_id] = self._make_client(bot.bot_token)
+        return known
+
+    async def forget(self, team_id: str) -> None:
+        """The workspace has removed the app or revoked its tokens."""
+        self._clients.pop(team_id, None)
+        if self._installations is not None:
+            await self._installations.async_delete_all(enterprise_id=None, team_id=team_id)
+
+    async def _bot(self, team_id: str) -> Bot:
+        if self._installations is None:
+            raise NotInstalled(team_id)
+        bot = await self._find(team_id)
+        if self._rotator is None or bot.bot_token_expires_at is None:
+            return bot
+        async with self._rotating:
+            # Another request may have exchanged it meanwhile, and a refresh token is good once.
+            bot = await self._find(team_id)
+            try:
+                rotated = await self._rotator.perform_bot_token_rotation(
+                    bot=bot, minutes_before_expiration=ROTATED_MINUTES_BEFORE
+                )
+            except SlackTokenRotationError as error:
+                code = error.api_error.response.get("error")
+                if code in _GONE:
+                    raise NotInstalled(team_id) from error
+                # It is good for a while yet, and the next request tries again.
+                log.warning("token.not_rotated", workspace=team_id, error=code)
+                return bot
+            if rotated is None:
+                return bot
+            assert self._installations is not None
+            await self._installations.async_save_bot(rotated)
+            return rotated
+
+    async def _find(self, team_id: str) -> Bot:
+        assert self._installations is not None
+        bot = await self._installations.async_find_bot(enterprise_id=None, team_id=team_id)
+        if bot is None or bot.bot_token is None:
+            raise NotInstalled(team_id)
+        return bot

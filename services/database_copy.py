@@ -1,0 +1,172 @@
+"""Moves an installation from SQLite to PostgreSQL: every row, verified, and resumable where it was interrupted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Boolean, Column, ColumnElement, Connection, Integer, Table, func, literal_column, select, tuple_
+
+from services.clock import Clock
+from services.database import Database
+from services.models import lease, metadata, send_task
+from services.states import TaskState
+
+ROWS_AT_ONCE = 20_000
+_HASH_BYTES = 8
+
+Report = Callable[[str, int], None]
+
+
+class CopyRefused(Exception):
+    """`why` is source_live, target_live or differs; `facts` say more."""
+
+    def __init__(self, why: str, **facts: object) -> None:
+        super().__init__(f"{why}: {facts}")
+        self.why, self.facts = why, facts
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedTable:
+    """What both databases hold of a table: how many rows, and a checksum over all of their values."""
+
+    name: str
+    rows: int
+    checksum: str
+
+
+class DatabaseCopy:
+    """Copies `source` to `target`, both with this version's schema. No bot may run on either.
+
+    Rows go in the order of their keys, and each piece is committed, so that a copy that was interrupted goes on behind
+    the last row that arrived.
+    """
+
+    def __init__(
+        self,
+        source: Database,
+        target: Database,
+        clock: Clock,
+        rows_at_once: int = ROWS_AT_ONCE,
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._clock = clock
+        self._rows_at_once = rows_at_once
+
+    def run(self, report: Report = lambda table, rows: None) -> list[CopiedTable]:
+        """Copy and verify everything; `report` is told how many rows of a table have arrived. Raises CopyRefused."""
+        now = self._clock.now()
+        for database, why in ((self._source, "source_live"), (self._target, "target_live")):
+            if owner := _live(database, now):
+                raise CopyRefused(why, owner=owner)
+        tables = [table for table in metadata.sorted_tables if table is not lease]
+        with self._source.read() as source:
+            for table in tables:
+                self._copy(source, table, report)
+            copied = [self._verified(source, table) for table in tables]
+        self._number_on(tables)
+        self._queue_what_is_being_sent()
+        return copied
+
+    def _copy(self, source: Connection, table: Table, report: Report) -> None:
+        names = [column.name for column in table.columns]
+        with self._target.read() as target:
+            behind = _last_key(target, table)
+            done = int(target.execute(select(func.count()).select_from(table)).scalar_one())
+        while rows := _next_rows(source, table, behind, self._rows_at_once):
+            with self._target.write() as tx:
+                self._target.bulk.insert(tx, table, names, rows)
+                tx.commit()
+            behind = _key_of(table, rows[-1])
+            done += len(rows)
+            report(table.name, done)
+
+    def _verified(self, source: Connection, table: Table) -> CopiedTable:
+        ours = _summed(source, table)
+        with self._target.read() as target:
+            theirs = _summed(target, table)
+        if ours != theirs:
+            raise CopyRefused("differs", table=table.name, source_rows=ours.rows, target_rows=theirs.rows)
+        return ours
+
+    def _number_on(self, tables: Sequence[Table]) -> None:
+        """The next row of each table gets a number that no copied row has."""
+        with self._target.write() as tx:
+            for table in tables:
+                if table.autoincrement_column is None:
+                    continue
+                name = table.autoincrement_column.name
+                last = tx.execute(select(func.max(table.c[name]))).scalar()
+                if last is not None:
+                    tx.execute(select(func.setval(func.pg_get_serial_sequence(table.name, name), last)))
+            tx.commit()
+
+    def _queue_what_is_being_sent(self) -> None:
+        with self._target.write() as tx:
+            sending = select(send_task.c.id, send_task.c.first_batch_done).where(
+                send_task.c.state == TaskState.SENDING.value, send_task.c.queued == 0
+            )
+            for task in tx.execute(sending.order_by(send_task.c.id)).all():
+                if task.first_batch_done:
+                    self._target.queue.follow_up(tx, task.id)
+                else:
+                    self._target.queue.open(tx, task.id)
+            tx.commit()
+
+
+def _live(database: Database, now: datetime) -> str | None:
+    """Which process runs on it."""
+    with database.read() as connection:
+        return connection.execute(select(lease.c.owner).where(lease.c.until > now)).scalar()
+
+
+def _last_key(target: Connection, table: Table) -> tuple[Any, ...] | None:
+    """The key of the last row that arrived. Text goes by its bytes, as in SQLite, whatever order PostgreSQL has."""
+    behind = [
+        key.desc() if isinstance(key.type, Integer) else key.collate("C").desc() for key in table.primary_key.columns
+    ]
+    row = target.execute(
+        select(*_plain(table.primary_key.columns)).select_from(table).order_by(*behind).limit(1)
+    ).first()
+    return None if row is None else tuple(row)
+
+
+def _next_rows(source: Connection, table: Table, behind: tuple[Any, ...] | None, most: int) -> list[tuple[Any, ...]]:
+    query = select(*_plain(table.columns)).select_from(table).order_by(*table.primary_key.columns).limit(most)
+    if behind is not None:
+        query = query.where(tuple_(*_plain(table.primary_key.columns)) > tuple_(*behind))
+    return [_alike(table.columns, row) for row in source.execute(query)]
+
+
+def _summed(connection: Connection, table: Table) -> CopiedTable:
+    """The sum does not depend on the order of the rows, which the two databases may see differently."""
+    count = total = 0
+    compared = [column for column in table.columns if column is not send_task.c.queued]  # the queue's own, not copied
+    query = select(*_plain(compared)).select_from(table)
+    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query):
+        count += 1
+        digest = hashlib.blake2b(repr(_alike(compared, row)).encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES)
+        total += int.from_bytes(digest.digest())
+    return CopiedTable(table.name, count, f"{total % (1 << 8 * _HASH_BYTES):0{2 * _HASH_BYTES}x}")
+
+
+def _plain(columns: Iterable[Column[Any]]) -> list[ColumnElement[Any]]:
+    """The columns without their types: values as the driver gives and takes them."""
+    return [literal_column(f'"{column.name}"') for column in columns]
+
+
+def _alike(columns: Iterable[Column[Any]], row: Sequence[Any]) -> tuple[Any, ...]:
+    """A row as both databases write it: SQLite keeps truth as 0 and 1."""
+    return tuple(
+        bool(value) if isinstance(column.type, Boolean) and value is not None else value
+        for column, value in zip(columns, row, strict=True)
+    )
+
+
+def _key_of(table: Table, row: Sequence[Any]) -> tuple[Any, ...]:
+    places = {column.name: place for place, column in enumerate(table.columns)}
+    return tuple(row[places[column.name]] for column in table.primary_key.columns)

@@ -1,0 +1,105 @@
+"""A task whose failures pile up pauses itself and asks, before it has cost more.
+
+That is when over half of its first batch was refused, or over half of any 1,000 recipients in a row, or when the
+carrier says that the account cannot send. What a person has been asked about once does not count again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Row, bindparam, exists, func, select, update
+
+from services.models import batch, literal_state, send_task, submission
+from services.outcomes import Handed
+from services.posts import PostKind, want_fresh_post
+from services.states import BatchState, PauseReason, TaskState
+
+log = structlog.get_logger()
+
+IN_A_ROW = 1000
+
+_TASK = select(send_task).where(send_task.c.id == bindparam("the_task"))
+_ANY_PLANNED = select(
+    exists().where(batch.c.task_id == bindparam("the_task"), literal_state(batch.c.state, BatchState.PLANNED))
+)
+_REFUSED = select(submission.c.seq).where(
+    submission.c.task_id == bindparam("the_task"),
+    submission.c.seq.between(bindparam("first"), bindparam("last")),
+    submission.c.outcome == "refused",
+)
+_REFUSED_COUNT = select(func.count()).select_from(_REFUSED.subquery())
+_LAST_HANDED = select(func.max(batch.c.last)).where(
+    batch.c.task_id == bindparam("the_task"), batch.c.state != BatchState.PLANNED.value
+)
+
+
+def pause_failing(tx: Connection, handed: Sequence[Handed], states: Mapping[int, str]) -> None:
+    """Look at what has just been written, of tasks that are locked and were in these states."""
+    by_task: dict[int, list[Handed]] = defaultdict(list)
+    for each in handed:
+        by_task[each.claim.task_id].append(each)
+    for task_id, of_task in by_task.items():
+        if states[task_id] == TaskState.SENDING:
+            _look_at(tx, task_id, of_task)
+
+
+def _look_at(tx: Connection, task_id: int, handed: Sequence[Handed]) -> None:
+    refused = [each for each in handed if any(not said.accepted for said in each.outcomes.values())]
+    account = next((each.account_code for each in handed if each.account_code), None)
+    if not refused and account is None:
+        return
+    if not tx.execute(_ANY_PLANNED, {"the_task": task_id}).scalar():
+        # Nothing is left to hold back.
+        return
+    if account is not None:
+        _pause(tx, task_id, PauseReason.ACCOUNT, account)
+        return
+    task = tx.execute(_TASK, {"the_task": task_id}).one()
+    for each in refused:
+        if _is_a_bad_start(each) or _is_a_bad_run(tx, task, each):
+            _pause(tx, task_id, PauseReason.REFUSALS, _commonest(each))
+            return
+
+
+def _is_a_bad_start(each: Handed) -> bool:
+    refused = sum(not said.accepted for said in each.outcomes.values())
+    return each.claim.no == 1 and each.rest is None and refused * 2 > each.claim.size
+
+
+def _is_a_bad_run(tx: Connection, task: Row[Any], each: Handed) -> bool:
+    """Whether some 1,000 recipients in a row, of which this batch has some, were refused by more than a half."""
+    first, last = max(each.claim.first - IN_A_ROW, task.refusals_seen) + 1, each.claim.last + IN_A_ROW - 1
+    around = {"the_task": task.id, "first": first, "last": last}
+    if tx.execute(_REFUSED_COUNT, around).scalar_one() * 2 <= IN_A_ROW:
+        return False
+    seqs = sorted(tx.execute(_REFUSED, around).scalars())
+    most = IN_A_ROW // 2
+    return any(beyond - seq < IN_A_ROW for seq, beyond in zip(seqs, seqs[most:], strict=False))
+
+
+def _commonest(each: Handed) -> str:
+    codes = Counter(said.code for said in each.outcomes.values() if not said.accepted)
+    return codes.most_common(1)[0][0]
+
+
+def _pause(tx: Connection, task_id: int, reason: PauseReason, code: str) -> None:
+    """Hand over nothing more until a person has decided, and owe the channel the question."""
+    row = tx.execute(
+        update(send_task)
+        .where(send_task.c.id == task_id, send_task.c.state == TaskState.SENDING.value)
+        .values(
+            state=TaskState.PAUSED.value,
+            pause_reason=reason.value,
+            pause_code=code,
+            paused_by=None,
+            refusals_seen=tx.execute(_LAST_HANDED, {"the_task": task_id}).scalar_one(),
+        )
+        .returning(send_task.c.workspace_id, send_task.c.channel)
+    ).one()
+    log.warning("task.paused", task=task_id, reason=reason.value, code=code)
+    # A silent edit would be overlooked.
+    want_fresh_post(tx, row.workspace_id, row.channel, PostKind.PAUSED, task_id)

@@ -1,0 +1,33 @@
+"""What every contract test is given: a stand-in, our HTTP client, and an address that takes callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.carriers.http import Http
+from tests.contract.callback import Callback, listening
+from tests.contract.stands import STANDS, Stand
+
+
+@pytest.fixture
+async def callback() -> AsyncIterator[Callback]:
+    taken = Callback()
+    async with listening(taken):
+        yield taken
+
+
+@pytest.fixture(params=STANDS, ids=lambda made: made.__name__.removesuffix("Stand").lower())
+async def stand(request: pytest.FixtureRequest, callback: Callback) -> AsyncIterator[Stand]:
+    made: Stand = request.param()
+    await made.start(callback.url)
+    yield made
+    await made.sandbox.stop()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[Http]:
+    client = Http(connect_seconds=1.0, read_seconds=0.3)
+    yield client
+    await client.close()

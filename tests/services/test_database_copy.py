@@ -1,0 +1,139 @@
+"""From SQLite to PostgreSQL: every row, as often as it is tried, and nothing beside a live bot."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select, update
+
+from services.batch_queue import ProcrastinateQueue, queue_app
+from services.carriers.ports import Receipt
+from services.database import Database
+from services.database_copy import CopyRefused, DatabaseCopy
+from services.leases import Leases
+from services.models import customer_group, group_member, metadata, send_task
+from tests.services.audit import check_every_task
+from tests.services.builders import ANA, Marketing, numbers
+from tests.services.fakes import FakeClock
+
+
+@pytest.fixture
+async def lived(sqlite: Database) -> Marketing:
+    """A workspace where things have happened: sent, refused, delivered, scheduled, and halfway."""
+    marketing = Marketing(sqlite)
+    sent = marketing.a_confirmed_task(450)
+    await marketing.send_all()
+    marketing.report(
+        *(Receipt("delivered", "DELIVRD", f"id-{number}", f"x{sent.id}", number) for number in numbers(200))
+    )
+    marketing.a_confirmed_task(3, group="later", at=marketing.in_(timedelta(hours=2)))
+    marketing.a_confirmed_task(900, group="halfway")
+    await marketing.send_next(marketing.a_dispatch())
+    marketing.groups.create(
+        marketing.workspace_id, "Größe 大", marketing.groups.list(marketing.workspace_id)[0].sms_type, ANA
+    )
+    return marketing
+
+
+@pytest.fixture
+def copy(lived: Marketing, postgresql: Database, monkeypatch: pytest.MonkeyPatch) -> DatabaseCopy:
+    monkeypatch.setattr(postgresql, "queue", ProcrastinateQueue(queue_app(postgresql.conninfo)))
+    return DatabaseCopy(lived.database, postgresql, lived.clock)
+
+
+def rows(database: Database) -> dict[str, int]:
+    with database.read() as connection:
+        return {
+            table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in metadata.sorted_tables
+        }
+
+
+def test_every_row_arrives_and_the_bot_goes_on_there(
+    lived: Marketing, copy: DatabaseCopy, postgresql: Database
+) -> None:
+    copied = copy.run()
+    assert {each.name: each.rows for each in copied} == {
+        name: count for name, count in rows(lived.database).items() if name != "lease"
+    }
+    assert rows(postgresql) == rows(lived.database)
+    check_every_task(postgresql)
+    there = Marketing(postgresql, clock=lived.clock)
+    assert [group.name for group in there.groups.list(there.workspace_id)] == [
+        group.name for group in lived.groups.list(lived.workspace_id)
+    ]
+    made = there.a_group("made there", numbers(5))
+    assert made.size == 5, "its number was not taken yet"
+
+
+def test_the_rest_of_a_task_waits_in_the_queue(copy: DatabaseCopy, postgresql: Database) -> None:
+    copy.run()
+    with postgresql.read() as connection:
+        waiting = connection.exec_driver_sql("SELECT args->>'no' AS no FROM procrastinate_jobs ORDER BY id").scalars()
+        assert list(waiting) == ["2", "3"]
+
+
+def test_an_interrupted_copy_goes_on_where_it_was(lived: Marketing, copy: DatabaseCopy, postgresql: Database) -> None:
+    def interrupt(table: str, _count: int) -> None:
+        if table == "recipient":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        copy.run(interrupt)
+    assert 0 < sum(rows(postgresql).values()) < sum(rows(lived.database).values())
+    copy.run()
+    assert rows(postgresql) == rows(lived.database)
+    again = copy.run()
+    assert sum(each.rows for each in again) > 0, "and once more changes nothing"
+    assert rows(postgresql) == rows(lived.database)
+
+
+def test_a_row_that_differs_is_found(lived: Marketing, copy: DatabaseCopy, postgresql: Database) -> None:
+    copy.run()
+    with postgresql.write() as tx:
+        tx.execute(update(group_member).where(group_member.c.number == numbers(1)[0]).values(row=77))
+        tx.commit()
+    with pytest.raises(CopyRefused) as refused:
+        copy.run()
+    assert (refused.value.why, refused.value.facts["table"]) == ("differs", "group_member")
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_beside_a_live_bot_nothing_is_copied(
+    side: str, lived: Marketing, copy: DatabaseCopy, postgresql: Database
+) -> None:
+    database = lived.database if side == "source" else postgresql
+    clock = FakeClock(lived.clock.now())
+    assert Leases(database, clock, "bot-1").hold("ticks", timedelta(seconds=6))
+    with pytest.raises(CopyRefused) as refused:
+        copy.run()
+    assert (refused.value.why, refused.value.facts["owner"]) == (f"{side}_live", "bot-1")
+    lived.clock.move(timedelta(seconds=7))
+    assert copy.run(), "it has been gone for longer than its lease"
+
+
+def test_text_keys_are_in_the_order_of_their_bytes_when_it_is_resumed(lived: Marketing, postgresql: Database) -> None:
+    """Another order would leave rows out, or bring them twice."""
+    with lived.database.write() as tx:
+        for name in ["a", "Z", "é", "大", "_", "B", "zz", "0"]:
+            tx.execute(metadata.tables["workspace"].insert().values(id=name))
+        tx.commit()
+    one_by_one = DatabaseCopy(lived.database, postgresql, lived.clock, rows_at_once=1)
+
+    def interrupt(table: str, _count: int) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(8):
+        with pytest.raises(KeyboardInterrupt):
+            one_by_one.run(interrupt)
+    one_by_one.run()
+    assert rows(postgresql)["workspace"] == rows(lived.database)["workspace"] == 9
+
+
+def test_nothing_but_keys_and_counts_is_changed(lived: Marketing, copy: DatabaseCopy, postgresql: Database) -> None:
+    copy.run()
+    for database in (lived.database, postgresql):
+        with database.read() as connection:
+            states = connection.execute(select(send_task.c.state).order_by(send_task.c.id)).scalars().all()
+            sizes = connection.execute(select(customer_group.c.size).order_by(customer_group.c.id)).scalars().all()
+        assert states == ["finished", "scheduled", "sending"], database.engine.name
+        assert sizes == [450, 3, 900, 0]
