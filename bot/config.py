@@ -89,11 +89,11 @@ class CommonSettings(_Strict):
     carrier: str
     region: Region
     requests_per_second: float = Field(default=50, gt=0, le=1000)
-    receipt_window_hours: int = Field(default=72, ge=1, le=240)
     connections: int | None = Field(default=None, ge=1, le=100)
     price_per_segment: Decimal | None = Field(default=None, ge=0, max_digits=12)
     currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
     failover: str | None = Field(default=None, min_length=1)
+    receipt_window_hours: int = Field(default=72, ge=1, le=240)
     signature: tuple[SignatureSettings | TencentSignatureSettings | FreeSignatureSettings, ...] = ()
     template: tuple[TemplateSettings, ...] = ()
 

@@ -195,10 +195,10 @@ class Bot:
         if self._sends:
             self._sending.start()
         parts.push_async_callback(self._sending.stop)
-        self._leadership.start()
         parts.push_async_callback(self._leadership.stop)
         self._start_ticks(services, self._make_puller(connected, writer))
         await self._connect_to_slack(app)
+        self._leadership.start()
         log.info("bot.started", workspace=workspace, applications=len(connected))
 
     async def _ask_workspace(self) -> str:
@@ -252,6 +252,7 @@ class Bot:
             groups=Grouping(groups, GroupChanges(database, clock), GroupExports(database)),
             entering=Entering(Entries(database, clock), groups, imports),
             pool=Pool(database),
+            contents=self._contents(connected),
             tasks=Tasks(
                 SendTasks(database, clock),
                 TaskReports(database),
@@ -260,7 +261,6 @@ class Bot:
                 TaskMessages(database),
                 TaskFiles(database),
             ),
-            contents=self._contents(connected),
             help=help_lines(),
             posts=Posts(database, clock),
             receipts=Receipts(

@@ -180,16 +180,6 @@ def _time(moment: object, zone: ZoneInfo) -> str:
     return describe_time(moment, zone)
 
 
-def _can_be_done(facts: Any) -> str:
-    """What can be done with a task in its state, as a sentence."""
-    no = facts["number"]
-    return {
-        "scheduled": f"`/sms-cancel {no}` takes it back until 5 minutes before its time, `/sms-stop {no}` at any time.",
-        "sending": f"`/sms-pause {no}` pauses it, `/sms-stop {no}` stops it.",
-        "paused": f"`/sms-resume {no}` goes on with it, `/sms-stop {no}` stops it.",
-    }.get(facts["state"], f"`/sms-task {no}` shows what became of it, `/sms-delete {no}` takes it off the list.")
-
-
 def _no_column(facts: Any) -> str:
     """Which variables nothing fills, and what there is."""
     variables = [code(f"{{{name}}}") for name in facts["variables"]]
@@ -208,6 +198,7 @@ def _no_column(facts: Any) -> str:
 def _no_recipients(facts: Any) -> str:
     """Nobody is left; why, and the way out of the first reason."""
     where = {Source.POOL: "the pool", Source.FILE: bold(facts["file"] or ""), Source.TYPED: "the typed numbers"}
+    where[Source.RESEND] = "these messages"
     nobody = f"There is nobody to send to in {where.get(facts['source']) or named(facts['groups'])}"
     reasons = [
         (facts["excluded"], "in the excluded groups", "Exclude less."),
@@ -225,6 +216,16 @@ def _holders(ids: Sequence[str]) -> str:
     if not ids:
         return "Nobody has it: your administrator names them in the settings, under `[roles]`."
     return f"Ask {several([person_or_group(each) for each in ids], 'or')}."
+
+
+def _can_be_done(facts: Any) -> str:
+    """What can be done with a task in its state, as a sentence."""
+    no = facts["number"]
+    return {
+        "scheduled": f"`/sms-cancel {no}` takes it back until 5 minutes before its time, `/sms-stop {no}` at any time.",
+        "sending": f"`/sms-pause {no}` pauses it, `/sms-stop {no}` stops it.",
+        "paused": f"`/sms-resume {no}` goes on with it, `/sms-stop {no}` stops it.",
+    }.get(facts["state"], f"`/sms-task {no}` shows what became of it, `/sms-delete {no}` takes it off the list.")
 
 
 _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
@@ -349,10 +350,6 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
     ),
     "edit_time_passed": lambda f, z: (
         f"{_time(f['at'], z)} is over, so task {f['number']} stays as it was. Choose a later time."
-    ),
-    "edit_hours": lambda f, z: (
-        f"Carriers refuse promotional SMS at that hour, so task {f['number']} stays as it was. "
-        f"The next time they take it is {_time(f['at'], z)}."
     ),
     "edit_template": lambda f, z: (
         f"This template cannot stand in for {bold(f['template'])} in task {f['number']}: it must be approved, of the "

@@ -23,7 +23,7 @@ class Audience:
     """The source of a task's recipients, and who of them is left out.
 
     For the pool, `groups` are all of the template's SMS type. `import_id` is a file's or the typed numbers', `file` the
-    file's name; `resend` says whose messages are sent again. `size` counts rows, so that it is at least the number of
+    file's name; `resend` are the messages of another task. `size` counts rows, so that it is at least the number of
     recipients. `region` is the application's; `heeds_opt_outs`: somebody may be left out for having opted out, as
     `heeds_opt_outs()` answers.
     """
@@ -51,10 +51,20 @@ class Left:
 
 
 def rows(audience: Audience) -> Select[Any]:
-    """Every row: number, import_id, row, attributes; and place, by which the rows of one number are ordered."""
+    """Every row: number, import_id, row, attributes; and place, by which the rows of one number are ordered.
+
+    Those of a resend also have what filled the variables the first time, as `given`.
+    """
     if audience.resend is not None:
-        again = recipients_again(audience.resend).subquery()
-        return select(again)
+        again = recipients_again(audience.resend.task_id, audience.resend.state).subquery()
+        return select(
+            again.c.number,
+            again.c.import_id,
+            again.c.row,
+            again.c.attributes,
+            again.c.row.label("place"),
+            again.c["values"].label("given"),
+        )
     if audience.import_id is not None:
         wanted = select(
             import_row.c.number,
@@ -81,7 +91,8 @@ def may_repeat(audience: Audience) -> bool:
 def numbers(audience: Audience) -> Select[Any]:
     """Each number once."""
     if audience.resend is not None:
-        return select(recipients_again(audience.resend).subquery().c.number).distinct()
+        again = recipients_again(audience.resend.task_id, audience.resend.state).subquery()
+        return select(again.c.number).distinct()
     if audience.import_id is not None:
         query = select(import_row.c.number).where(import_row.c.import_id == audience.import_id)
     else:

@@ -24,7 +24,7 @@ from services.models import customer_group, send_task, task_group, workspace
 from services.posts import PostKind, want_post
 from services.previews import Preview, Previews
 from services.recipients import copy_recipients, plan_batches
-from services.resends import lock_resend
+from services.resends import find_resend
 from services.states import Source, TaskState
 from services.task_reports import Task, task_by_id
 from services.variables import RecipientWriter, find_columns, from_json, people
@@ -118,6 +118,9 @@ def audience_of(tx: Connection, draft: Row[Any], chosen: Template) -> tuple[Audi
     if any(groups[row.group_id].sms_type is not chosen.sms_type for row in there if not row.excluded):
         is_same = False
     source = Source(draft.source)
+    if draft.resend_of is not None:
+        # Receipts lock a task before they store its results, so none comes between this look and our commit.
+        tx.execute(select(send_task.c.id).where(send_task.c.id == draft.resend_of).with_for_update())
     if source is Source.POOL:
         of_type = [each for each in groups_of(tx, draft.workspace_id) if each.sms_type is chosen.sms_type]
         is_same = is_same and all(each.id in groups for each in of_type if each.size)
@@ -128,7 +131,7 @@ def audience_of(tx: Connection, draft: Row[Any], chosen: Template) -> tuple[Audi
         groups=[groups[row.group_id] for row in there if not row.excluded],
         excluded=[groups[row.group_id] for row in there if row.excluded],
         import_id=draft.import_id,
-        resend=lock_resend(tx, draft),
+        resend=find_resend(tx, draft),
         heeds_opt_outs=heeds_opt_outs(tx, draft.workspace_id, chosen.sms_type),
     )
     return audience, is_same

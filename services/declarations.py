@@ -99,9 +99,9 @@ def _application(tx: Connection, workspace_id: str, declared: ApplicationDeclara
         "region": declared.region.value,
         "active": True,
         "requests_per_second": declared.requests_per_second,
-        "receipt_window_hours": declared.receipt_window_hours,
         "price_per_segment": None if declared.price_per_segment is None else str(declared.price_per_segment),
         "currency": declared.currency,
+        "receipt_window_hours": declared.receipt_window_hours,
     }
     key = (application.c.workspace_id == workspace_id, application.c.name == declared.name)
     found = tx.execute(select(application.c.id, application.c.receipts_token).where(*key)).first()

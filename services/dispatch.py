@@ -43,7 +43,6 @@ LEASE_MARGIN = timedelta(seconds=5)
 FIRST_RETRY = timedelta(seconds=1)
 LONGEST_RETRY = timedelta(seconds=60)
 IDLE_SECONDS = 0.5
-# What a code may mean that is not about this number or this text (services/carriers/codes.py).
 
 
 class Dispatch:

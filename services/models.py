@@ -307,11 +307,11 @@ send_task = Table(
     Column("pause_reason", Text),
     Column("pause_code", Text),
     Column("paused_by", Text),
+    # Refusals of recipients up to this one have been asked about, and do not count for pausing again.
+    _count("refusals_seen"),
     # Who said that it goes on, and who last changed its time, template or name.
     Column("resumed_by", Text),
     Column("edited_by", Text),
-    # Refusals of recipients up to this one have been asked about, and do not count for pausing again.
-    _count("refusals_seen"),
     # Off the list, but not forgotten: its counts stay.
     Column("deleted_by", Text),
     Column("deleted_at", Moment),

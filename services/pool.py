@@ -45,12 +45,12 @@ class Fate(StrEnum):
     WAITING = "waiting"
     HANDING_OVER = "handing over"
     HELD_BACK = "held back"
+    SKIPPED = "skipped"
     ACCEPTED = "accepted"
     UNKNOWN = "unknown"
     DELIVERED = "delivered"
     FAILED = "failed"
     REFUSED = "refused"
-    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)

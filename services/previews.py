@@ -33,8 +33,8 @@ class SendRequest:
     """What a person asks to be sent. Names as typed; `at` aware, None for now.
 
     `groups` are those of source GROUPS, `import_id` the file of FILE or the numbers of TYPED, which come as `lines`
-    where they have just been typed, `resend` whose messages RESEND sends again. `without_missing` leaves out the rows
-    that lack a value for a variable.
+    where they have just been typed, `resend` the messages of RESEND. `without_missing` leaves out the rows that lack a
+    value for a variable.
     """
 
     groups: Sequence[str]
@@ -88,6 +88,7 @@ class Preview:
     changed: Sequence[str] = ()
     source: Source = Source.GROUPS
     file: str | None = None
+    resend: Resend | None = None
     name: str = ""
     numbers: int = 0
     segments: int = 0
@@ -106,7 +107,6 @@ class Preview:
     requests_per_second: float = 0
     overlap: int = 0
     allowed_from: datetime | None = None
-    resend: Resend | None = None
 
     @property
     def lacks_values(self) -> bool:
@@ -216,15 +216,10 @@ class Previews:
         with self._database.read() as connection:
             opt_outs = heeds_opt_outs(connection, workspace_id, chosen.sms_type)
         found = Audience(workspace_id, chosen.region, wanted.source, (), excluded, heeds_opt_outs=opt_outs)
+        if wanted.resend is not None:
+            return replace(found, resend=wanted.resend, size=self._count_again(wanted.resend))
         if wanted.lines is not None:
             return replace(found, size=len(wanted.lines.right))
-        if wanted.resend is not None:
-            with self._database.read() as connection:
-                again = recipients_again(wanted.resend).subquery()
-                size = connection.execute(select(func.count()).select_from(again)).scalar_one()
-            if size == 0:
-                raise NotAllowed("nothing_to_resend", number=wanted.resend.task, what=wanted.resend.state.value)
-            return replace(found, resend=wanted.resend, size=size)
         if wanted.source in (Source.FILE, Source.TYPED):
             with self._database.read() as connection:
                 file = _import(connection, workspace_id, wanted.import_id)
@@ -238,6 +233,14 @@ class Previews:
             groups = find_all(self._groups, workspace_id, wanted.groups)
             _check_types(chosen, groups)
         return replace(found, groups=groups, size=sum(group.size for group in groups))
+
+    def _count_again(self, resend: Resend) -> int:
+        again = recipients_again(resend.task_id, resend.state).subquery()
+        with self._database.read() as connection:
+            size: int = connection.execute(select(func.count()).select_from(again)).scalar_one()
+        if size == 0:
+            raise NotAllowed("nothing_to_resend", number=resend.task, what=resend.state.value)
+        return size
 
     def _with_lines_stored(self, channel: str, by: str, checked: Checked) -> Checked:
         assert checked.wanted.lines is not None
@@ -311,6 +314,7 @@ class Previews:
             receipts_reach_us=self._receipts_reach_us,
             source=audience.source,
             file=audience.file,
+            resend=audience.resend,
             name=wanted.name or "",
             numbers=found.numbers,
             segments=found.segments,
@@ -328,7 +332,6 @@ class Previews:
             takes=timedelta(seconds=found.recipients / per_second) if per_second else None,
             requests_per_second=rate.requests_per_second,
             overlap=overlap,
-            resend=audience.resend,
             allowed_from=None if may_send(chosen.sms_type, chosen.region, at) else next_allowed(at),
         )
 

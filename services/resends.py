@@ -28,20 +28,15 @@ class Resend:
     state: ResendState
 
 
-_RECIPIENT = (
-    recipient.c.number,
-    recipient.c.import_id,
-    recipient.c.row,
-    recipient.c.attributes,
-    recipient.c.seq.label("place"),
-)
+COLUMNS = ("number", "import_id", "row", "values", "attributes")
+_RECIPIENT = tuple(recipient.c[name] for name in COLUMNS)
 _HAS_RESULT = exists().where(result.c.task_id == recipient.c.task_id, result.c.seq == recipient.c.seq)
 _HAS_OUTCOME = exists().where(submission.c.task_id == recipient.c.task_id, submission.c.seq == recipient.c.seq)
 
 
-def recipients_again(resend: Resend) -> Select[Any] | CompoundSelect[Any]:
-    """Each of these messages as it is now, in no order: the number, where it comes from, and its place in the task."""
-    return _failed(resend.task_id) if resend.state is ResendState.FAILED else _unknown(resend.task_id)
+def recipients_again(task_id: int, state: ResendState) -> Select[Any] | CompoundSelect[Any]:
+    """(number, import_id, row, values, attributes) of each of these messages, as they are now, in no order."""
+    return _failed(task_id) if state is ResendState.FAILED else _unknown(task_id)
 
 
 def find_resend(connection: Connection, draft: Row[Any]) -> Resend | None:
@@ -50,15 +45,6 @@ def find_resend(connection: Connection, draft: Row[Any]) -> Resend | None:
         return None
     number = connection.execute(select(send_task.c.number).where(send_task.c.id == draft.resend_of)).scalar_one()
     return Resend(number, draft.resend_of, ResendState(draft.resend_state))
-
-
-def lock_resend(tx: Connection, draft: Row[Any]) -> Resend | None:
-    """The same, and nothing more becomes final there before we commit: receipts lock a task before they store its
-    results.
-    """
-    if draft.resend_of is not None:
-        tx.execute(select(send_task.c.id).where(send_task.c.id == draft.resend_of).with_for_update())
-    return find_resend(tx, draft)
 
 
 def _failed(task_id: int) -> Select[Any]:

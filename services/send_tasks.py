@@ -91,8 +91,7 @@ class SendTasks:
     def resume(self, workspace_id: str, number: int, by: str) -> Task:
         """A person's yes to a task that is paused, for whatever reason. Raises UnknownThing or NotAllowed.
 
-        One that was late and is so by more than a day can only expire; one that a restored copy holds goes back to
-        waiting for its time where that is still to come.
+        One that was late and is so by more than a day can only expire.
         """
         now = self._clock.now()
         with self._database.write() as tx:
@@ -100,17 +99,11 @@ class SendTasks:
             state = TaskState.EXPIRED if _has_expired(task, now) else task.state
             if state is not TaskState.PAUSED:
                 raise NotAllowed("not_resumable", number=number, state=state.value)
-            decided: dict[str, object] = {"resumed_by": by}
-            if task.pause_reason is PauseReason.RESTORED:
-                # What it had not sent was not unknown, but waited.
-                decided["pause_reason"] = None
-            if task.scheduled_at is not None and task.scheduled_at > now:
+            if task.started_at is None and task.scheduled_at is not None and task.scheduled_at > now:
                 # Asked about after a restore, and its time is still to come.
-                _move(tx, task, TaskState.SCHEDULED, now, **decided)
+                _move(tx, task, TaskState.SCHEDULED, now, resumed_by=by)
             else:
-                _move(tx, task, TaskState.SENDING, now, started_at=task.started_at or now, **decided)
-                if task.started_at is None:
-                    self._database.queue.open(tx, task.id)
+                _move(tx, task, TaskState.SENDING, now, started_at=task.started_at or now, resumed_by=by)
             tx.commit()
             return find_task(tx, workspace_id, number)
 

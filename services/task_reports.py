@@ -50,8 +50,8 @@ class Task:
     delivered: int
     failed: int
     held_back: int
-    skipped: int
     version: int
+    skipped: int = 0
     carrier: str = ""
     segments: int = 0
     distinct_numbers: int = 0

@@ -19,11 +19,11 @@ _COUNTRIES_SHOWN = 15
 _TASKS_SHOWN = 10
 _REPLY_SHOWN = 300
 _LINES_LIMIT = blocks.SECTION_LIMIT - 100
-
 _FATES = {
     Fate.WAITING: "waiting to be sent",
     Fate.HANDING_OVER: "being handed over right now",
     Fate.HELD_BACK: "held back, not sent",
+    Fate.SKIPPED: "not sent: had opted out",
     Fate.ACCEPTED: "unknown: accepted by the carrier, no receipt yet",
     Fate.UNKNOWN: "unknown: the carrier did not answer",
     Fate.DELIVERED: "delivered",

@@ -6,32 +6,20 @@ from datetime import timedelta
 
 from handlers.replies import Block
 from handlers.views import blocks, task_buttons
-from handlers.views.words import (
-    bar,
-    bold,
-    code,
-    counted,
-    duration,
-    escape,
-    moment,
-    number,
-    person,
-    recipients_of,
-    share,
-)
+from handlers.views.words import bar, bold, code, counted, duration, escape, moment, named, number, person, share
 from services.carriers.words import describe
 from services.send_tasks import Paused, Stopped
 from services.states import PauseReason, Source, TaskState
 from services.task_reports import Task
 
-_RESTORED = (
-    "My database was restored from an older copy. What was not sent in it may have been sent since, so it counts as "
-    "unknown and is not sent again by itself."
-)
 _TROUBLES = {
     "connection_refused": "The carrier refuses the connection.",
     "lease_too_short": "This machine is too busy.",
 }
+_RESTORED = (
+    "My database was restored from an older copy. What was not sent in it may have been sent since, so it counts as "
+    "unknown and is not sent again by itself."
+)
 # In a list or a head; the whole name stands in the details.
 _NAME_SHOWN, _GROUPS_SHOWN = 40, 3
 
@@ -146,7 +134,7 @@ def late(task: Task) -> tuple[str, list[Block]]:
     """The question after downtime, and what was decided; or that it was too late even to ask."""
     if task.pause_reason is PauseReason.RESTORED:
         return _restored(task)
-    text = f"Task {task.number} was due {at(task)} and is late: {what(task)}"
+    text = f"Task {task.number}, {what(task)}, was due {at(task)}."
     if task.state is TaskState.PAUSED and task.started_at is None:
         customers = counted(task.recipients, "customer")
         send = task_buttons.resume(task, f"Send to {customers} now")
@@ -265,17 +253,30 @@ def trouble(code: str) -> str:
 def what(task: Task) -> str:
     """Its name, template and recipients, short."""
     name = f"{short(task.name)}, " if task.name else ""
-    if task.is_test:
-        return f"a *test* of {name}{short(task.template)}"
-    if task.source is Source.RESEND:
-        return f"{name}{short(task.template)} to the {task.resend_state} of task {task.resend_of}"
-    file = None if task.file is None else blocks.cut(task.file, _NAME_SHOWN)
-    whom = recipients_of(task.source, _cut(task.groups), _cut(task.excluded), file, most=_GROUPS_SHOWN)
-    return f"{name}{short(task.template)} to {whom}"
+    return f"{name}{short(task.template)} to {_to_whom(task)}"
 
 
-def _cut(names: tuple[str, ...]) -> list[str]:
-    return [blocks.cut(name, _NAME_SHOWN) for name in names]
+def _to_whom(task: Task) -> str:
+    match task.source:
+        case Source.GROUPS:
+            return _groups(task)
+        case Source.RESEND:
+            return f"the {task.resend_state} of task {task.resend_of}"
+        case Source.FILE:
+            return f"the numbers of {short(task.file or 'a file')}"
+        case Source.POOL:
+            without = f" without {_names(task.excluded)}" if task.excluded else ""
+            return f"the whole pool{without}"
+        case Source.TYPED:
+            return "typed numbers"
+
+
+def _groups(task: Task) -> str:
+    return _names(task.groups) + (f" without {_names(task.excluded)}" if task.excluded else "")
+
+
+def _names(names: tuple[str, ...]) -> str:
+    return named([blocks.cut(name, _NAME_SHOWN) for name in names], most=_GROUPS_SHOWN)
 
 
 def short(name: str) -> str:
@@ -295,7 +296,7 @@ def _who_did_what(task: Task) -> str:
         TaskState.FINISHED: "sent",
         TaskState.STOPPED: "began to send" if task.started_at else "scheduled",
     }.get(task.state, "scheduled")
-    return f"{person(task.confirmed_by)} {did}"
+    return f"{person(task.confirmed_by)} {did}{' a test of' if task.is_test else ''}"
 
 
 def _handed_over(task: Task, count: int) -> str:

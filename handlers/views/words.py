@@ -49,17 +49,15 @@ def money(amount: Decimal) -> str:
     return f"{amount:,.{max(2, -exponent)}f}"
 
 
-def recipients_of(
-    source: Source, groups: Sequence[str], excluded: Sequence[str], file: str | None, most: int = 5
-) -> str:
+def recipients_of(source: Source, groups: Sequence[str], excluded: Sequence[str], file: str | None) -> str:
     """Whom a task is for: *vip* and *gold* without *staff*; the whole pool; *file.xlsx*; typed numbers."""
     whom = {
-        Source.GROUPS: named(groups, most=most),
+        Source.GROUPS: named(groups),
         Source.POOL: "the whole pool",
         Source.FILE: bold(file or ""),
         Source.TYPED: "typed numbers",
-    }.get(source, named(groups, most=most))
-    return f"{whom} without {named(excluded, most=most)}" if excluded else whom
+    }.get(source, named(groups))
+    return f"{whom} without {named(excluded)}" if excluded else whom
 
 
 def verb(value: int, one: str, many: str) -> str:

@@ -93,8 +93,8 @@ def services_of(marketing: Marketing) -> dict[str, object]:
             imports=marketing.imports,
         ),
         "groups": marketing.groups,
-        "tasks": tasks_of(marketing),
         "contents": contents_of(marketing),
+        "tasks": tasks_of(marketing),
         "help": help_lines(),
     }
 

@@ -45,7 +45,7 @@ async def a_file_is_tested_and_sent_to(world: World, ben: Person, path: Path) ->
     assert list(await ben.fill(form, own="139")) == ["own"]
     assert await ben.fill(form, own="13900010099") == {}
     await ben.sees("The test to 1 number is on its way as task 1")
-    await ben.sees("a *test* of *spring* (task 1)")
+    await ben.sees("a test of *spring* to typed numbers (task 1)")
     await ben.sees("Result of task 1")
     assert world.taken() == {"+8613900010099": 1}
     await ben.press(preview, "Send to 2 customers")

@@ -46,7 +46,7 @@ def tasks_of(marketing: Marketing) -> Tasks:
     return Tasks(
         marketing.tasks,
         marketing.reports,
-        marketing.task_changes,
+        marketing.changes,
         TaskLists(marketing.database),
         TaskMessages(marketing.database),
         TaskFiles(marketing.database),

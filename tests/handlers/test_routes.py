@@ -16,8 +16,8 @@ from handlers.views import content as content_views
 from handlers.views import groups as group_views
 from handlers.views import opt_outs as opt_out_views
 from handlers.views import task_buttons
-from handlers.views import task_details as detail_views
-from handlers.views import task_list as list_views
+from handlers.views import task_details as task_details_views
+from handlers.views import task_list as task_list_views
 from tests.handlers.samples import dropped, typed
 
 REQUESTS = {Kind.COMMAND: Command, Kind.ACTION: Click, Kind.VIEW: Submission, Kind.EVENT: Upload}
@@ -83,15 +83,15 @@ ONLY_SHOWS = {
     group_views.PREVIOUS_PAGE,
     opt_out_views.NEXT_PAGE,
     opt_out_views.PREVIOUS_PAGE,
-    detail_views.AFTER,
-    detail_views.BEFORE,
-    detail_views.FIND,
-    detail_views.FIND_FORM,
-    detail_views.REFRESH,
-    list_views.NEWER,
-    list_views.OLDER,
-    list_views.REFRESH,
     task_buttons.DETAILS,
+    task_details_views.AFTER,
+    task_details_views.BEFORE,
+    task_details_views.FIND,
+    task_details_views.FIND_FORM,
+    task_details_views.REFRESH,
+    task_list_views.NEWER,
+    task_list_views.OLDER,
+    task_list_views.REFRESH,
 }
 
 

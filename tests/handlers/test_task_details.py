@@ -111,7 +111,7 @@ def test_what_can_be_done_is_offered_by_state(marketing: Marketing, tasks: Tasks
     assert labels(show("2", tasks)) == ["Go on", "Stop", "Copy", "Files…", *turning]
     marketing.tasks.stop(marketing.workspace_id, 2, BEN)
     assert labels(show("2", tasks)) == ["Delete", "Copy", "Files…", *turning]
-    marketing.task_changes.delete(marketing.workspace_id, 2, BEN)
+    marketing.changes.delete(marketing.workspace_id, 2, BEN)
     gone = show("2", tasks)
     assert labels(gone) == ["Copy", "Files…", *turning]
     assert "off the list" in gone.text

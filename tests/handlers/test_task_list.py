@@ -116,7 +116,7 @@ def test_days_are_those_of_the_persons_own_zone(
 def test_deleted_ones_are_in_the_history(marketing: Marketing, tasks: Tasks) -> None:
     marketing.a_confirmed_task(1)
     marketing.tasks.stop(marketing.workspace_id, 1, ANA)
-    marketing.task_changes.delete(marketing.workspace_id, 1, ANA)
+    marketing.changes.delete(marketing.workspace_id, 1, ANA)
     assert shown(list_("", tasks)) == []
     gone = list_("status:deleted", tasks)
     assert shown(gone) == [1]

@@ -147,7 +147,7 @@ async def test_the_result_is_edited_until_the_last_receipt_and_says_so(marketing
 def test_an_edit_shows_in_the_channel(marketing: Marketing, channel: Channel) -> None:
     task = marketing.a_confirmed_task(2, at=marketing.in_(HOUR))
     wanted = Edit(marketing.in_(3 * HOUR), task.template_id, "spring opening")
-    marketing.task_changes.edit(marketing.workspace_id, task.number, BEN, wanted)
+    marketing.changes.edit(marketing.workspace_id, task.number, BEN, wanted)
     message = channel.sees(PostKind.TASK, task)
     assert "*spring opening*, *spring* to *vip*" in shown(message)
     assert f"Changed by <@{BEN}>." in shown(message)

@@ -430,6 +430,21 @@ class TestTheLoop:
             assert outcomes(marketing, task) == dict.fromkeys((1, 2, 3), "accepted")
         check_every_task(marketing.database)
 
+    async def test_a_batch_claimed_for_somebody_who_is_gone_goes_back(self, marketing: Marketing) -> None:
+        """The loop is cancelled while a busy thread is about to claim."""
+        task = marketing.a_confirmed_task(3)
+        with ThreadPoolExecutor(1) as executor:
+            executor.submit(time.sleep, 0.1)
+            running = asyncio.create_task(marketing.a_dispatch(executor=executor).run())
+            await asyncio.sleep(0.03)
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+        assert (batches(marketing, task), marketing.carrier.requests) == (["planned"], [])
+        await marketing.send_all()
+        assert marketing.task(task).accepted == 3
+        check_every_task(marketing.database)
+
     async def test_one_broken_batch_does_not_end_the_sending(self, marketing: Marketing) -> None:
         task = marketing.a_confirmed_task(1700)
         marketing.carrier.will(accept, crash)

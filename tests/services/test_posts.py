@@ -11,7 +11,7 @@ from services.database import Database
 from services.models import send_task
 from services.models import signature as signature_table
 from services.models import template as template_table
-from services.posts import Post, PostKind, want_fresh_post
+from services.posts import Post, PostKind, want_post
 from services.task_reports import Task
 from tests.services.builders import ANA, CHANNEL, FIRST_NUMBER, MAINLAND, Marketing
 from tests.services.fakes import refuse_whole
@@ -239,7 +239,7 @@ def test_a_second_pause_is_posted_anew(marketing: Marketing) -> None:
 
     def pause() -> Post:
         with marketing.database.write() as tx:
-            want_fresh_post(tx, marketing.workspace_id, CHANNEL, PostKind.PAUSED, task.id)
+            want_post(tx, marketing.workspace_id, CHANNEL, PostKind.PAUSED, task.id)
             tx.commit()
         (post,) = due(marketing, PostKind.PAUSED)
         return post

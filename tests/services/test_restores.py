@@ -109,7 +109,7 @@ async def test_what_is_due_later_waits_for_a_yes_and_then_for_its_time(marketing
     assert PostKind.LATE in {post.kind for post in marketing.posts.due()}
     marketing.tasks.resume(marketing.workspace_id, task.number, BEN)
     now = marketing.task(task)
-    assert (now.state, now.pause_reason, now.resumed_by) == (TaskState.SCHEDULED, None, BEN)
+    assert (now.state, now.confirmed_by, now.resumed_by) == (TaskState.SCHEDULED, ANA, BEN)
     await nothing_leaves(marketing)
     marketing.clock.move(HOUR)
     marketing.tasks.start_due()

@@ -209,10 +209,10 @@ async def test_what_was_asked_about_does_not_count_again(marketing: Marketing, d
         assert marketing.task(task).state is SENDING
     await marketing.send_next(dispatch)
     assert marketing.task(task).state is PAUSED
-    assert len(questions(database)) == 1, "the same post asks again, below"
+    assert len(questions(database)) == 1, "the same post asks again"
 
 
-async def test_the_question_asked_before_is_opened_again(marketing: Marketing, database: Database) -> None:
+async def test_the_question_is_asked_anew_so_that_somebody_sees_it(marketing: Marketing, database: Database) -> None:
     task = marketing.a_confirmed_task(5000)
     dispatch = marketing.a_dispatch()
     marketing.carrier.will(refuse_all)
@@ -225,7 +225,7 @@ async def test_the_question_asked_before_is_opened_again(marketing: Marketing, d
     await marketing.send_next(dispatch)
     assert questions(database) == [(task.id, False)]
     (again,) = [each for each in marketing.posts.due() if each.kind is PostKind.PAUSED]
-    assert (again.id, again.ts) == (due.id, None), "posted anew: a silent edit would be overlooked"
+    assert (again.id, again.ts) == (due.id, None)
 
 
 async def test_a_stopped_task_does_not_pause(marketing: Marketing) -> None:

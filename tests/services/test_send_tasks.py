@@ -352,11 +352,11 @@ def act(marketing: Marketing, task: Task, action: str) -> None:
     given = (marketing.workspace_id, task.number)
     match action:
         case "delete":
-            marketing.task_changes.delete(*given, BEN)
+            marketing.changes.delete(*given, BEN)
         case "edit":
-            marketing.task_changes.edit(*given, BEN, Edit(marketing.in_(2 * HOUR), task.template_id, "new name"))
+            marketing.changes.edit(*given, BEN, Edit(marketing.in_(2 * HOUR), task.template_id, "new name"))
         case "resend":
-            marketing.task_changes.resend(*given, ResendState.UNKNOWN, CHANNEL, BEN)
+            marketing.changes.resend(*given, ResendState.UNKNOWN, CHANNEL, BEN)
         case _:
             getattr(marketing.tasks, action)(*given, BEN)
 
@@ -508,11 +508,11 @@ class TestDeleting:
     async def test_its_counts_stay(self, marketing: Marketing) -> None:
         task = marketing.a_confirmed_task(3)
         await marketing.send_all()
-        gone = marketing.task_changes.delete(marketing.workspace_id, task.number, BEN)
+        gone = marketing.changes.delete(marketing.workspace_id, task.number, BEN)
         assert (gone.deleted_by, gone.deleted_at, gone.handed_over) == (BEN, marketing.clock.now(), 3)
         assert marketing.reports.list(marketing.workspace_id) == []
         assert marketing.task(task) == gone
-        refused = refusal(lambda: marketing.task_changes.delete(marketing.workspace_id, task.number, ANA))
+        refused = refusal(lambda: marketing.changes.delete(marketing.workspace_id, task.number, ANA))
         assert (refused.rule, refused.facts["by"]) == ("already_deleted", BEN)
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -11,7 +10,7 @@ from services.carriers.ports import Receipt
 from services.content import TemplateDeclaration
 from services.errors import NotAllowed, UnknownThing
 from services.group_changes import GroupChanges
-from services.models import opt_out, recipient
+from services.models import recipient
 from services.previews import Preview
 from services.resends import ResendState
 from services.states import SmsType, Source, TaskState
@@ -43,7 +42,7 @@ class TestEditing:
     async def test_another_time_and_name(self, marketing: Marketing) -> None:
         task = marketing.a_confirmed_task(3, at=marketing.in_(HOUR))
         wanted = Edit(marketing.in_(3 * HOUR), task.template_id, "  spring   opening ")
-        edited = marketing.task_changes.edit(marketing.workspace_id, task.number, BEN, wanted)
+        edited = marketing.changes.edit(marketing.workspace_id, task.number, BEN, wanted)
         assert (edited.name, edited.scheduled_at, edited.edited_by) == ("spring opening", wanted.at, BEN)
         assert (edited.text, edited.confirmed_by, edited.version) == (task.text, ANA, task.version + 1)
         marketing.clock.move(HOUR)
@@ -54,8 +53,8 @@ class TestEditing:
     async def test_another_template_is_what_is_sent(self, marketing: Marketing) -> None:
         marketing.declare(replace(MAINLAND, templates=(*MAINLAND.templates, LONG)))
         task = marketing.a_confirmed_task(3, at=marketing.in_(HOUR))
-        other = next(t for t in marketing.task_changes.templates_for(marketing.workspace_id, task) if t.name == "long")
-        edited = marketing.task_changes.edit(
+        other = next(t for t in marketing.changes.templates_for(marketing.workspace_id, task) if t.name == "long")
+        edited = marketing.changes.edit(
             marketing.workspace_id, task.number, ANA, Edit(marketing.in_(HOUR), other.id, "")
         )
         assert edited.template == "long"
@@ -69,8 +68,8 @@ class TestEditing:
 
     async def test_a_universal_template_keeps_the_signature(self, marketing: Marketing) -> None:
         task = marketing.a_confirmed_task(1, at=marketing.in_(HOUR))
-        hello = next(t for t in marketing.task_changes.templates_for(marketing.workspace_id, task) if t.name == "hello")
-        marketing.task_changes.edit(marketing.workspace_id, task.number, ANA, Edit(marketing.in_(HOUR), hello.id, ""))
+        hello = next(t for t in marketing.changes.templates_for(marketing.workspace_id, task) if t.name == "hello")
+        marketing.changes.edit(marketing.workspace_id, task.number, ANA, Edit(marketing.in_(HOUR), hello.id, ""))
         marketing.clock.move(HOUR)
         marketing.tasks.start_due()
         await marketing.send_all()
@@ -78,11 +77,11 @@ class TestEditing:
 
     def test_only_templates_that_can_stand_in_are_offered(self, marketing: Marketing) -> None:
         task = marketing.a_confirmed_task(1, at=marketing.in_(HOUR))
-        offered = [each.name for each in marketing.task_changes.templates_for(marketing.workspace_id, task)]
+        offered = [each.name for each in marketing.changes.templates_for(marketing.workspace_id, task)]
         assert offered == ["spring", "hello"], "not of another type, none with variables"
         sale = next(t for t in marketing.content.templates(marketing.workspace_id) if t.name == "sale")
         refused = refusal_of(
-            lambda: marketing.task_changes.edit(
+            lambda: marketing.changes.edit(
                 marketing.workspace_id, task.number, ANA, Edit(marketing.in_(HOUR), sale.id, "")
             )
         )
@@ -92,7 +91,7 @@ class TestEditing:
     def test_the_text_stays_as_confirmed_where_the_template_stays(self, marketing: Marketing) -> None:
         task = marketing.a_confirmed_task(1, at=marketing.in_(HOUR))
         marketing.declare(replace(MAINLAND, templates=(replace(SPRING, text="We close."),)))
-        edited = marketing.task_changes.edit(
+        edited = marketing.changes.edit(
             marketing.workspace_id, task.number, ANA, Edit(marketing.in_(2 * HOUR), task.template_id, "x")
         )
         assert edited.text == task.text
@@ -105,10 +104,10 @@ class TestEditing:
         marketing.clock.move(moved)
         wanted = Edit(marketing.in_(HOUR), task.template_id, "")
         if rule is None:
-            marketing.task_changes.edit(marketing.workspace_id, task.number, ANA, wanted)
+            marketing.changes.edit(marketing.workspace_id, task.number, ANA, wanted)
         else:
             given = (marketing.workspace_id, task.number, ANA, wanted)
-            assert refusal_of(lambda: marketing.task_changes.edit(*given)).rule == rule
+            assert refusal_of(lambda: marketing.changes.edit(*given)).rule == rule
 
     def test_a_time_that_is_over_and_a_name_that_is_too_long_are_refused(self, marketing: Marketing) -> None:
         task = marketing.a_confirmed_task(1, at=marketing.in_(HOUR))
@@ -117,16 +116,8 @@ class TestEditing:
             (Edit(marketing.in_(HOUR), task.template_id, "x" * (NAME_LIMIT + 1)), "task_name"),
         ]:
             given = (marketing.workspace_id, task.number, ANA, wanted)
-            assert refusal_of(lambda given=given: marketing.task_changes.edit(*given)).rule == rule
+            assert refusal_of(lambda given=given: marketing.changes.edit(*given)).rule == rule
         assert marketing.task(task) == task
-
-    def test_promotional_sms_stay_within_carriers_hours(self, marketing: Marketing) -> None:
-        marketing.a_group("buyers", numbers(1), SmsType.PROMOTIONAL)
-        task = marketing.confirmed(marketing.a_draft(["buyers"], "sale", at=marketing.in_(HOUR)))
-        # Ten at night in Shanghai.
-        given = (marketing.workspace_id, task.number, ANA, Edit(marketing.in_(12 * HOUR), task.template_id, ""))
-        refused = refusal_of(lambda: marketing.task_changes.edit(*given))
-        assert (refused.rule, refused.facts["at"]) == ("edit_hours", marketing.in_(22 * HOUR))
 
 
 class TestCopying:
@@ -136,11 +127,11 @@ class TestCopying:
         marketing.a_group("vip", numbers(5))
         marketing.a_group("staff", numbers(2))
         task = marketing.confirmed(marketing.a_draft(exclude=["staff"], at=marketing.in_(HOUR)))
-        marketing.task_changes.edit(
+        marketing.changes.edit(
             marketing.workspace_id, task.number, ANA, Edit(marketing.in_(HOUR), task.template_id, "spring opening")
         )
         marketing.tasks.cancel(marketing.workspace_id, task.number, ANA)
-        copy = marketing.task_changes.copy(marketing.workspace_id, task.number, "C0OTHER", BEN)
+        copy = marketing.changes.copy(marketing.workspace_id, task.number, "C0OTHER", BEN)
         assert (copy.groups, copy.excluded, copy.template, copy.at) == (["vip"], ["staff"], "spring", None)
         made = marketing.confirmed(copy)
         assert (made.name, made.channel, made.recipients, made.created_by) == ("spring opening", "C0OTHER", 3, BEN)
@@ -150,10 +141,10 @@ class TestCopying:
         task = marketing.confirmed(marketing.a_draft())
         changes = GroupChanges(marketing.database, marketing.clock)
         changes.rename(marketing.workspace_id, group.id, "regulars")
-        assert marketing.task_changes.copy(marketing.workspace_id, task.number, CHANNEL, ANA).groups == ["regulars"]
+        assert marketing.changes.copy(marketing.workspace_id, task.number, CHANNEL, ANA).groups == ["regulars"]
         changes.delete(marketing.workspace_id, group.id)
         with pytest.raises(UnknownThing, match="vip"):
-            marketing.task_changes.copy(marketing.workspace_id, task.number, CHANNEL, ANA)
+            marketing.changes.copy(marketing.workspace_id, task.number, CHANNEL, ANA)
 
 
 async def a_mixed_task(marketing: Marketing) -> Task:
@@ -189,7 +180,7 @@ class TestResending:
             of_task = update(recipient).where(recipient.c.task_id == task.id)
             tx.execute(of_task.values(import_id=7, row=recipient.c.seq + 1, attributes='{"name":"李"}'))
             tx.commit()
-        preview = marketing.task_changes.resend(marketing.workspace_id, task.number, state, CHANNEL, BEN)
+        preview = marketing.changes.resend(marketing.workspace_id, task.number, state, CHANNEL, BEN)
         assert preview.resend is not None
         assert (preview.recipients, preview.resend.task, preview.text) == (len(wanted), task.number, task.text)
         again = marketing.confirmed(preview)
@@ -202,12 +193,12 @@ class TestResending:
         ]
         await marketing.send_all()
         assert marketing.carrier.requests[-1].numbers == [FIRST_NUMBER + n for n in wanted]
-        assert marketing.task_changes.resent_in(task, state) == [again.number]
+        assert marketing.changes.resent_in(task, state) == [again.number]
         check_every_task(marketing.database)
 
     async def test_what_arrived_after_the_preview_is_not_sent_again(self, marketing: Marketing) -> None:
         task = await a_mixed_task(marketing)
-        preview = marketing.task_changes.resend(marketing.workspace_id, task.number, ResendState.UNKNOWN, CHANNEL, ANA)
+        preview = marketing.changes.resend(marketing.workspace_id, task.number, ResendState.UNKNOWN, CHANNEL, ANA)
         reference = marketing.carrier.requests[-1].reference
         number = FIRST_NUMBER + 5
         marketing.report(Receipt("delivered", "DELIVRD", f"id-{number}", reference, number))
@@ -221,7 +212,7 @@ class TestResending:
         marketing.carrier.will(unanswered)
         task = marketing.a_confirmed_task(3)
         await marketing.send_all()
-        preview = marketing.task_changes.resend(marketing.workspace_id, task.number, ResendState.UNKNOWN, CHANNEL, ANA)
+        preview = marketing.changes.resend(marketing.workspace_id, task.number, ResendState.UNKNOWN, CHANNEL, ANA)
         assert recipients(marketing, marketing.confirmed(preview)) == numbers(3)
 
     async def test_of_a_stopped_task_only_what_was_handed_over(self, marketing: Marketing) -> None:
@@ -229,69 +220,34 @@ class TestResending:
         task = marketing.a_confirmed_task(700)
         await marketing.send_next(marketing.a_dispatch())
         marketing.tasks.stop(marketing.workspace_id, task.number, ANA)
-        preview = marketing.task_changes.resend(marketing.workspace_id, task.number, ResendState.UNKNOWN, CHANNEL, ANA)
+        preview = marketing.changes.resend(marketing.workspace_id, task.number, ResendState.UNKNOWN, CHANNEL, ANA)
         assert preview.recipients == 200
 
     async def test_not_before_it_is_over(self, marketing: Marketing) -> None:
         task = marketing.a_confirmed_task(700)
         await marketing.send_next(marketing.a_dispatch())
         given = (marketing.workspace_id, task.number, ResendState.FAILED, CHANNEL, ANA)
-        refused = refusal_of(lambda: marketing.task_changes.resend(*given))
+        refused = refusal_of(lambda: marketing.changes.resend(*given))
         assert (refused.rule, refused.facts["state"]) == ("resend_running", TaskState.SENDING)
 
     async def test_the_template_must_still_be_there(self, marketing: Marketing) -> None:
         task = await a_mixed_task(marketing)
         marketing.declare(replace(MAINLAND, templates=()))
         given = (marketing.workspace_id, task.number, ResendState.FAILED, CHANNEL, ANA)
-        assert refusal_of(lambda: marketing.task_changes.resend(*given)).rule == "template_gone"
+        assert refusal_of(lambda: marketing.changes.resend(*given)).rule == "template_gone"
 
     async def test_nothing_failed(self, marketing: Marketing) -> None:
         task = marketing.a_confirmed_task(1)
         await marketing.send_all()
         given = (marketing.workspace_id, task.number, ResendState.FAILED, CHANNEL, ANA)
-        assert refusal_of(lambda: marketing.task_changes.resend(*given)).rule == "nothing_to_resend"
+        assert refusal_of(lambda: marketing.changes.resend(*given)).rule == "nothing_to_resend"
 
     async def test_a_resend_can_be_resent(self, marketing: Marketing) -> None:
         task = await a_mixed_task(marketing)
         again = marketing.confirmed(
-            marketing.task_changes.resend(marketing.workspace_id, task.number, ResendState.FAILED, CHANNEL, ANA)
+            marketing.changes.resend(marketing.workspace_id, task.number, ResendState.FAILED, CHANNEL, ANA)
         )
         marketing.carrier.will(refuse(FIRST_NUMBER))
         await marketing.send_all()
-        third = marketing.task_changes.resend(marketing.workspace_id, again.number, ResendState.FAILED, CHANNEL, ANA)
+        third = marketing.changes.resend(marketing.workspace_id, again.number, ResendState.FAILED, CHANNEL, ANA)
         assert recipients(marketing, marketing.confirmed(third)) == [FIRST_NUMBER]
-
-
-async def test_what_filled_a_failed_message_fills_it_again(marketing: Marketing, tmp_path: Path) -> None:
-    """Each with its own text, from the columns of the file that its number came from."""
-    path = tmp_path / "customers.csv"
-    path.write_text("mobile,name\n13800000001,Ana\n13800000002,Ben\n13800000003,李\n", "utf-8")
-    marketing.imported(path, marketing.a_group("vip"))
-    task = marketing.confirmed(marketing.a_draft(template="personal"))
-    marketing.carrier.will(refuse(FIRST_NUMBER + 1, FIRST_NUMBER + 2))
-    await marketing.send_all()
-    preview = marketing.task_changes.resend(marketing.workspace_id, task.number, ResendState.FAILED, CHANNEL, ANA)
-    assert [text for _, text in preview.samples] == [
-        "【Spring】Dear Ben, see you at Ben.",
-        "【Spring】Dear 李, see you at 李.",
-    ]
-    again = marketing.confirmed(preview)
-    assert again.variables == task.variables
-    await marketing.send_all()
-    request = marketing.carrier.requests[-1]
-    assert [request.text_for(number) for number in request.numbers] == [text for _, text in preview.samples]
-    check_every_task(marketing.database)
-
-
-async def test_who_has_opted_out_since_is_not_sent_a_promotion_again(marketing: Marketing) -> None:
-    marketing.a_group("buyers", numbers(2), SmsType.PROMOTIONAL)
-    task = marketing.confirmed(marketing.a_draft(["buyers"], "sale"))
-    marketing.carrier.will(refuse(FIRST_NUMBER, FIRST_NUMBER + 1))
-    await marketing.send_all()
-    with marketing.database.write() as tx:
-        values = {"workspace_id": marketing.workspace_id, "number": FIRST_NUMBER, "origin": "reply"}
-        tx.execute(opt_out.insert().values(**values, at=marketing.clock.now()))
-        tx.commit()
-    preview = marketing.task_changes.resend(marketing.workspace_id, task.number, ResendState.FAILED, CHANNEL, ANA)
-    assert (preview.recipients, preview.opted_out) == (1, 1)
-    assert recipients(marketing, marketing.confirmed(preview)) == [FIRST_NUMBER + 1]

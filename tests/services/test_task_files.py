@@ -111,7 +111,7 @@ async def test_the_uploaders_order_and_columns_are_kept(marketing: Marketing, ki
 async def test_a_deleted_task_still_gives_its_files(marketing: Marketing, tmp_path: Path) -> None:
     task = marketing.a_confirmed_task(2)
     await marketing.send_all()
-    gone = marketing.task_changes.delete(marketing.workspace_id, task.number, ANA)
+    gone = marketing.changes.delete(marketing.workspace_id, task.number, ANA)
     assert len(read(marketing, gone, Which.ALL, FileKind.CSV, tmp_path)) == 3
 
 

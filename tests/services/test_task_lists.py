@@ -56,7 +56,7 @@ def test_by_state_and_deleted_ones_only_where_asked(marketing: Marketing) -> Non
         marketing.a_confirmed_task(1, group=name)
     marketing.tasks.stop(marketing.workspace_id, 1, ANA)
     marketing.tasks.stop(marketing.workspace_id, 2, ANA)
-    marketing.task_changes.delete(marketing.workspace_id, 2, ANA)
+    marketing.changes.delete(marketing.workspace_id, 2, ANA)
     assert shown(page(marketing)) == [3, 1]
     assert shown(page(marketing, state=TaskState.STOPPED)) == [1]
     assert shown(page(marketing, state=TaskState.SENDING)) == [3]
