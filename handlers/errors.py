@@ -355,6 +355,10 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
     "edit_time_passed": lambda f, z: (
         f"{_time(f['at'], z)} is over, so task {f['number']} stays as it was. Choose a later time."
     ),
+    "edit_hours": lambda f, z: (
+        f"Carriers refuse promotional SMS at that hour, so task {f['number']} stays as it was. "
+        f"The next time they take it is {_time(f['at'], z)}."
+    ),
     "edit_template": lambda f, z: (
         f"This template cannot stand in for {bold(f['template'])} in task {f['number']}: it must be approved, of the "
         "same application and SMS type, and without variables. Choose another one."
