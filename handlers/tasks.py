@@ -71,7 +71,7 @@ def failed_numbers(request: Click, service: Tasks) -> Reply:
     def write(path: Path) -> None:
         rows = (
             (format_e164(each.number), each.state, each.code, each.sms_id or "", f"{each.at:%Y-%m-%d %H:%M:%S}")
-            for each in service.reports.failed_numbers(task.id)
+            for each in service.reports.failed_numbers(request.workspace, task.id)
         )
         write_table(path, f"Task {task.number}", ["Number", "Result", "Carrier code", "SMS ID", "Time (UTC)"], rows)
 

@@ -133,10 +133,10 @@ class Dispatch:
         now = self._clock.now()
         lost = [literal_state(batch.c.state, BatchState.SENDING)]
         lost.append(batch.c.owner == self._owner if own else batch.c.lease_until < now)
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             if not connection.execute(select(exists().where(*lost))).scalar():
                 return 0
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             states = lock_tasks(tx, tx.execute(select(batch.c.task_id).where(*lost).distinct()).scalars())
             mine = batch.c.task_id.in_(states)
             rows = tx.execute(
@@ -158,13 +158,13 @@ class Dispatch:
         senders = self._senders if senders is None else senders
         now = self._clock.now()
         if not handed:
-            with self._database.read() as connection:
+            with self._database.read(everyone=True) as connection:
                 # Looking costs no writer's lock; an idle worker looks twice a second.
                 found = [self._claims.waiting(connection, senders[each], most, now) for each, most in wanted.items()]
             if not any(found):
                 return {}
         claims = {}
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             found = [self._claims.waiting(tx, senders[each], most, now) for each, most in wanted.items()]
             waiting = [each for each in found if each is not None]
             to_lock = {each.claim.task_id for each in handed}.union(*(each.to_lock for each in waiting))
@@ -180,7 +180,7 @@ class Dispatch:
 
     def _write(self, handed: Handed) -> None:
         """Write down one outcome by itself, which may have been written before."""
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             states = lock_tasks(tx, [handed.claim.task_id])
             self._outcomes.write(tx, [handed], states, self._clock.now(), careful=True)
             self._take_carriers_word(tx, [handed])

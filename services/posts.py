@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, Row, and_, exists, func, literal, null, or_, select, update
+from sqlalchemy import Connection, FromClause, Row, Update, and_, exists, func, literal, null, or_, select, update
 
 from services.clock import Clock
 from services.database import Database
@@ -92,7 +92,7 @@ class Posts:
             .where(or_(~is_reply, post.c.id.in_(_NEXT_REPLIES)))
             .order_by(is_reply, post.c.id)
         )
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             return [_post(row) for row in connection.execute(query)]
 
     def open_imports(self) -> list[Post]:
@@ -100,7 +100,7 @@ class Posts:
         query = select(post, post.c.shown_version.label("version"), null().label("thread_ts")).where(
             ~post.c.closed, post.c.kind == PostKind.IMPORT.value, post.c.ts.is_not(None)
         )
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             return [_post(row) for row in connection.execute(query)]
 
     def begin(self, post_id: int) -> None:
@@ -128,10 +128,10 @@ class Posts:
             send_task.c.handed_over > 0,
             or_(unknown <= 0, send_task.c.finished_at <= now - RESULT_AFTER),
         )
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             if not connection.execute(select(exists(due))).scalar():
                 return 0
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             rows = tx.execute(due).all()
             for row in rows:
                 tx.execute(update(send_task).where(send_task.c.id == row.id).values(result_wanted=True))
@@ -144,7 +144,7 @@ class Posts:
         over = select(literal(1)).where(
             send_task.c.id == post.c.subject_id, send_task.c.finished_at < self._clock.now() - RECEIPT_WINDOW
         )
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             closed = tx.execute(
                 update(post)
                 .where(
@@ -159,7 +159,7 @@ class Posts:
         return closed
 
     def _set(self, post_id: int, **values: object) -> None:
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             tx.execute(update(post).where(post.c.id == post_id).values(**values))
             tx.commit()
 
@@ -171,22 +171,26 @@ def want_post(tx: Connection, workspace_id: str, channel: str, kind: PostKind, s
 
 def want_post_anew(tx: Connection, workspace_id: str, channel: str, kind: PostKind, subject_id: int) -> None:
     """The same for what may happen again: the post that is there already is brought up to date."""
-    if not show_again(tx, kind, subject_id):
+    if not show_again(tx, workspace_id, kind, subject_id):
         want_post(tx, workspace_id, channel, kind, subject_id)
 
 
-def show_again(tx: Connection, kind: PostKind, subject_id: int) -> bool:
+def show_again(tx: Connection, workspace_id: str, kind: PostKind, subject_id: int) -> bool:
     """Bring a closed post up to date once more, in the transaction that changes what it shows; whether there is one."""
-    of_subject = update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id)
-    return tx.execute(of_subject.values(closed=False)).rowcount > 0
+    return tx.execute(_of_subject(workspace_id, kind, subject_id).values(closed=False)).rowcount > 0
 
 
 def want_fresh_post(tx: Connection, workspace_id: str, channel: str, kind: PostKind, subject_id: int) -> None:
     """Owe the channel a post about a subject that may have had one: that one stays as it is, and nothing edits it."""
-    again = update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id)
     values = {"channel": channel, "ts": None, "posting_at": None, "shown_version": None, "closed": False}
-    if tx.execute(again.values(**values)).rowcount == 0:
+    if tx.execute(_of_subject(workspace_id, kind, subject_id).values(**values)).rowcount == 0:
         want_post(tx, workspace_id, channel, kind, subject_id)
+
+
+def _of_subject(workspace_id: str, kind: PostKind, subject_id: int) -> Update:
+    return update(post).where(
+        post.c.workspace_id == workspace_id, post.c.kind == kind.value, post.c.subject_id == subject_id
+    )
 
 
 def _post(row: Row[Any]) -> Post:

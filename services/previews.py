@@ -163,10 +163,10 @@ class Previews:
         if chosen.sms_type is SmsType.VERIFICATION:
             raise NotAllowed("verification_template", template=chosen.name)
         audience = self._audience(workspace_id, wanted, chosen)
-        signature = self._content.choose_signature(chosen, wanted.signature)
+        signature = self._content.choose_signature(workspace_id, chosen, wanted.signature)
         columns = None
         if names := text.variables(chosen.text):
-            with self._database.read() as connection:
+            with self._database.read(workspace_id) as connection:
                 columns = find_columns(connection, audience, chosen.name, names)
         return Checked(
             wanted=wanted,
@@ -182,7 +182,7 @@ class Previews:
         if checked.wanted.lines is not None:
             checked = self._with_lines_stored(channel, by, checked)
         audience, sms_type, now = checked.audience, checked.template.sms_type, self._clock.now()
-        with self._database.read() as connection:
+        with self._database.read(audience.workspace_id) as connection:
             found = survey(connection, audience, checked.text, checked.columns)
             overlap = count_overlap(connection, audience, sms_type, now)
             rate = connection.execute(

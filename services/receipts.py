@@ -97,7 +97,7 @@ class Receipts:
             )
             for application_id, each in received
         ]
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             new = self._database.bulk.insert_new(tx, receipt, _COLUMNS, rows)
             tx.commit()
         return new
@@ -114,10 +114,10 @@ class Receipts:
     def apply(self) -> int:
         """Turn new receipts into results. Returns how many receipts were looked at; fewer than asked when done."""
         new = _NEW.where(~_is_early(self._clock.now()))
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             if not connection.execute(new.limit(1)).first():
                 return 0
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             rows = tx.execute(new.limit(APPLIED_AT_ONCE).with_for_update(skip_locked=True)).all()
             messages = _messages(tx, rows)
             final = _final_states(tx, rows, messages)

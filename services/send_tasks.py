@@ -88,10 +88,10 @@ class SendTasks:
         """Start what is due; ask about what is late; expire what is a day old. Returns how many tasks moved."""
         now = self._clock.now()
         moved = 0
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             if connection.execute(_due(now).limit(1)).first() is None:
                 return 0
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             for row in tx.execute(_due(now).with_for_update(skip_locked=True)).all():
                 state = due_state(row.scheduled_at, now)
                 if state == row.state or (row.state == TaskState.PAUSED and state is TaskState.SENDING):
@@ -114,7 +114,7 @@ class SendTasks:
         old = select(send_task.c.id).where(
             send_task.c.state == TaskState.DRAFT.value, send_task.c.created_at < self._clock.now() - DRAFTS_KEPT
         )
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             ids = tx.execute(old.with_for_update(skip_locked=True)).scalars().all()
             tx.execute(delete(task_group).where(task_group.c.task_id.in_(ids)))
             tx.execute(delete(send_task).where(send_task.c.id.in_(ids)))

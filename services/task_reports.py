@@ -131,7 +131,7 @@ class TaskReports:
             groups = _groups(connection, [row.id for row in rows])
         return [_task(row, groups) for row in rows]
 
-    def failed_numbers(self, task_id: int) -> Iterator[FailedNumber]:
+    def failed_numbers(self, workspace_id: str, task_id: int) -> Iterator[FailedNumber]:
         """Every message refused or reported as failed, in the order they were handed over."""
         query = (
             select(recipient.c.number, result.c.state, result.c.code, submission.c.sms_id, result.c.at)
@@ -140,7 +140,7 @@ class TaskReports:
             .where(result.c.task_id == task_id, result.c.state != "delivered")
             .order_by(result.c.seq)
         )
-        with self._database.read() as connection:
+        with self._database.read(workspace_id) as connection:
             for row in connection.execution_options(yield_per=5000).execute(query):
                 yield FailedNumber(row.number, row.state, row.code, row.sms_id, row.at)
 

@@ -72,7 +72,7 @@ class Office:
         check_every_task(self.marketing.database)
 
     def failed(self, task: Task) -> list[FailedNumber]:
-        return list(self.marketing.reports.failed_numbers(task.id))
+        return list(self.marketing.reports.failed_numbers(self.marketing.workspace_id, task.id))
 
     def counts(self, task: Task) -> tuple[int, int, int]:
         now = self.marketing.task(task)

@@ -45,7 +45,7 @@ def copy(lived: Marketing, postgresql: Database, queue: ProcrastinateQueue) -> D
 
 
 def rows(database: Database) -> dict[str, int]:
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         return {
             table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
             for table in metadata.sorted_tables
@@ -71,7 +71,7 @@ def test_every_row_arrives_and_the_bot_goes_on_there(
 
 def test_the_rest_of_a_task_waits_in_the_queue(copy: DatabaseCopy, postgresql: Database) -> None:
     copy.run()
-    with postgresql.read() as connection:
+    with postgresql.read(everyone=True) as connection:
         waiting = connection.exec_driver_sql("SELECT args->>'no' AS no FROM procrastinate_jobs ORDER BY id").scalars()
         assert list(waiting) == ["2", "3"]
 
@@ -93,7 +93,7 @@ def test_an_interrupted_copy_goes_on_where_it_was(lived: Marketing, copy: Databa
 
 def test_a_row_that_differs_is_found(lived: Marketing, copy: DatabaseCopy, postgresql: Database) -> None:
     copy.run()
-    with postgresql.write() as tx:
+    with postgresql.write(everyone=True) as tx:
         tx.execute(update(group_member).where(group_member.c.number == numbers(1)[0]).values(row=77))
         tx.commit()
     with pytest.raises(CopyRefused) as refused:
@@ -119,7 +119,7 @@ def test_text_keys_are_in_the_order_of_their_bytes_when_it_is_resumed(
     lived: Marketing, queue: ProcrastinateQueue, postgresql: Database
 ) -> None:
     """Another order would leave rows out, or bring them twice."""
-    with lived.database.write() as tx:
+    with lived.database.write(everyone=True) as tx:
         for name in ["a", "Z", "é", "大", "_", "B", "zz", "0"]:
             tx.execute(metadata.tables["workspace"].insert().values(id=name))
         tx.commit()
@@ -138,7 +138,7 @@ def test_text_keys_are_in_the_order_of_their_bytes_when_it_is_resumed(
 def test_nothing_but_keys_and_counts_is_changed(lived: Marketing, copy: DatabaseCopy, postgresql: Database) -> None:
     copy.run()
     for database in (lived.database, postgresql):
-        with database.read() as connection:
+        with database.read(everyone=True) as connection:
             states = connection.execute(select(send_task.c.state).order_by(send_task.c.id)).scalars().all()
             sizes = connection.execute(select(customer_group.c.size).order_by(customer_group.c.id)).scalars().all()
         assert states == ["finished", "scheduled", "sending"], database.engine.name

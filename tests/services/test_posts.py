@@ -56,7 +56,7 @@ class TestKeepingUp:
         self, marketing: Marketing
     ) -> None:
         task, template, signature = marketing.a_confirmed_task(3), marketing.a_template(), marketing.a_signature()
-        with marketing.database.write() as tx:
+        with marketing.database.write(everyone=True) as tx:
             for table, row_id, version in (
                 (send_task, task.id, 5),
                 (template_table, template.template.id, 6),
