@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
@@ -92,6 +92,8 @@ class CommonSettings(_Strict):
     connections: int | None = Field(default=None, ge=1, le=100)
     price_per_segment: Decimal | None = Field(default=None, ge=0, max_digits=12)
     currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
+    failover: str | None = Field(default=None, min_length=1)
+    receipt_window_hours: int = Field(default=72, ge=1, le=240)
     signature: tuple[SignatureSettings | TencentSignatureSettings | FreeSignatureSettings, ...] = ()
     template: tuple[TemplateSettings, ...] = ()
 
@@ -374,7 +376,21 @@ def _applications(
         # Without a workspace it belongs to whichever there is.
         if one.name == other.name and (one.workspace == other.workspace or None in (one.workspace, other.workspace)):
             raise BadConfig(f"{path} has two applications named {one.name}: give each its own name.")
+    for each in applications:
+        _check_failover(path, each, applications)
     return tuple(applications)
+
+
+def _check_failover(path: Path, one: ApplicationSettings, applications: Sequence[ApplicationSettings]) -> None:
+    if one.failover is None:
+        return
+    where = f"failover in {path}, application {one.name}"
+    others = [each for each in applications if each.name == one.failover and each is not one]
+    if not others:
+        raise BadConfig(f"{where} is wrong: there is no other application named {one.failover}.")
+    for other in others:
+        if other.region is not one.region:
+            raise BadConfig(f"{where} is wrong: {other.name} sends to another region.")
 
 
 def _with_secrets(entry: Mapping[str, Any], environment: Mapping[str, str], where: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,13 @@ from typer.testing import CliRunner, Result
 from bot.__main__ import cli
 from sandbox.slack.server import SlackSandbox
 from services.database import Database
+from services.states import TaskState
 from services.unread_callbacks import UnreadCallbacks
 from tests.bot.settings import environment
 from tests.bot.workplace import MANIFEST, PATIENT
 from tests.sandbox.people import until
 from tests.services.builders import Marketing
+from tests.services.fakes import FakeClock
 
 OURS = ("SLACK_", "SMS_", "LOG_", "HTTP_HOST", "HTTP_PORT", "DATABASE_URL", "PUBLIC_URL", "HUAWEI_")
 
@@ -81,10 +84,35 @@ def test_migrate_says_what_it_did_or_why_not(tmp_path: Path) -> None:
     assert found.output.count("\n") == 1
 
 
-def invoke(given: dict[str, str], word: str) -> Result:
+def test_after_restore_says_what_became_of_the_copys_tasks(tmp_path: Path) -> None:
+    given = environment(tmp_path)
+    refused = invoke(given, "after-restore")
+    assert refused.exit_code == 1
+    assert refused.output.endswith("run `python -m bot migrate`.\n")
+    invoke(given, "migrate")
+    database = Database(given["DATABASE_URL"])
+    marketing = Marketing(database, clock=FakeClock(datetime.now(UTC)))
+    marketing.a_confirmed_task(300)
+    due = marketing.a_confirmed_task(5, group="due", at=marketing.in_(timedelta(hours=2)))
+    later = marketing.a_confirmed_task(5, group="later", at=marketing.in_(timedelta(hours=4)))
+    found = invoke(given, "after-restore", "--ran-until", f"{marketing.in_(timedelta(hours=3)):%Y-%m-%d %H:%M:%S}")
+    assert (found.exit_code, found.output.splitlines()) == (
+        0,
+        [
+            "May have been sent since the copy, so unknown from now on: 305 messages of 2 tasks.",
+            "Due later, so paused and asked about in the channel: 1 task.",
+            "Forgotten: 0 previews.",
+        ],
+    )
+    assert marketing.task(due).state is TaskState.FINISHED
+    assert marketing.task(later).state is TaskState.PAUSED
+    database.close()
+
+
+def invoke(given: dict[str, str], *words: str) -> Result:
     """For commands that leave this process as it was."""
     others: dict[str, str | None] = {name: None for name in os.environ if name.startswith(OURS)}
-    return CliRunner().invoke(cli, [word], env={**others, **given})
+    return CliRunner().invoke(cli, words, env={**others, **given})
 
 
 async def test_it_runs_until_it_is_asked_to_stop(slack: SlackSandbox, tmp_path: Path) -> None:

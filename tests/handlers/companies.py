@@ -15,7 +15,6 @@ from handlers.groups import Grouping
 from handlers.imports import Importing
 from handlers.routes import help_lines
 from handlers.send import Sending
-from handlers.tasks import Tasks
 from services.carriers.ports import Limits, Reply
 from services.confirm import Confirmations
 from services.content import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
@@ -35,6 +34,7 @@ from services.pool import Pool
 from services.replies import Replies
 from services.states import Region, SmsType
 from services.task_reports import Task
+from tests.handlers.samples import tasks_of
 from tests.services.builders import CHANNEL, Marketing, numbers
 from tests.services.fakes import MORNING, FakeClock, refuse
 from tests.services.files import a_csv
@@ -217,7 +217,7 @@ def services_of(database: Database, *companies: Company) -> dict[str, object]:
         "groups": Grouping(market.groups, GroupChanges(database, market.clock), GroupExports(database)),
         "entering": Entering(Entries(database, market.clock), market.groups, market.imports),
         "pool": Pool(database),
-        "tasks": Tasks(market.tasks, market.reports),
+        "tasks": tasks_of(market),
         "contents": contents,
         "help": help_lines(),
         "opt_outs": OptOuts(database, market.clock),

@@ -15,7 +15,7 @@ from handlers.replies import FieldErrors, Later, OpenForm, Replace, Reply, Say, 
 from handlers.requests import Request
 from handlers.routes import ROUTES, Route
 from handlers.views import content as content_views
-from handlers.views import content_forms
+from handlers.views import content_forms, task_buttons
 from handlers.views import enter as enter_views
 from handlers.views import group_changes as change_views
 from handlers.views import groups as group_views
@@ -23,7 +23,9 @@ from handlers.views import imports as import_views
 from handlers.views import opt_outs as opt_out_views
 from handlers.views import pool as pool_views
 from handlers.views import send as send_views
-from handlers.views import tasks as task_views
+from handlers.views import task_changes as task_change_views
+from handlers.views import task_details as task_detail_views
+from handlers.views import task_list as task_list_views
 from services.database import Database
 from services.errors import NotAllowed, ServiceError, UnknownThing
 from tests.handlers.companies import Company, Rows, a_company, dump, restore, rows_of, services_of
@@ -146,10 +148,22 @@ CASES: dict[str, Case] = {
     "/sms-tasks": harmless(
         *(
             lambda theirs, ours, line=line: typed(line, "/sms-tasks")
-            for line in ("", "status:sending", "status:scheduled", "status:paused", "status:finished")
+            for line in (
+                "",
+                f"group:{THEIRS[0]}vip",
+                f"by:<@U0{THEIRS[0].upper()}>",
+                "status:sending",
+                "status:scheduled",
+                "status:paused",
+                "status:finished",
+            )
         )
     ),
     "/sms-cancel": _tasks(lambda number: typed(str(number), "/sms-cancel")),
+    "/sms-task": _tasks(lambda number: typed(str(number), "/sms-task")),
+    "/sms-pause": _tasks(lambda number: typed(str(number), "/sms-pause")),
+    "/sms-resume": _tasks(lambda number: typed(str(number), "/sms-resume")),
+    "/sms-delete": _tasks(lambda number: typed(str(number), "/sms-delete")),
     "/sms-stop": _tasks(lambda number: typed(str(number), "/sms-stop")),
     "/sms-templates": _lists("/sms-templates"),
     "/sms-signatures": _lists("/sms-signatures"),
@@ -240,10 +254,38 @@ CASES: dict[str, Case] = {
     send_views.TEST: harmless(lambda theirs, ours: clicked(theirs.drafts[0])),
     send_views.TEST_FORM: lambda theirs, ours: Tried([sent(each, own="13800138000") for each in theirs.drafts]),
     send_views.DISCARD: harmless(lambda theirs, ours: clicked(theirs.drafts[0])),
-    task_views.FAILED_NUMBERS: _tasks(clicked),
-    task_views.CANCEL: _tasks(clicked),
-    task_views.STOP: _tasks(clicked),
-    task_views.SEND_LATE: _tasks(clicked),
+    task_buttons.FAILED_NUMBERS: _tasks(clicked),
+    task_buttons.DETAILS: _tasks(clicked),
+    task_buttons.FILES: _tasks(clicked),
+    task_buttons.CANCEL: _tasks(clicked),
+    task_buttons.STOP: _tasks(clicked),
+    task_buttons.PAUSE: _tasks(clicked),
+    task_buttons.RESUME: _tasks(clicked),
+    task_buttons.DELETE: _tasks(clicked),
+    task_buttons.EDIT: _tasks(clicked),
+    task_buttons.COPY: _tasks(clicked),
+    task_buttons.RESEND_FAILED: _tasks(clicked),
+    task_buttons.RESEND_UNKNOWN: _tasks(clicked),
+    task_change_views.RESEND_ANYWAY: _tasks(clicked),
+    task_change_views.LEAVE: harmless(lambda theirs, ours: clicked(theirs.finished.number)),
+    task_change_views.EDIT_FORM: lambda theirs, ours: Tried(
+        [
+            *(sent(number, at="2026-03-20 10:00") for number in theirs.extra if number not in ours.extra),
+            sent(ours.extra[0], at="2026-03-20 10:00", template=theirs.spring),
+            sent(ours.extra[0], at="2026-03-20 10:00", template=theirs.pending.template.id),
+        ]
+    ),
+    task_detail_views.FILES_FORM: _tasks(lambda number: sent(number, which="all", kind="csv")),
+    task_detail_views.BEFORE: _tasks(lambda number: clicked(f"{number}:before:2:")),
+    task_detail_views.AFTER: _tasks(lambda number: clicked(f"{number}:after:0:")),
+    task_detail_views.REFRESH: _tasks(lambda number: clicked(f"{number}:after:0:")),
+    task_detail_views.FIND: _tasks(clicked),
+    task_detail_views.FIND_FORM: _tasks(lambda number: sent(number, number="0001")),
+    task_list_views.NEWER: harmless(lambda theirs, ours: clicked(json.dumps({"p": "newer", "x": 1, "n": theirs.word}))),
+    task_list_views.OLDER: harmless(
+        lambda theirs, ours: clicked(json.dumps({"p": "older", "x": 99, "b": theirs.person}))
+    ),
+    task_list_views.REFRESH: harmless(lambda theirs, ours: clicked(json.dumps({"p": "older"}))),
     content_views.PREVIOUS_PAGE: harmless(
         lambda theirs, ours: clicked("template:1:"),
         lambda theirs, ours: clicked(f"signature:1:name:{theirs.word}"),

@@ -35,13 +35,9 @@ async def lived(sqlite: Database) -> Marketing:
 
 
 @pytest.fixture
-def queue(postgresql: Database) -> ProcrastinateQueue:
-    return ProcrastinateQueue(queue_app(postgresql))
-
-
-@pytest.fixture
-def copy(lived: Marketing, postgresql: Database, queue: ProcrastinateQueue) -> DatabaseCopy:
-    return DatabaseCopy(lived.database, postgresql, lived.clock, queue)
+def copy(lived: Marketing, postgresql: Database, monkeypatch: pytest.MonkeyPatch) -> DatabaseCopy:
+    monkeypatch.setattr(postgresql, "queue", ProcrastinateQueue(queue_app(postgresql.conninfo)))
+    return DatabaseCopy(lived.database, postgresql, lived.clock)
 
 
 def rows(database: Database) -> dict[str, int]:
@@ -115,15 +111,13 @@ def test_beside_a_live_bot_nothing_is_copied(
     assert copy.run(), "it has been gone for longer than its lease"
 
 
-def test_text_keys_are_in_the_order_of_their_bytes_when_it_is_resumed(
-    lived: Marketing, queue: ProcrastinateQueue, postgresql: Database
-) -> None:
+def test_text_keys_are_in_the_order_of_their_bytes_when_it_is_resumed(lived: Marketing, postgresql: Database) -> None:
     """Another order would leave rows out, or bring them twice."""
     with lived.database.write(everyone=True) as tx:
         for name in ["a", "Z", "é", "大", "_", "B", "zz", "0"]:
             tx.execute(metadata.tables["workspace"].insert().values(id=name))
         tx.commit()
-    one_by_one = DatabaseCopy(lived.database, postgresql, lived.clock, queue, rows_at_once=1)
+    one_by_one = DatabaseCopy(lived.database, postgresql, lived.clock, rows_at_once=1)
 
     def interrupt(table: str, _count: int) -> None:
         raise KeyboardInterrupt
