@@ -12,7 +12,7 @@ from services.clock import Clock
 from services.database import Database
 from services.entries import forget_unsent
 from services.errors import NotAllowed
-from services.models import batch, send_task, submission, task_group
+from services.models import batch, send_task, submission, task_group, workspace
 from services.posts import PostKind, want_post
 from services.states import BatchState, PauseReason, TaskState, due_state, may_cancel
 from services.task_reports import Task, find_task, task_by_id
@@ -115,12 +115,15 @@ class SendTasks:
             if connection.execute(_due(now).limit(1)).first() is None:
                 return 0
         with self._database.write(everyone=True) as tx:
-            for row in tx.execute(_due(now).with_for_update(skip_locked=True)).all():
+            for row in tx.execute(_due(now).with_for_update(skip_locked=True, of=send_task)).all():
                 state = due_state(row.scheduled_at, now)
                 if state == row.state or (row.state == TaskState.PAUSED and state is TaskState.SENDING):
                     continue
                 task = task_by_id(tx, row.workspace_id, row.id)
-                if state is TaskState.SENDING:
+                if row.removed_at is not None and state is not TaskState.EXPIRED:
+                    # Nobody is there to be asked; the question comes when the workspace has the bot again.
+                    _move(tx, task, TaskState.PAUSED, now, pause_reason=PauseReason.UNINSTALLED.value)
+                elif state is TaskState.SENDING:
                     _move(tx, task, state, now, started_at=now)
                     self._database.queue.open(tx, row.id)
                 elif state is TaskState.PAUSED:
@@ -194,8 +197,10 @@ def _not_handed_over(tx: Connection, task_id: int, state: BatchState) -> int:
 def _due(now: datetime) -> Any:
     return (
         select(
-            send_task.c.id, send_task.c.workspace_id, send_task.c.channel, send_task.c.state, send_task.c.scheduled_at
+            *(send_task.c[name] for name in ("id", "workspace_id", "channel", "state", "scheduled_at")),
+            workspace.c.removed_at,
         )
+        .join(workspace, workspace.c.id == send_task.c.workspace_id)
         .where(
             send_task.c.state.in_([TaskState.SCHEDULED.value, TaskState.PAUSED.value]),
             send_task.c.scheduled_at <= now,
