@@ -132,7 +132,7 @@ async def _send(url: str, endpoint: str, connections: int) -> float:
 
 
 def _is_finished(database: Database) -> bool:
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         return connection.exec_driver_sql("SELECT finished_at FROM send_task").scalar() is not None
 
 

@@ -81,7 +81,7 @@ def prepare(url: str, endpoint: str) -> None:
     uvloop.run(_send_all(database, endpoint))
     desk.group(_OTHER_TASK, "second")
     desk.confirm(desk.draft(group="second"))
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         rows = connection.exec_driver_sql(
             f"SELECT reference, first, last FROM batch WHERE task_id = {task.id} ORDER BY no"
         ).all()
@@ -195,12 +195,12 @@ def _body(reference: str, first: int, last: int) -> bytes:
 
 
 def _results(database: Database) -> int:
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         return int(connection.exec_driver_sql("SELECT delivered FROM send_task ORDER BY id LIMIT 1").scalar_one())
 
 
 def _is_open(database: Database) -> bool:
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         return connection.exec_driver_sql("SELECT finished_at FROM send_task ORDER BY id LIMIT 1").scalar() is None
 
 

@@ -40,11 +40,11 @@ def _measure(kind: str) -> Figures:
 
 def _fill(database: Database) -> None:
     application_id = _declare(database)
-    with database.write() as tx:
+    with database.write(everyone=True) as tx:
         task_id = _task(tx, application_id)
         tx.commit()
     for table, columns, rows in _rows(task_id, application_id):
-        with database.write() as tx:
+        with database.write(everyone=True) as tx:
             database.bulk.insert(tx, table, columns, rows)
             tx.commit()
 
@@ -129,13 +129,13 @@ def _declare(database: Database) -> int:
 def _postgresql_sizes(database: Database) -> dict[str, int]:
     # A partitioned table is empty itself.
     whole = "SELECT coalesce(sum(pg_total_relation_size(relid)), 0) FROM pg_partition_tree(%s)"
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         return {table.name: int(connection.exec_driver_sql(whole, (table.name,)).scalar_one()) for table in TABLES}
 
 
 def _sqlite_sizes(database: Database) -> dict[str, int]:
     """SQLite tells pages by table, where it was built to; each index is a table there."""
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         found = connection.exec_driver_sql(
             "SELECT m.tbl_name, sum(s.pgsize) FROM dbstat s JOIN sqlite_schema m ON m.name = s.name GROUP BY m.tbl_name"
         )

@@ -168,7 +168,7 @@ def store_tasks(database: Database, *, tasks: int, messages: int, failed: bool =
     counted = {"all": large + each * (tasks - 1), "tasks": tasks, "groups": GROUPS, "batches": large // 500 + 1}
     for name, most in counted.items():
         facts[f"each_of_{name}"] = f"WITH RECURSIVE g(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < {most})"
-    with database.write() as tx:
+    with database.write(everyone=True) as tx:
         for statement in STORED.format(**facts).split(";"):
             tx.exec_driver_sql(statement)
         tx.commit()

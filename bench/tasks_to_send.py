@@ -38,7 +38,7 @@ class Desk:
     def group(self, size: int, name: str = "vip") -> None:
         """A new group of so many numbers."""
         group = self._groups.create(WORKSPACE, name, SmsType.NOTIFICATION, PERSON)
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             rows = ((group.id, number, 0, 0) for number in range(FIRST_NUMBER, FIRST_NUMBER + size))
             self._database.bulk.insert(tx, group_member, ["group_id", "number", "import_id", "row"], rows)
             tx.execute(customer_group.update().where(customer_group.c.id == group.id).values(size=size))

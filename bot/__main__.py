@@ -15,6 +15,7 @@ from typing import Annotated
 import structlog
 import typer
 import uvloop
+from cryptography.fernet import Fernet
 
 from bot.check_config import check_config
 from bot.config import BadConfig, Config, read_config
@@ -114,6 +115,12 @@ def check() -> None:
     """Say what is right in the settings and what is not; nothing is sent."""
     if not asyncio.run(check_config(typer.echo)):
         raise typer.Exit(1)
+
+
+@cli.command("new-token-key")
+def new_token_key() -> None:
+    """Print a new key for SLACK_TOKEN_KEYS."""
+    typer.echo(Fernet.generate_key().decode())
 
 
 @cli.command("unread-callbacks")

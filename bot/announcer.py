@@ -15,6 +15,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import upload
+from bot.workspaces import NotInstalled, Workspaces
 from handlers.content import Contents
 from handlers.imports import Importing
 from handlers.posts import Message, ThreadFile, approval, compose, compose_reply, interrupted
@@ -30,10 +31,12 @@ EDIT_EVERY_SECONDS = 2.0
 # Of one channel, so that many replies leave room for everything else that is posted there.
 REPLY_EVERY_SECONDS = 2.0
 RETRY_AFTER_SECONDS = 10.0
+RETRY_GONE_AFTER_SECONDS = 60.0
 _EVENT_TYPE = "sms_post"
 # Around the moment it was to be posted: how far clocks may differ, and how long Slack may have made it wait.
 _LOOK_BACK, _LOOK_AHEAD = timedelta(minutes=1), timedelta(minutes=30)
 # Trying again would not help.
+_REMOVED = {"account_inactive", "token_revoked", "invalid_auth", "not_authed"}
 _FOR_GOOD = {
     "channel_not_found",
     "not_in_channel",
@@ -42,7 +45,6 @@ _FOR_GOOD = {
     "thread_not_found",
     "cant_update_message",
     "edit_window_closed",
-    "account_inactive",
 }
 
 
@@ -51,7 +53,7 @@ class Announcer:
 
     def __init__(
         self,
-        client: AsyncWebClient,
+        workspaces: Workspaces,
         posts: Posts,
         importing: Importing,
         tasks: Tasks,
@@ -60,7 +62,8 @@ class Announcer:
         progress: Callable[[int], Progress | None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._client = client
+        self._workspaces = workspaces
+        self._gone: set[str] = set()
         self._posts = posts
         self._importing = importing
         self._tasks = tasks
@@ -89,9 +92,8 @@ class Announcer:
                 message = await asyncio.to_thread(interrupted, post, self._importing)
                 if message is not None:
                     assert post.ts is not None
-                    await self._client.chat_update(
-                        channel=post.channel, ts=post.ts, text=message.text, blocks=message.blocks
-                    )
+                    client = await self._workspaces.client(post.workspace_id)
+                    await client.chat_update(channel=post.channel, ts=post.ts, text=message.text, blocks=message.blocks)
             except Exception:
                 log.exception("post.failed", post=post.id, kind=post.kind.value)
 
@@ -100,9 +102,15 @@ class Announcer:
 
     async def _bring_up_to_date(self, post: Post) -> None:
         try:
-            await self._show(post)
+            await self._show(post, await self._workspaces.client(post.workspace_id))
+            self._gone.discard(post.workspace_id)
+        except NotInstalled:
+            self._wait_for_workspace(post)
         except SlackApiError as error:
             code = error.response.get("error")
+            if code in _REMOVED:
+                self._wait_for_workspace(post)
+                return
             log.warning("post.failed", post=post.id, kind=post.kind.value, error=code)
             if code in _FOR_GOOD:
                 await asyncio.to_thread(self._posts.give_up, post.id)
@@ -111,7 +119,14 @@ class Announcer:
             log.exception("post.failed", post=post.id, kind=post.kind.value)
             self._retry_at[post.id] = self._monotonic() + RETRY_AFTER_SECONDS
 
-    async def _show(self, post: Post) -> None:
+    def _wait_for_workspace(self, post: Post) -> None:
+        """Its posts wait until it has the bot again; the log says so once."""
+        if post.workspace_id not in self._gone:
+            self._gone.add(post.workspace_id)
+            log.warning("workspace.gone", workspace=post.workspace_id)
+        self._retry_at[post.id] = self._monotonic() + RETRY_GONE_AFTER_SECONDS
+
+    async def _show(self, post: Post, client: AsyncWebClient) -> None:
         progress = self._progress(post.subject_id) if post.kind is PostKind.IMPORT else None
         if post.kind is PostKind.REPLY and not self._may_reply(post.channel):
             return
@@ -123,16 +138,16 @@ class Announcer:
         else:
             composed = await asyncio.to_thread(compose, post, self._importing, self._tasks, progress)
         if isinstance(composed, ThreadFile):
-            await self._upload(post, composed)
+            await self._upload(client, post, composed)
             return
         # People wait for the last word; only what will change again is held to the pace.
         if not composed.is_last and self._monotonic() < self._edit_at.get(post.id, 0):
             return
-        ts = post.ts or await self._find(post)
+        ts = post.ts or await self._find(client, post)
         if ts is None:
-            ts = await self._post(post, composed)
+            ts = await self._post(client, post, composed)
         else:
-            await self._client.chat_update(channel=post.channel, ts=ts, text=composed.text, blocks=composed.blocks)
+            await client.chat_update(channel=post.channel, ts=ts, text=composed.text, blocks=composed.blocks)
         await asyncio.to_thread(self._posts.shown, post.id, ts, composed.version, closed=composed.is_last)
         self._shown_progress[post.subject_id] = progress
         self._edit_at[post.id] = self._monotonic() + EDIT_EVERY_SECONDS
@@ -148,9 +163,9 @@ class Announcer:
         self._reply_at[channel] = now + REPLY_EVERY_SECONDS
         return True
 
-    async def _post(self, post: Post, message: Message) -> str:
+    async def _post(self, client: AsyncWebClient, post: Post, message: Message) -> str:
         await asyncio.to_thread(self._posts.begin, post.id)
-        answer = await self._client.chat_postMessage(
+        answer = await client.chat_postMessage(
             channel=post.channel,
             thread_ts=post.thread_ts,
             text=message.text,
@@ -163,7 +178,7 @@ class Announcer:
         assert isinstance(ts, str)
         return ts
 
-    async def _find(self, post: Post) -> str | None:
+    async def _find(self, client: AsyncWebClient, post: Post) -> str | None:
         """Post once: where an earlier try may have reached Slack, look for it before posting again."""
         if post.posting_at is None:
             return None
@@ -175,9 +190,9 @@ class Announcer:
             "limit": 200,
         }
         if post.thread_ts is None:
-            history = await self._client.conversations_history(**around)
+            history = await client.conversations_history(**around)
         else:
-            history = await self._client.conversations_replies(ts=post.thread_ts, **around)
+            history = await client.conversations_replies(ts=post.thread_ts, **around)
         for message in history["messages"]:
             metadata = message.get("metadata") or {}
             payload = metadata.get("event_payload") or {}
@@ -185,22 +200,22 @@ class Announcer:
                 return str(message["ts"])
         return None
 
-    async def _upload(self, post: Post, file: ThreadFile) -> None:
-        if not await self._is_in_thread(post, file):
+    async def _upload(self, client: AsyncWebClient, post: Post, file: ThreadFile) -> None:
+        if not await self._is_in_thread(client, post, file):
             await asyncio.to_thread(self._posts.begin, post.id)
-            await self._write_and_upload(post, file)
+            await self._write_and_upload(client, post, file)
         await asyncio.to_thread(self._posts.shown, post.id, file.thread_ts, post.version, closed=True)
 
-    async def _is_in_thread(self, post: Post, file: ThreadFile) -> bool:
+    async def _is_in_thread(self, client: AsyncWebClient, post: Post, file: ThreadFile) -> bool:
         """The same for a file, which carries no metadata of ours: by its name."""
         if post.posting_at is None:
             return False
-        thread = await self._client.conversations_replies(channel=post.channel, ts=file.thread_ts, limit=200)
+        thread = await client.conversations_replies(channel=post.channel, ts=file.thread_ts, limit=200)
         shared = [each for message in thread["messages"] for each in message.get("files") or ()]
         return any(each.get("name") == file.name for each in shared)
 
-    async def _write_and_upload(self, post: Post, file: ThreadFile) -> None:
+    async def _write_and_upload(self, client: AsyncWebClient, post: Post, file: ThreadFile) -> None:
         with tempfile.TemporaryDirectory(prefix="sms-file-") as folder:
             path = Path(folder) / "file"
             await asyncio.to_thread(file.write, path)
-            await upload(self._client, path, file.name, post.channel, file.comment, file.thread_ts)
+            await upload(client, path, file.name, post.channel, file.comment, file.thread_ts)

@@ -14,6 +14,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
+from bot.workspaces import Workspaces
 from handlers.replies import Block, FieldErrors, Later, Nothing, OpenForm, Replace, Reply, Say, SendFile
 from handlers.views.words import escape
 
@@ -30,6 +31,7 @@ class FormTooLate(Exception):
 class Destination:
     """Where an answer goes. `replaces`: the click came from a private answer, which its response_url can replace."""
 
+    workspace: str
     channel: str
     person: str
     response_url: str | None = None
@@ -40,8 +42,8 @@ class Destination:
 class Answers:
     """Speaks to one person: by response_url where Slack gave one, else by an ephemeral message."""
 
-    def __init__(self, client: AsyncWebClient) -> None:
-        self._client = client
+    def __init__(self, workspaces: Workspaces) -> None:
+        self._workspaces = workspaces
 
     async def give(self, reply: Reply, place: Destination) -> None:
         """Deliver. Raises FormTooLate, or SlackApiError where Slack refuses otherwise."""
@@ -71,7 +73,8 @@ class Answers:
     async def _say(self, text: str, blocks: list[Block], place: Destination, *, replace: bool = False) -> None:
         if place.response_url and await self._respond(place.response_url, text, blocks, replace=replace):
             return
-        await self._client.chat_postEphemeral(
+        client = await self._workspaces.client(place.workspace)
+        await client.chat_postEphemeral(
             channel=place.channel, user=place.person, text=text, blocks=blocks or None, unfurl_links=False
         )
 
@@ -101,19 +104,21 @@ class Answers:
             "context": context,
         }
         opened = {**view, "private_metadata": json.dumps(carried)}
+        client = await self._workspaces.client(place.workspace)
         try:
-            await self._client.views_open(trigger_id=place.trigger_id, view=opened)
+            await client.views_open(trigger_id=place.trigger_id, view=opened)
         except SlackApiError as error:
             if error.response.get("error") in _TOO_LATE:
                 raise FormTooLate from error
             raise
 
     async def _send_file(self, reply: SendFile, place: Destination) -> None:
-        direct = await self._client.conversations_open(users=place.person)
+        client = await self._workspaces.client(place.workspace)
+        direct = await client.conversations_open(users=place.person)
         with tempfile.TemporaryDirectory(prefix="sms-file-") as folder:
             path = Path(folder) / "file"
             await asyncio.to_thread(reply.write, path)
-            await upload(self._client, path, reply.name, direct["channel"]["id"], reply.comment)
+            await upload(client, path, reply.name, direct["channel"]["id"], reply.comment)
         await self._say(reply.say, [], place)
 
 

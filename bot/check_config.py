@@ -11,6 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import ApplicationSettings, BadConfig, Config, TencentSettings, read_config
+from bot.oauth import INSTALL_PATH
 from bot.schema_words import describe_mismatch
 from bot.web import receipts_path, replies_path
 from bot.wiring import slack_client
@@ -91,6 +92,10 @@ def _check_database(config: Config, say: Say) -> bool:
 
 async def _check_slack(config: Config, say: Say) -> bool:
     client = slack_client(config)
+    if config.oauth is not None:
+        say(f"✓ SLACK_CLIENT_ID: workspaces install the app at {config.public_url}{INSTALL_PATH}.")
+    if config.slack_bot_token is None:
+        return await _check_app_token(config, client, say) if config.uses_socket_mode else _say_over_http(say)
     try:
         who = await client.auth_test()
         say(f"✓ SLACK_BOT_TOKEN: {who['user']} in {who['team']} ({who['team_id']}).")
@@ -100,10 +105,12 @@ async def _check_slack(config: Config, say: Say) -> bool:
     except (aiohttp.ClientError, TimeoutError) as error:
         say(f"✗ SLACK_API_URL: {config.slack_api_url} does not answer: {error}")
         return False
-    if not config.uses_socket_mode:
-        say("✓ SLACK_SIGNING_SECRET: Slack over HTTP; Slack's request address is /slack/events here.")
-        return True
-    return await _check_app_token(config, client, say)
+    return await _check_app_token(config, client, say) if config.uses_socket_mode else _say_over_http(say)
+
+
+def _say_over_http(say: Say) -> bool:
+    say("✓ SLACK_SIGNING_SECRET: Slack over HTTP; Slack's request address is /slack/events here.")
+    return True
 
 
 async def _check_app_token(config: Config, client: AsyncWebClient, say: Say) -> bool:
@@ -123,6 +130,9 @@ async def _check_roles(config: Config, say: Say) -> bool:
     roles = config.roles
     if not roles.are_set:
         say("! [roles]: nobody is named, so everybody may send, and any member but the author approves.")
+        return True
+    if config.slack_bot_token is None:
+        say("! [roles]: which workspace has these people cannot be looked up without SLACK_BOT_TOKEN.")
         return True
     client = slack_client(config)
     try:

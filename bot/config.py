@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
+from bot.installations import TokenCipher
 from bot.logs import LogFormat, LogLevel
 from services.carriers import huawei, huawei_management, kannel, tencent, twilio
 from services.states import Region, SmsType
@@ -278,7 +279,10 @@ class RetentionSettings:
 
 
 class _Environment(BaseModel):
-    slack_bot_token: str
+    slack_bot_token: str | None = None
+    slack_client_id: str | None = None
+    slack_client_secret: str | None = None
+    slack_token_keys: str | None = None
     slack_app_token: str | None = None
     slack_signing_secret: str | None = None
     slack_api_url: str = "https://slack.com/api/"
@@ -304,14 +308,25 @@ class _Environment(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class OAuthSettings:
+    """What workspaces install the app with. The first of `token_keys` encrypts their tokens, all of them decrypt."""
+
+    client_id: str
+    client_secret: str
+    token_keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
-    """All settings. Slack is reached by Socket Mode with `slack_app_token`, else over HTTP with the signing secret.
+    """All settings. One of `slack_bot_token`, for one workspace, and `oauth`, for all that install the app, is there.
+
+    Slack is reached by Socket Mode with `slack_app_token`, else over HTTP with the signing secret.
 
     `public_url` (no slash at its end) is where carriers reach us; None: receipts cannot come. `log_format` None: text
     on a terminal, JSON elsewhere.
     """
 
-    slack_bot_token: str
+    slack_bot_token: str | None
     slack_app_token: str | None
     slack_signing_secret: str | None
     slack_api_url: str
@@ -326,6 +341,7 @@ class Config:
     applications: tuple[ApplicationSettings, ...]
     roles: RoleSettings
     retention: RetentionSettings
+    oauth: OAuthSettings | None = None
 
     @property
     def uses_socket_mode(self) -> bool:
@@ -345,10 +361,20 @@ def read_config(environment: Mapping[str, str] | None = None) -> Config:
         raise BadConfig(
             "SLACK_APP_TOKEN is missing: set it for Socket Mode, or SLACK_SIGNING_SECRET for Slack over HTTP."
         )
-    _check_token("SLACK_BOT_TOKEN", settings.slack_bot_token, "xoxb-")
+    oauth = _oauth(settings)
+    if settings.slack_bot_token is None and oauth is None:
+        raise BadConfig(
+            "SLACK_BOT_TOKEN is missing in the environment: set it (docs/settings.md lists every setting), or "
+            "SLACK_CLIENT_ID where several workspaces install the app."
+        )
+    if settings.slack_bot_token is not None:
+        _check_token("SLACK_BOT_TOKEN", settings.slack_bot_token, "xoxb-")
     if settings.slack_app_token is not None:
         _check_token("SLACK_APP_TOKEN", settings.slack_app_token, "xapp-")
     content = _read_file(settings.sms_applications)
+    applications = _applications(content, settings.sms_applications, environment)
+    if oauth is not None:
+        _check_owners(applications, settings.sms_applications)
     return Config(
         slack_bot_token=settings.slack_bot_token,
         slack_app_token=settings.slack_app_token,
@@ -362,10 +388,38 @@ def read_config(environment: Mapping[str, str] | None = None) -> Config:
         carrier_read_seconds=settings.carrier_read_seconds,
         log_format=settings.log_format,
         log_level=settings.log_level,
-        applications=_applications(content, settings.sms_applications, environment),
+        applications=applications,
         roles=_roles(content, settings.sms_applications),
         retention=_retention(content, settings.sms_applications),
+        oauth=oauth,
     )
+
+
+def _oauth(settings: _Environment) -> OAuthSettings | None:
+    client_id, secret, keys = settings.slack_client_id, settings.slack_client_secret, settings.slack_token_keys
+    if client_id is None and secret is None and keys is None:
+        return None
+    if client_id is None or secret is None or keys is None:
+        raise BadConfig("SLACK_CLIENT_ID, SLACK_CLIENT_SECRET and SLACK_TOKEN_KEYS go together: set all three or none.")
+    if settings.public_url is None:
+        raise BadConfig("PUBLIC_URL is missing: with SLACK_CLIENT_ID, Slack leads whoever installs the app back there.")
+    parts = tuple(part.strip() for part in keys.split(",") if part.strip())
+    try:
+        TokenCipher(parts)
+    except ValueError:
+        raise BadConfig(
+            "SLACK_TOKEN_KEYS is wrong: each is a key that `python -m bot new-token-key` prints, with commas between."
+        ) from None
+    return OAuthSettings(client_id, secret, parts)
+
+
+def _check_owners(applications: Sequence[ApplicationSettings], path: Path) -> None:
+    for each in applications:
+        if each.workspace is None:
+            raise BadConfig(
+                f"workspace is missing in {path}, application {each.name}: with SLACK_CLIENT_ID each application says "
+                "which workspace it belongs to."
+            )
 
 
 def read_applications(path: Path, environment: Mapping[str, str]) -> tuple[ApplicationSettings, ...]:

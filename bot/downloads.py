@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,26 +16,29 @@ _CHUNK = 1 << 18
 
 
 class Downloads:
-    """Sends the bot's token only to Slack's own hosts, and follows no redirect with it."""
+    """Sends the workspace's `token` only to Slack's own hosts, and follows no redirect with it."""
 
-    def __init__(self, session: aiohttp.ClientSession, token: str, slack_api_url: str) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, token: Callable[[str], Awaitable[str]], slack_api_url: str
+    ) -> None:
         self._session = session
         self._token = token
         self._api = urlsplit(slack_api_url)
 
-    async def fetch(self, url: str, path: Path) -> None:
+    async def fetch(self, workspace: str, url: str, path: Path) -> None:
         """Write the file at `url` to `path`. Raises BadFile."""
         if not self._is_slack(url):
             raise BadFile("not_downloadable", reason="not Slack's address")
+        token = await self._token(workspace)
         try:
             async for attempt in stamina.retry_context(on=_passes, attempts=4, timeout=60):
                 with attempt:
-                    await self._fetch(url, path)
+                    await self._fetch(token, url, path)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise BadFile("not_downloadable", reason=str(error)) from error
 
-    async def _fetch(self, url: str, path: Path) -> None:
-        headers = {"Authorization": f"Bearer {self._token}"}
+    async def _fetch(self, token: str, url: str, path: Path) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
         async with self._session.get(url, headers=headers, allow_redirects=False) as response:
             if response.status in (301, 302, 303, 307, 308):
                 raise BadFile("login_page")

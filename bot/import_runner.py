@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from bot.downloads import Downloads
+from bot.workspaces import NotInstalled
 from services.errors import BadFile
 from services.imports import Import, Imports, Progress
 
@@ -75,6 +76,9 @@ class ImportRunner:
         except BadFile as bad:
             log.info("import.failed", import_id=running.id, why=bad.why)
             await asyncio.to_thread(self._imports.fail, running, bad.why)
+        except NotInstalled:
+            log.info("import.failed", import_id=running.id, why="workspace_gone")
+            await asyncio.to_thread(self._imports.fail, running, "not_downloadable")
         except _Interrupted:
             state = "interrupted"
             log.info("import.interrupted", import_id=running.id)
@@ -93,7 +97,7 @@ class ImportRunner:
         assert current is not None
         self._downloading.add(current)
         try:
-            await self._downloads.fetch(running.file.url, path)
+            await self._downloads.fetch(running.workspace_id, running.file.url, path)
         finally:
             self._downloading.discard(current)
 

@@ -33,7 +33,7 @@ class TokenCipher:
     """Encrypts with the first key and decrypts with any, so that a new key is put in front of the old one."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        """Raises ValueError for a key that is none."""
+        """Raises ValueError for a key that is none, and where there is no key."""
         self._fernet = MultiFernet([Fernet(key) for key in keys])
 
     def hide(self, kept: Kept) -> Kept:

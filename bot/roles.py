@@ -8,9 +8,9 @@ from collections.abc import Callable
 import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import RoleSettings
+from bot.workspaces import Workspaces
 from handlers.roles import Role
 
 log = structlog.get_logger()
@@ -26,15 +26,15 @@ class Roles:
     """Asks Slack for the members of user groups, and remembers them for five minutes."""
 
     def __init__(
-        self, settings: RoleSettings, client: AsyncWebClient, monotonic: Callable[[], float] = time.monotonic
+        self, settings: RoleSettings, workspaces: Workspaces, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._settings = settings
-        self._client = client
+        self._workspaces = workspaces
         self._monotonic = monotonic
         # The members of each group, and until when they are believed.
-        self._known: dict[str, tuple[frozenset[str], float]] = {}
+        self._known: dict[tuple[str, str], tuple[frozenset[str], float]] = {}
 
-    async def of(self, person: str) -> Role | None:
+    async def of(self, workspace: str, person: str) -> Role | None:
         """The highest role a person has; None where they may not even look.
 
         With any role set, whoever has none may look, unless `viewer` names who may.
@@ -42,7 +42,7 @@ class Roles:
         if not self._settings.are_set:
             return _UNSET
         for role in sorted(Role, reverse=True):
-            if await self._has(person, self._entries(role)):
+            if await self._has(workspace, person, self._entries(role)):
                 return role
         return None if self._settings.viewer else Role.VIEWER
 
@@ -54,25 +54,26 @@ class Roles:
         entries: tuple[str, ...] = getattr(self._settings, role.word)
         return entries
 
-    async def _has(self, person: str, entries: tuple[str, ...]) -> bool:
+    async def _has(self, workspace: str, person: str, entries: tuple[str, ...]) -> bool:
         if person in entries:
             return True
         for group in entries:
-            if group.startswith(_GROUP) and person in await self._members(group):
+            if group.startswith(_GROUP) and person in await self._members(workspace, group):
                 return True
         return False
 
-    async def _members(self, group: str) -> frozenset[str]:
-        members, until = self._known.get(group, (frozenset[str](), 0.0))
-        if group in self._known and self._monotonic() < until:
+    async def _members(self, workspace: str, group: str) -> frozenset[str]:
+        members, until = self._known.get((workspace, group), (frozenset[str](), 0.0))
+        if (workspace, group) in self._known and self._monotonic() < until:
             return members
         kept = KEPT_SECONDS
         try:
-            answer = await self._client.usergroups_users_list(usergroup=group)
+            client = await self._workspaces.client(workspace)
+            answer = await client.usergroups_users_list(usergroup=group)
             members = frozenset(answer["users"])
         except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
             # Those known before stay; nobody gets a role by a failure.
             log.warning("usergroup.unknown", usergroup=group, error=str(error))
             kept = RETRY_SECONDS
-        self._known[group] = (members, self._monotonic() + kept)
+        self._known[workspace, group] = (members, self._monotonic() + kept)
         return members

@@ -40,9 +40,14 @@ class Connected:
     """An application with its carrier, its rate, its id in the database and where its receipts come in."""
 
     settings: ApplicationSettings
+    workspace_id: str
     carrier: Carrier
     rate: Rate
     address: ReceiptsAddress
+
+    def is_failover_of(self, other: Connected) -> bool:
+        """Whether the settings name it so; names are each workspace's own."""
+        return self.settings.name == other.settings.failover and self.workspace_id == other.workspace_id
 
     @property
     def connections(self) -> int:
@@ -52,6 +57,7 @@ class Connected:
 
 def connect(
     settings: ApplicationSettings,
+    workspace_id: str,
     known: DeclaredApplication,
     database: Database,
     clock: Clock,
@@ -64,7 +70,7 @@ def connect(
         RateLimit(per_second) if database.is_sqlite else FleetRate(database, clock, executor, known.id, per_second)
     )
     carrier = make_carrier(settings, http, clock, rate.acquire)
-    return Connected(settings, carrier, rate, ReceiptsAddress(known.id, known.receipts_token, carrier))
+    return Connected(settings, workspace_id, carrier, rate, ReceiptsAddress(known.id, known.receipts_token, carrier))
 
 
 def use_queue(database: Database) -> None:
@@ -94,7 +100,6 @@ class Sending:
         self._worker: QueueWorker | None = None
         self._running: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
-        ids = {each.settings.name: each.address.application_id for each in connected}
         senders = [
             Sender(
                 application_id=each.address.application_id,
@@ -104,7 +109,9 @@ class Sending:
                 rate=each.rate,
                 receipts_url=f"{public_url}{each.address.path}" if public_url else None,
                 connections=each.connections,
-                failover=None if each.settings.failover is None else ids.get(each.settings.failover),
+                failover=next(
+                    (other.address.application_id for other in connected if other.is_failover_of(each)), None
+                ),
             )
             for each in connected
         ]

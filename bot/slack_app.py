@@ -17,12 +17,12 @@ from typing import Any, Protocol
 import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers, Destination, FormTooLate
 from bot.logs import a_request, current_request, in_this_context
 from bot.people import People
 from bot.roles import Roles
+from bot.workspaces import Workspaces
 from handlers.errors import explain, form_too_late, is_mistyped, still_working, unexpected
 from handlers.help import mistake, usage
 from handlers.replies import FieldErrors, Later, Nothing, Reply, Say
@@ -71,7 +71,7 @@ class Edge:
     def __init__(
         self,
         app: AsyncApp,
-        client: AsyncWebClient,
+        workspaces: Workspaces,
         services: Mapping[str, object],
         clock: Clock,
         worked: Callable[[], None],
@@ -83,9 +83,9 @@ class Edge:
         self._worked = worked
         self._counting = counting or Uncounted()
         self._roles = roles
-        self._people = People(client)
-        self._answers = Answers(client)
-        self._client = client
+        self._people = People(workspaces)
+        self._answers = Answers(workspaces)
+        self._workspaces = workspaces
         self._threads = ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="handler")
         self._form_seconds = FORM_SECONDS
         self._under_way: set[asyncio.Task[None]] = set()
@@ -106,7 +106,9 @@ class Edge:
     def _on_command(self, app: AsyncApp, route: Route) -> None:
         async def listener(ack: Acknowledge, body: Body) -> None:
             await ack()
-            place = Destination(body["channel_id"], body["user_id"], body["response_url"], body["trigger_id"])
+            place = Destination(
+                body["team_id"], body["channel_id"], body["user_id"], body["response_url"], body["trigger_id"]
+            )
             if body.get("text", "").strip().lower() == "help":
                 await self._guard(place, self._answers.give(usage(f"{route.key} {route.usage}", route.does), place))
                 return
@@ -143,6 +145,7 @@ class Edge:
         async def listener(ack: Acknowledge, body: Body) -> None:
             carried = json.loads(body["view"]["private_metadata"])
             place = Destination(
+                body["team"]["id"],
                 carried["channel"],
                 body["user"]["id"],
                 carried["response_url"],
@@ -190,10 +193,10 @@ class Edge:
         app.event(route.key)(self._tracked(route, listener))
 
     async def _on_file(self, route: Route, team: str, event: Body, shared: Body) -> None:
-        place = Destination(event["channel"], event["user"])
+        place = Destination(team, event["channel"], event["user"])
 
         async def make() -> Request:
-            file = await self._whole_file(shared)
+            file = await self._whole_file(team, shared)
             return Upload(
                 **await self._context(team, event["user"], event["channel"], route),
                 file_id=file["id"],
@@ -207,12 +210,13 @@ class Edge:
 
         await self._guard(place, self._handle(route, make, place))
 
-    async def _whole_file(self, shared: Body) -> Body:
+    async def _whole_file(self, team: str, shared: Body) -> Body:
         """Slack Connect and files still being scanned come without their address; Slack may not have it at all."""
         if _address(shared):
             return shared
+        client = await self._workspaces.client(team)
         try:
-            return dict((await self._client.files_info(file=shared["id"]))["file"])
+            return dict((await client.files_info(file=shared["id"]))["file"])
         except SlackApiError as error:
             log.warning("file.unknown", file=shared["id"], error=error.response.get("error"))
             return shared
@@ -221,11 +225,11 @@ class Edge:
         return {
             "workspace": team,
             "person": user,
-            "zone": await self._people.zone(user),
-            "locale": await self._people.locale(user),
+            "zone": await self._people.zone(team, user),
+            "locale": await self._people.locale(team, user),
             "channel": channel,
             "now": self._clock.now(),
-            "bot_in_channel": not route.needs_channel or await self._people.bot_is_in(channel),
+            "bot_in_channel": not route.needs_channel or await self._people.bot_is_in(team, channel),
         }
 
     async def _handle(self, route: Route, make: Callable[[], Awaitable[Request]], place: Destination) -> None:
@@ -251,7 +255,7 @@ class Edge:
             needed = route.needs(request)
             if needed is None:
                 return Nothing()
-            require(needed, await self._roles.of(request.person), self._roles.holders(needed))
+            require(needed, await self._roles.of(request.workspace, request.person), self._roles.holders(needed))
             work = in_this_context(route.handler)
             loop = asyncio.get_running_loop()
             reply: Reply = await loop.run_in_executor(self._threads, work, request, self._services[route.service])
@@ -260,7 +264,7 @@ class Edge:
         except ServiceError as error:
             self._counting.request_ended(route.kind.value, "refused")
             log.info("request.refused", route=route.key, error=type(error).__name__)
-            sentence = explain(error, zone or await self._people.zone(place.person))
+            sentence = explain(error, zone or await self._people.zone(place.workspace, place.person))
             if route.kind is Kind.COMMAND and is_mistyped(error):
                 return mistake(sentence, f"{route.key} {route.usage}")
             return Say(sentence)
@@ -316,6 +320,7 @@ def _address(file: Body) -> str:
 def _place_of_click(body: Body) -> Destination:
     channel = (body.get("channel") or body.get("container") or {}).get("id") or body["container"].get("channel_id", "")
     return Destination(
+        body["team"]["id"],
         channel,
         body["user"]["id"],
         body.get("response_url"),

@@ -33,7 +33,7 @@ class Uncounted:
 class CountedClient(AsyncWebClient):
     """Waits when Slack says to, and repeats nothing else: a post that may have arrived must not be posted again."""
 
-    def __init__(self, token: str, base_url: str, counting: Counting) -> None:
+    def __init__(self, token: str | None, base_url: str, counting: Counting) -> None:
         super().__init__(token=token, base_url=base_url, retry_handlers=[_CountedWaiting(counting)])
         self._counting = counting
 

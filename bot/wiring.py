@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -16,6 +17,7 @@ from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
+from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.announcer import Announcer
@@ -25,8 +27,10 @@ from bot.downloads import Downloads
 from bot.health import Health, Verdict, database_part, ticks_verdict
 from bot.import_runner import ImportRunner
 from bot.inbox import Inbox
+from bot.installations import Installations, States, TokenCipher
 from bot.leadership import Leadership
 from bot.metrics import Metrics
+from bot.oauth import authorizing, install_routes, listen_for_removal, make_flow
 from bot.process import process_name
 from bot.receipt_puller import ReceiptPuller
 from bot.receipt_writer import ReceiptWriter
@@ -37,6 +41,7 @@ from bot.sending import Sending as SendingPart
 from bot.slack_app import Edge
 from bot.slack_calls import CountedClient, Counting, Uncounted
 from bot.web import listen, make_web_app, receipts_path, signs_of_life
+from bot.workspaces import Home, Workspaces
 from handlers.content import Contents
 from handlers.enter import Entering
 from handlers.groups import Grouping
@@ -67,6 +72,7 @@ from services.pool import Pool
 from services.posts import Posts
 from services.previews import Previews
 from services.receipts import Receipts
+from services.removals import Removals
 from services.replies import Replies
 from services.retention import Periods, Retention
 from services.send_tasks import SendTasks
@@ -125,6 +131,7 @@ class Bot:
         self._leadership = Leadership(Leases(self._database, self._clock, self._name))
         self._metrics = Metrics(FigureReader(self._database, self._clock).read, lambda: self._ticks.ages())
         self._client = slack_client(config, self._metrics)
+        self._removals = Removals(self._database, self._clock)
         self._http = Http(
             connect_seconds=config.carrier_connect_seconds,
             read_seconds=config.carrier_read_seconds,
@@ -173,8 +180,11 @@ class Bot:
         if self._database.is_sqlite:
             self._database.migrate()
         self._database.check_schema()
-        workspace = await self._ask_workspace()
+        workspace = await self._find_workspaces()
         connected = self._connect(workspace)
+        if workspace is not None:
+            # It may have been removed and have got a new token.
+            self._removals.installed(workspace)
         services = self._services(connected)
         parts.push_async_callback(self._http.close)
         self._sending = self._make_sending(connected)
@@ -183,10 +193,12 @@ class Bot:
             self._dispatch.give_up_lost(own=True)
         timeout = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60)
         session = await parts.enter_async_context(aiohttp.ClientSession(timeout=timeout))
-        downloads = Downloads(session, self._config.slack_bot_token, self._config.slack_api_url)
+        downloads = Downloads(session, self._workspaces.token, self._config.slack_api_url)
         app = self._make_app()
-        roles = Roles(self._config.roles, self._client)
-        self._edge = Edge(app, self._client, _by_name(services), self._clock, self._dispatch.wake, roles, self._metrics)
+        roles = Roles(self._config.roles, self._workspaces)
+        self._edge = Edge(
+            app, self._workspaces, _by_name(services), self._clock, self._dispatch.wake, roles, self._metrics
+        )
         parts.push_async_callback(self._edge.stop)
         self._imports = ImportRunner(services.importing.imports, downloads, self._metrics.import_ended)
         parts.push_async_callback(self._imports.stop)
@@ -202,9 +214,27 @@ class Bot:
         self._leadership.start()
         log.info("bot.started", workspace=workspace, applications=len(connected))
 
-    async def _ask_workspace(self) -> str:
+    async def _find_workspaces(self) -> str | None:
+        """The workspace of SLACK_BOT_TOKEN, if there is one; others come and go."""
+        home = None if self._config.slack_bot_token is None else await self._ask_home()
+        oauth, installations, rotator = self._config.oauth, None, None
+        if oauth is not None:
+            installations = Installations(self._database, oauth.client_id, TokenCipher(oauth.token_keys))
+            rotator = AsyncTokenRotator(
+                client_id=oauth.client_id,
+                client_secret=oauth.client_secret,
+                client=AsyncWebClient(base_url=self._config.slack_api_url),
+            )
+        self._installations = installations
+        self._workspaces = Workspaces(
+            home, installations, rotator, lambda token: make_client(token, self._config.slack_api_url, self._metrics)
+        )
+        return None if home is None else home.team_id
+
+    async def _ask_home(self) -> Home:
         try:
-            return str((await self._client.auth_test())["team_id"])
+            who = await self._client.auth_test()
+            return Home(str(who["team_id"]), self._client, who.get("bot_id"), who.get("user_id"))
         except SlackApiError as error:
             code = error.response.get("error")
             raise BadConfig(f"Slack refuses SLACK_BOT_TOKEN: {code} (docs/slack.md says how to get one).") from error
@@ -212,16 +242,31 @@ class Bot:
             url = self._config.slack_api_url
             raise BadConfig(f"SLACK_API_URL: {url} does not answer: {error or 'it takes too long'}.") from error
 
-    def _connect(self, workspace: str) -> list[Connected]:
-        mine = [each for each in self._config.applications if each.workspace in (None, workspace)]
-        if not mine:
-            raise BadConfig(f"No application belongs to workspace {workspace}: correct `workspace` or leave it out.")
+    def _connect(self, home: str | None) -> list[Connected]:
+        """Those of the home workspace; of every one they name where workspaces install the app."""
+        by_workspace: dict[str, list[ApplicationSettings]] = defaultdict(list)
+        for each in self._config.applications:
+            owner = each.workspace or home
+            if owner is not None and (self._config.oauth is not None or owner == home):
+                by_workspace[owner].append(each)
+        if not by_workspace:
+            raise BadConfig(f"No application belongs to workspace {home}: correct `workspace` or leave it out.")
+        return [each for workspace, mine in by_workspace.items() for each in self._declare(workspace, mine)]
+
+    def _declare(self, workspace: str, mine: list[ApplicationSettings]) -> list[Connected]:
         declared = Content(self._database).declare(workspace, [_declaration(each) for each in mine])
-        connected = []
-        for settings in mine:
-            known = declared[settings.name]
-            connected.append(connect(settings, known, self._database, self._clock, self._http, self._dispatch_threads))
-        return connected
+        return [
+            connect(
+                settings,
+                workspace,
+                declared[settings.name],
+                self._database,
+                self._clock,
+                self._http,
+                self._dispatch_threads,
+            )
+            for settings in mine
+        ]
 
     def _services(self, connected: list[Connected]) -> Services:
         database, clock = self._database, self._clock
@@ -299,12 +344,27 @@ class Bot:
         )
 
     def _make_app(self) -> AsyncApp:
-        return AsyncApp(
-            client=self._client,
+        several = self._installations is not None
+        app = AsyncApp(
+            # With a token of its own it would answer every workspace with that.
+            client=make_client(None, self._config.slack_api_url, self._metrics) if several else self._client,
+            authorize=authorizing(self._workspaces) if several else None,
             # Bolt's loggers take their level from this one, else from the root: a request's whole body is a warning.
             logger=logging.getLogger("slack_bolt"),
             signing_secret=self._config.slack_signing_secret,
             request_verification_enabled=not self._config.uses_socket_mode,
+        )
+        listen_for_removal(app, self._workspaces, self._removals)
+        return app
+
+    def _install_routes(self) -> list[web.RouteDef]:
+        """None where there is but the workspace of SLACK_BOT_TOKEN."""
+        oauth, public_url = self._config.oauth, self._config.public_url
+        if oauth is None or self._installations is None or public_url is None:
+            return []
+        states, url = States(self._database), self._config.slack_api_url
+        return install_routes(
+            make_flow(oauth, self._installations, states, self._removals, api_url=url, public_url=public_url)
         )
 
     async def _serve_http(self, connected: list[Connected], writer: ReceiptWriter, inbox: Inbox, app: AsyncApp) -> None:
@@ -320,7 +380,7 @@ class Bot:
             slack,
             self._config.public_url,
             inbox,
-            signs_of_life(health, self._metrics),
+            [*signs_of_life(health, self._metrics), *self._install_routes()],
             self._metrics.http_answered,
         )
         runner = web.AppRunner(web_app, access_log=None, shutdown_timeout=HTTP_SECONDS)
@@ -367,7 +427,7 @@ class Bot:
 
     def _start_ticks(self, services: Services, puller: ReceiptPuller) -> None:
         self._announcer = announcer = Announcer(
-            self._client,
+            self._workspaces,
             services.posts,
             services.importing,
             services.tasks,
@@ -402,12 +462,17 @@ class Bot:
 
 def slack_client(config: Config, counting: Counting | None = None) -> AsyncWebClient:
     """Slack's Web API with the bot's token."""
-    return CountedClient(config.slack_bot_token, config.slack_api_url, counting or Uncounted())
+    return make_client(config.slack_bot_token, config.slack_api_url, counting)
+
+
+def make_client(token: str | None, api_url: str, counting: Counting | None = None) -> AsyncWebClient:
+    """The same with this token."""
+    return CountedClient(token, api_url, counting or Uncounted())
 
 
 def _limits(one: Connected, connected: list[Connected]) -> Limits:
     """A batch must fit where it may go, too."""
-    both = [one.carrier, *(each.carrier for each in connected if each.settings.name == one.settings.failover)]
+    both = [one.carrier, *(each.carrier for each in connected if each.is_failover_of(one))]
     return Limits(min(each.max_numbers for each in both), min(each.max_numbers_with_values for each in both))
 
 

@@ -84,7 +84,7 @@ class Worker:
     def _connect(self) -> list[Connected]:
         """The applications of the settings that a `run` has entered into the database."""
         connected = [
-            connect(settings, known, self._database, self._clock, self._http, self._threads)
+            connect(settings, workspace, known, self._database, self._clock, self._http, self._threads)
             for workspace, name, known in Content(self._database).declared()
             for settings in self._config.applications
             if settings.name == name and settings.workspace in (None, workspace)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
+from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.errors import SlackTokenRotationError
 from slack_sdk.oauth.installation_store import Bot
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
@@ -27,10 +28,12 @@ class NotInstalled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The workspace of SLACK_BOT_TOKEN."""
+    """The workspace of SLACK_BOT_TOKEN, and who the bot is there."""
 
     team_id: str
     client: AsyncWebClient
+    bot_id: str | None = None
+    bot_user_id: str | None = None
 
 
 class Workspaces:
@@ -61,8 +64,27 @@ class Workspaces:
             known = self._clients[team_id] = self._make_client(bot.bot_token)
         return known
 
+    async def authorize(self, team_id: str) -> AuthorizeResult:
+        """As Bolt wants to know it. Raises NotInstalled."""
+        if self._home is not None and team_id == self._home.team_id:
+            home = self._home
+            token, bot_id, user_id = home.client.token, home.bot_id, home.bot_user_id
+        else:
+            bot = await self._bot(team_id)
+            token, bot_id, user_id = bot.bot_token, bot.bot_id, bot.bot_user_id
+        return AuthorizeResult(enterprise_id=None, team_id=team_id, bot_token=token, bot_id=bot_id, bot_user_id=user_id)
+
+    async def token(self, team_id: str) -> str:
+        """The bot's token there. Raises NotInstalled."""
+        token = (await self.client(team_id)).token
+        assert token is not None
+        return token
+
     async def forget(self, team_id: str) -> None:
         """The workspace has removed the app or revoked its tokens."""
+        if self._home is not None and team_id == self._home.team_id:
+            # Another token comes with the next start.
+            self._home = None
         self._clients.pop(team_id, None)
         if self._installations is not None:
             await self._installations.async_delete_all(enterprise_id=None, team_id=team_id)
@@ -99,3 +121,8 @@ class Workspaces:
         if bot is None or bot.bot_token is None:
             raise NotInstalled(team_id)
         return bot
+
+
+def only_home(team_id: str, client: AsyncWebClient) -> Workspaces:
+    """One workspace, and no others."""
+    return Workspaces(Home(team_id, client), None, None, lambda _token: client)

@@ -101,13 +101,13 @@ def submit_export(request: Submission, service: Grouping) -> Reply:
         name=f"{_file_name(group.name)}.{kind}",
         comment=f"The {numbers} of {bold(group.name)}.",
         say=f"The {numbers} of {bold(group.name)} are in our direct messages.",
-        write=_writer(service, group, kind),
+        write=_writer(service, request.workspace, group, kind),
     )
 
 
-def _writer(service: Grouping, group: Group, kind: str) -> Callable[[Path], None]:
+def _writer(service: Grouping, workspace: str, group: Group, kind: str) -> Callable[[Path], None]:
     def write(path: Path) -> None:
-        columns = service.exports.columns(group.id)
+        columns = service.exports.columns(workspace, group.id)
         # A plus would make a csv's cell a formula; the consoles and our own import take country code + number.
         shown = str if kind == "csv" else format_e164
         rows = (
@@ -119,7 +119,7 @@ def _writer(service: Grouping, group: Group, kind: str) -> Callable[[Path], None
                 str(each.row),
                 *each.attributes,
             )
-            for each in service.exports.rows(group.id, columns)
+            for each in service.exports.rows(workspace, group.id, columns)
         )
         headers = [*_HEADERS, *columns]
         if kind == "csv":

@@ -221,7 +221,7 @@ def write_reject_file(service: Importing, ended: Import, path: Path) -> None:
     """Every row that was not imported, why, and what it may have meant."""
     rows = (
         Reject(each.sheet, each.row, each.original, views.reason_in_words(each.reason), each.suggestion or "")
-        for each in service.imports.rejects(ended.id)
+        for each in service.imports.rejects(ended.workspace_id, ended.id)
     )
     write_rejects(path, rows)
 

@@ -115,7 +115,9 @@ def _import(importing: Importing, current: Import, progress: Progress | None, ve
         case ImportState.UNDONE:
             text, body = import_views.undone(current)
         case _ if current.failure == NO_VALID_NUMBER:
-            text, body = import_views.nothing_valid(current, importing.imports.reasons(current.id))
+            text, body = import_views.nothing_valid(
+                current, importing.imports.reasons(current.workspace_id, current.id)
+            )
         case _:
             text = explain_failure(current.failure or "unexpected", current.file.name)
             body = import_views.failed(text)

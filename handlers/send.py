@@ -281,7 +281,9 @@ def _form(
     if not templates:
         raise NotAllowed("no_templates", not_shown=choices.not_shown)
     universal = sorted({template.application_id for template in templates if template.is_universal})
-    by_application = [[each.name for each in service.content.signatures(application)] for application in universal]
+    by_application = [
+        [each.name for each in service.content.signatures(request.workspace, application)] for application in universal
+    ]
     # Where there is but one, it is clear.
     signatures = sorted({name for names in by_application if len(names) > 1 for name in names})
     groups = service.groups.recent(request.workspace)

@@ -105,7 +105,7 @@ class Content:
         self, workspace_id: str, applications: Sequence[ApplicationDeclaration]
     ) -> dict[str, DeclaredApplication]:
         """Make the tables say what the settings say; what is no longer there can no longer be chosen."""
-        with self._database.write() as tx:
+        with self._database.write(workspace_id) as tx:
             known = declare_all(tx, workspace_id, applications)
             tx.commit()
         return known
@@ -113,7 +113,7 @@ class Content:
     def declared(self) -> list[tuple[str, str, DeclaredApplication]]:
         """The workspace and the name of each application that was in the settings at the last start."""
         query = select(application).where(application.c.active).order_by(application.c.id)
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             rows = connection.execute(query).all()
         return [(row.workspace_id, row.name, DeclaredApplication(row.id, row.receipts_token)) for row in rows]
 
@@ -171,12 +171,12 @@ class Content:
         known = [row.name for row in rows if _may_be_used(row) and application_name in (None, row.application)]
         raise UnknownThing("template", name, known)
 
-    def signatures(self, application_id: int) -> list[Signature]:
+    def signatures(self, workspace_id: str, application_id: int) -> list[Signature]:
         """The approved signatures of an application, by name."""
-        with self._database.read() as connection:
+        with self._database.read(workspace_id) as connection:
             return signatures_of(connection, application_id)
 
-    def choose_signature(self, chosen: Template, name: str | None) -> Signature | None:
+    def choose_signature(self, workspace_id: str, chosen: Template, name: str | None) -> Signature | None:
         """The template's own signature; for a universal template the named one, or the only one there is.
 
         None only where the application is international and has none. Raises UnknownThing, or NotAllowed:
@@ -184,7 +184,7 @@ class Content:
         or "signature_type_differs".
         """
         with self._database.read() as connection:
-            rows = connection.execute(_signatures_beside(chosen.application_id)).all()
+            rows = connection.execute(_every_signature(workspace_id)).all()
         here = [row for row in rows if row.application_id == chosen.application_id]
         wanted = None if name is None else name.strip().strip("【】[]")
         if chosen.signature_id is not None:
@@ -314,14 +314,12 @@ def _refuse_unusable(row: Row[Any]) -> None:
         raise NotAllowed("template_type_unknown", template=row.name)
 
 
-def _signatures_beside(application_id: int) -> Select[Any]:
-    """Those of every active application of the same workspace, by name, whatever their status."""
-    beside = application.alias()
-    workspace_of = select(beside.c.workspace_id).where(beside.c.id == application_id).scalar_subquery()
+def _every_signature(workspace_id: str) -> Select[Any]:
+    """Those of every active application, by name, whatever their status."""
     return (
         select(signature, application.c.name.label("application"))
         .join(application, application.c.id == signature.c.application_id)
-        .where(application.c.workspace_id == workspace_of, application.c.active)
+        .where(application.c.workspace_id == workspace_id, application.c.active)
         .order_by(signature.c.name, application.c.name)
     )
 

@@ -77,7 +77,7 @@ class ContentChanges:
         NotAllowed("content_name" | "template_exists" | "template_text" | "code_missing" | "code_too_long" |
         "signature_type_differs").
         """
-        with self._database.write() as tx:
+        with self._database.write(workspace_id) as tx:
             where = _lock(tx, workspace_id, application_id)
             values = self._template_values(tx, workspace_id, where, form, None)
             origin = ContentOrigin.CARRIER if self.is_synced(application_id) else ContentOrigin.CHANNEL
@@ -92,7 +92,7 @@ class ContentChanges:
         """Pending again where anything changed; whoever edits is the author. Raises UnknownThing or NotAllowed, as
         adding does, and "content_changed" where it is no longer the `version` that was edited.
         """
-        with self._database.write() as tx:
+        with self._database.write(workspace_id) as tx:
             listed = listed_template(tx, workspace_id, template_id)
             where = _lock(tx, workspace_id, listed.template.application_id)
             _need_ours(listed.template.name, listed.standing, listed.template.code)
@@ -105,7 +105,7 @@ class ContentChanges:
         self, workspace_id: str, template_id: int, version: int, signature_id: int | None, channel: str, by: str
     ) -> ListedTemplate:
         """Tie a template to a signature of its application, or make it universal. Raises as editing does."""
-        with self._database.read() as connection:
+        with self._database.read(workspace_id) as connection:
             known = listed_template(connection, workspace_id, template_id).template
         form = TemplateForm(known.name, known.text, known.sms_type, known.code, signature_id)
         return self.edit_template(workspace_id, template_id, version, form, channel, by)
@@ -116,7 +116,7 @@ class ContentChanges:
         """Pending, until somebody else approves it in the channel. Raises UnknownThing, or NotAllowed("content_name" |
         "signature_exists" | "channel_missing" | "channel_too_long" | "signature_at_carrier").
         """
-        with self._database.write() as tx:
+        with self._database.write(workspace_id) as tx:
             where = _lock(tx, workspace_id, application_id)
             if self.is_synced(application_id):
                 raise NotAllowed("signature_at_carrier", application=where.name, carrier=where.carrier)
@@ -130,7 +130,7 @@ class ContentChanges:
         self, workspace_id: str, signature_id: int, version: int, form: SignatureForm, channel: str, by: str
     ) -> ListedSignature:
         """Pending again where anything changed. Raises as adding and editing do."""
-        with self._database.write() as tx:
+        with self._database.write(workspace_id) as tx:
             listed = listed_signature(tx, workspace_id, signature_id)
             where = _lock(tx, workspace_id, listed.signature.application_id)
             _need_ours(listed.signature.name, listed.standing)
@@ -141,7 +141,7 @@ class ContentChanges:
 
     def say_type(self, workspace_id: str, template_id: int, sms_type: SmsType, by: str) -> ListedTemplate:
         """What the carrier's API does not say of a template. Raises UnknownThing, or NotAllowed("type_is_known")."""
-        with self._database.write() as tx:
+        with self._database.write(workspace_id) as tx:
             listed = listed_template(tx, workspace_id, template_id)
             name = listed.template.name
             if not listed.is_typed_here:
@@ -153,7 +153,7 @@ class ContentChanges:
 
     def disable(self, workspace_id: str, kind: ContentKind, content_id: int, by: str, reason: str = "") -> None:
         """It can no longer be chosen; tasks that were confirmed with it are sent. Raises UnknownThing or NotAllowed."""
-        with self._database.write() as tx:
+        with self._database.write(workspace_id) as tx:
             name, standing = _find(tx, workspace_id, kind, content_id)
             _need_ours(name, standing)
             if standing.status is ApprovalStatus.DISABLED:
@@ -164,7 +164,7 @@ class ContentChanges:
 
     def enable(self, workspace_id: str, kind: ContentKind, content_id: int, channel: str, by: str) -> None:
         """Ask for approval again; whoever does is not the one to give it. Raises UnknownThing or NotAllowed."""
-        with self._database.write() as tx:
+        with self._database.write(workspace_id) as tx:
             name, standing = _find(tx, workspace_id, kind, content_id)
             _need_ours(name, standing)
             if standing.status is not ApprovalStatus.DISABLED:
@@ -187,7 +187,7 @@ class ContentChanges:
         """A second person's word on this `version`. Raises UnknownThing, or NotAllowed("in_settings" |
         "carrier_decides" | "already_decided" | "content_changed" | "own_content" | "reason_missing").
         """
-        with self._database.write() as tx:
+        with self._database.write(workspace_id) as tx:
             name, standing = _find(tx, workspace_id, kind, content_id)
             if standing.origin is ContentOrigin.CARRIER:
                 raise NotAllowed("carrier_decides", name=name)
@@ -253,7 +253,8 @@ class ContentChanges:
 
 def _lock(tx: Connection, workspace_id: str, application_id: int) -> ListedApplication:
     """The application, which nobody else adds to before we commit, so that no name is given twice."""
-    tx.execute(select(application.c.id).where(application.c.id == application_id).with_for_update())
+    mine = (application.c.workspace_id == workspace_id, application.c.id == application_id)
+    tx.execute(select(application.c.id).where(*mine).with_for_update())
     return listed_application(tx, workspace_id, application_id)
 
 

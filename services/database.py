@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from services.batch_queue import BatchQueue, NoQueue
 from services.bulk import BulkWriter, PostgresqlBulkWriter, SqliteBulkWriter
+from services.tenancy import of_one_workspace, stand_guard
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _WRITES = "sms_writes"
@@ -72,6 +73,7 @@ class Database:
         self.bulk: BulkWriter = SqliteBulkWriter() if self.is_sqlite else PostgresqlBulkWriter()
         self._one_writer = threading.Lock() if self.is_sqlite else None
         self._readers = self.engine
+        stand_guard(self.engine)
         if self.is_sqlite:
             _prepare_sqlite(self.engine)
         else:
@@ -89,16 +91,21 @@ class Database:
         return self.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """A connection for reading one consistent picture; rolled back at the end."""
+    def read(self, workspace_id: str | None = None, *, everyone: bool = False) -> Iterator[Connection]:
+        """A connection for reading one consistent picture; rolled back at the end.
+
+        It is held to one workspace (services/tenancy.py): this one, or where it is not said the first that a statement
+        names. `everyone` is for the bot's own work on all of them.
+        """
         with self._readers.connect() as connection:
-            yield connection
+            yield connection if everyone else of_one_workspace(connection, workspace_id)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that writes; what the block does not `commit()` is rolled back."""
+    def write(self, workspace_id: str | None = None, *, everyone: bool = False) -> Iterator[Connection]:
+        """A transaction that writes; what the block does not `commit()` is rolled back. Held as in `read`."""
         with self._turn(), self.engine.connect() as connection:
-            yield connection.execution_options(**{_WRITES: True})
+            connection = connection.execution_options(**{_WRITES: True})
+            yield connection if everyone else of_one_workspace(connection, workspace_id)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

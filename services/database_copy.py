@@ -82,7 +82,7 @@ class DatabaseCopy:
             if owner := _live(database, now):
                 raise CopyRefused(why, owner=owner)
         tables = [table for table in metadata.sorted_tables if table is not lease]
-        with self._source.read() as source:
+        with self._source.read(everyone=True) as source:
             tables += _of_packages(source)
             Partitions(self._target).cover(_last_given(source, send_task))
             for table in tables:
@@ -94,11 +94,11 @@ class DatabaseCopy:
 
     def _copy(self, source: Connection, table: Table, report: Report) -> None:
         names = [column.name for column in table.columns]
-        with self._target.read() as target:
+        with self._target.read(everyone=True) as target:
             behind = _last_key(target, table)
             done = int(target.execute(select(func.count()).select_from(table)).scalar_one())
         while rows := _next_rows(source, table, behind, self._rows_at_once):
-            with self._target.write() as tx:
+            with self._target.write(everyone=True) as tx:
                 self._target.bulk.insert(tx, table, names, rows)
                 tx.commit()
             behind = _key_of(table, rows[-1])
@@ -107,7 +107,7 @@ class DatabaseCopy:
 
     def _verified(self, source: Connection, table: Table) -> CopiedTable:
         ours = _summed(source, table)
-        with self._target.read() as target:
+        with self._target.read(everyone=True) as target:
             theirs = _summed(target, table)
         if ours != theirs:
             raise CopyRefused("differs", table=table.name, source_rows=ours.rows, target_rows=theirs.rows)
@@ -115,7 +115,7 @@ class DatabaseCopy:
 
     def _number_on(self, source: Connection, tables: Sequence[Table]) -> None:
         """The next row of each table gets a number that no row ever had, not even one that is gone."""
-        with self._target.write() as tx:
+        with self._target.write(everyone=True) as tx:
             for table in tables:
                 if (counting := table.autoincrement_column) is None:
                     continue
@@ -126,7 +126,7 @@ class DatabaseCopy:
             tx.commit()
 
     def _queue_what_is_being_sent(self) -> None:
-        with self._target.write() as tx:
+        with self._target.write(everyone=True) as tx:
             sending = select(send_task.c.id, send_task.c.first_batch_done).where(
                 send_task.c.state == TaskState.SENDING.value, send_task.c.queued == 0
             )
@@ -140,7 +140,7 @@ class DatabaseCopy:
 
 def _live(database: Database, now: datetime) -> str | None:
     """Which process runs on it."""
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         return connection.execute(select(lease.c.owner).where(lease.c.until > now)).scalar()
 
 

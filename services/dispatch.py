@@ -158,10 +158,10 @@ class Dispatch:
         now = self._clock.now()
         lost = [literal_state(batch.c.state, BatchState.SENDING)]
         lost.append(batch.c.owner == self._owner if own else batch.c.lease_until < now)
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             if not connection.execute(select(exists().where(*lost))).scalar():
                 return 0
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             states = lock_tasks(tx, tx.execute(select(batch.c.task_id).where(*lost).distinct()).scalars())
             mine = batch.c.task_id.in_(states)
             rows = tx.execute(
@@ -179,7 +179,7 @@ class Dispatch:
 
     def requeue_lost(self) -> int:
         """Put into the queue again what is in none and should be. Returns how many batches."""
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             lost = self._database.queue.requeue_lost(tx, self._clock.now())
             tx.commit()
         if lost:
@@ -193,12 +193,12 @@ class Dispatch:
         senders = self._senders if senders is None else senders
         now = self._clock.now()
         if not handed:
-            with self._database.read() as connection:
+            with self._database.read(everyone=True) as connection:
                 # Looking costs no writer's lock; an idle worker looks twice a second.
                 if not self._waiting(connection, senders, wanted, now):
                     return {}
         claims: dict[int, list[Claim]] = {}
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             waiting = self._waiting(tx, senders, wanted, now)
             to_lock = {each.claim.task_id for each in handed}.union(*(each.to_lock for each in waiting))
             states = lock_tasks(tx, to_lock) if to_lock else {}
@@ -233,7 +233,7 @@ class Dispatch:
 
     def _write(self, handed: Handed) -> None:
         """Write down one outcome by itself, which may have been written before."""
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             states = lock_tasks(tx, [handed.claim.task_id])
             self._record(tx, [handed], states, self._clock.now(), careful=True)
             tx.commit()

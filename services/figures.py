@@ -78,7 +78,7 @@ class FigureReader:
     def read(self) -> Figures:
         """As of now. Raises DatabaseUnavailable."""
         try:
-            with self._database.read() as connection:
+            with self._database.read(everyone=True) as connection:
                 return _read(connection, self._clock.now())
         except SQLAlchemyError as error:
             raise DatabaseUnavailable(type(error).__name__) from error

@@ -70,7 +70,7 @@ class FleetRate:
             .values(next_at=first + width)
             .returning(rate_turn.c.next_at)
         )
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             after = tx.execute(taken).scalar()
             if after is None:
                 self._database.bulk.insert_new(
@@ -83,7 +83,7 @@ class FleetRate:
     def _put_off(self, seconds: float) -> None:
         until = self._now() + round(seconds * _SECOND)
         later = (rate_turn.c.application_id == self._application_id, rate_turn.c.next_at < until)
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             tx.execute(update(rate_turn).where(*later).values(next_at=until))
             tx.commit()
 

@@ -37,7 +37,7 @@ class GroupExports:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def columns(self, group_id: int) -> list[str]:
+    def columns(self, workspace_id: str, group_id: int) -> list[str]:
         """The names of all attributes that a number of the group has, as first met."""
         query = (
             select(group_member.c.attributes)
@@ -45,12 +45,12 @@ class GroupExports:
             .order_by(group_member.c.number)
         )
         names: dict[str, None] = {}
-        with self._database.read() as connection:
+        with self._database.read(workspace_id) as connection:
             for attributes in connection.execution_options(yield_per=5000).execute(query).scalars():
                 names.update(dict.fromkeys(json.loads(attributes)))
         return list(names)
 
-    def rows(self, group_id: int, columns: Sequence[str]) -> Iterator[ExportedNumber]:
+    def rows(self, workspace_id: str, group_id: int, columns: Sequence[str]) -> Iterator[ExportedNumber]:
         """Every number, with these attributes."""
         of_group = group_member.c.group_id == group_id
         brought = select(number_import).where(
@@ -62,7 +62,7 @@ class GroupExports:
             .order_by(group_member.c.number)
         )
         regions = RegionReader()
-        with self._database.read() as connection:
+        with self._database.read(workspace_id) as connection:
             # Not joined: the same few imports stand behind a million numbers.
             imports = {row.id: (row.finished_at, _file(row)) for row in connection.execute(brought)}
             for number, import_id, row, attributes in connection.execution_options(yield_per=5000).execute(query):

@@ -178,14 +178,14 @@ def group_of(row: Row[Any]) -> Group:
 def _listed(workspace_id: str) -> Select[Any]:
     imports = (
         select(number_import.c.group_id, func.max(number_import.c.finished_at).label("last_import"))
-        .where(number_import.c.state == ImportState.DONE.value)
+        .where(number_import.c.workspace_id == workspace_id, number_import.c.state == ImportState.DONE.value)
         .group_by(number_import.c.group_id)
         .subquery()
     )
     sends = (
         select(task_group.c.group_id, func.max(send_task.c.started_at).label("last_send"))
         .join(send_task, send_task.c.id == task_group.c.task_id)
-        .where(~task_group.c.excluded)
+        .where(send_task.c.workspace_id == workspace_id, ~task_group.c.excluded)
         .group_by(task_group.c.group_id)
         .subquery()
     )

@@ -220,7 +220,9 @@ class ImportRun:
             return
         self._look_at = time.monotonic() + _LOOK_SECONDS
         with self._database.read() as connection:
-            state = select(number_import.c.state).where(number_import.c.id == self._import.id)
+            state = select(number_import.c.state).where(
+                number_import.c.id == self._import.id, number_import.c.workspace_id == self._import.workspace_id
+            )
             if connection.execute(state).scalar_one() == ImportState.CANCELLED.value:
                 raise Cancelled
 

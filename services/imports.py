@@ -128,7 +128,14 @@ class Imports:
                 raise NotAllowed("column_chosen")
             if choice not in [column.choice for column in waiting.columns]:
                 raise UnknownThing("column", choice, [column.choice for column in waiting.columns])
-            _change(tx, import_id, state=ImportState.RUNNING.value, column=choice, started_at=self._clock.now())
+            _change(
+                tx,
+                workspace_id,
+                import_id,
+                state=ImportState.RUNNING.value,
+                column=choice,
+                started_at=self._clock.now(),
+            )
             tx.commit()
         return self.get(workspace_id, import_id)
 
@@ -139,7 +146,7 @@ class Imports:
                 raise NotAllowed("import_over")
             forget_rejects(tx, import_id)
             ended = {"state": ImportState.CANCELLED.value, "ended_by": by, "finished_at": self._clock.now()}
-            _change(tx, import_id, **ended)
+            _change(tx, workspace_id, import_id, **ended)
             tx.commit()
         return self.get(workspace_id, import_id)
 
@@ -162,6 +169,7 @@ class Imports:
             _grow(tx, group.id, imported)
             _change(
                 tx,
+                workspace_id,
                 import_id,
                 imported=done.imported + imported,
                 already_in_group=done.already_in_group + len(members) - imported,
@@ -186,6 +194,7 @@ class Imports:
         imported = self._database.bulk.insert(tx, import_row, IMPORT_ROW_COLUMNS, rows)
         _change(
             tx,
+            done.workspace_id,
             done.id,
             imported=done.imported + imported,
             duplicates=done.duplicates + done.keepable - imported,
@@ -210,13 +219,13 @@ class Imports:
                 group_member.c.group_id == group.id, group_member.c.import_id == import_id
             )
             _grow(tx, group.id, -tx.execute(brought).rowcount)
-            _change(tx, import_id, state=ImportState.UNDONE.value, ended_by=by)
+            _change(tx, workspace_id, import_id, state=ImportState.UNDONE.value, ended_by=by)
             tx.commit()
         return self.get(workspace_id, import_id)
 
     def running(self) -> list[Import]:
         """Those to be worked on: just begun, or cut off by a restart."""
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             rows = connection.execute(imports().where(number_import.c.state == ImportState.RUNNING.value)).all()
         return [to_import(row) for row in rows]
 
@@ -238,14 +247,14 @@ class Imports:
         """End an import that cannot be done; nothing of it is in the group."""
         return ImportRun(self._database, self._clock, running, lambda _progress: None).fail(why)
 
-    def rejects(self, import_id: int) -> Iterator[Reject]:
+    def rejects(self, workspace_id: str, import_id: int) -> Iterator[Reject]:
         """The rows that were not imported, as the file has them."""
         query = select(import_reject).where(import_reject.c.import_id == import_id).order_by(import_reject.c.seq)
-        with self._database.read() as connection:
+        with self._database.read(workspace_id) as connection:
             for row in connection.execution_options(yield_per=5000).execute(query):
                 yield Reject(row.sheet, row.row, row.original, row.reason, row.suggestion)
 
-    def reasons(self, import_id: int) -> list[tuple[str, int]]:
+    def reasons(self, workspace_id: str, import_id: int) -> list[tuple[str, int]]:
         """Each reason for not importing a row with how often it stands, the commonest first."""
         count = func.count().label("count")
         query = (
@@ -254,7 +263,7 @@ class Imports:
             .group_by(import_reject.c.reason)
             .order_by(count.desc(), import_reject.c.reason)
         )
-        with self._database.read() as connection:
+        with self._database.read(workspace_id) as connection:
             return [(reason, number) for reason, number in connection.execute(query)]
 
 
@@ -321,7 +330,7 @@ def _grow(tx: Connection, group_id: int, by: int) -> None:
     tx.execute(grown.values(size=customer_group.c.size + by))
 
 
-def _change(tx: Connection, import_id: int, **values: object) -> None:
+def _change(tx: Connection, workspace_id: str, import_id: int, **values: object) -> None:
     changed = update(number_import).where(number_import.c.id == import_id)
     tx.execute(changed.values({**values, "version": number_import.c.version + 1}))
-    show_again(tx, PostKind.IMPORT, import_id)
+    show_again(tx, workspace_id, PostKind.IMPORT, import_id)

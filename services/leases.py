@@ -25,7 +25,7 @@ class Leases:
         now = self._clock.now()
         free = or_(lease.c.owner == self._owner, lease.c.until < now)
         mine = {"owner": self._owner, "until": now + duration}
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             if tx.execute(update(lease).where(lease.c.name == name, free).values(mine)).rowcount == 0:
                 if tx.execute(select(lease.c.name).where(lease.c.name == name)).first() is not None:
                     return False
@@ -39,6 +39,6 @@ class Leases:
 
     def let_go(self, name: str) -> None:
         """Leave it to whoever asks next; nothing where it is not ours."""
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             tx.execute(delete(lease).where(lease.c.name == name, lease.c.owner == self._owner))
             tx.commit()

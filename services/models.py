@@ -93,6 +93,8 @@ workspace = Table(
     metadata,
     Column("id", Text, primary_key=True),
     _count("last_task"),
+    # Since when it does not have the bot any more; NULL while it has.
+    Column("removed_at", Moment),
 )
 
 application = Table(

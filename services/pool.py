@@ -169,7 +169,7 @@ class Pool:
                 Heard(row.text, row.at, row.opts_out) for row in connection.execute(_replies(workspace_id, number))
             ]
             sent = _sent(connection, _confirmed(workspace_id), number)
-            shown = connection.execute(_messages(sent[:MESSAGES_SHOWN])).all()
+            shown = connection.execute(_messages(workspace_id, sent[:MESSAGES_SHOWN])).all()
             found = [
                 Membership(
                     group=group_by_id(connection, workspace_id, row.group_id),
@@ -320,7 +320,7 @@ def _replies(workspace_id: str, number: int) -> Select[Any]:
     )
 
 
-def _messages(sent: Sequence[tuple[int, int]]) -> Select[Any]:
+def _messages(workspace_id: str, sent: Sequence[tuple[int, int]]) -> Select[Any]:
     return (
         select(
             recipient.c.seq,
@@ -342,7 +342,7 @@ def _messages(sent: Sequence[tuple[int, int]]) -> Select[Any]:
         .join(application, application.c.id == batch.c.application_id)
         .outerjoin(submission, and_(submission.c.task_id == recipient.c.task_id, submission.c.seq == recipient.c.seq))
         .outerjoin(result, and_(result.c.task_id == recipient.c.task_id, result.c.seq == recipient.c.seq))
-        .where(tuple_(recipient.c.task_id, recipient.c.seq).in_(sent))
+        .where(send_task.c.workspace_id == workspace_id, tuple_(recipient.c.task_id, recipient.c.seq).in_(sent))
         .order_by(send_task.c.number.desc(), recipient.c.seq)
     )
 

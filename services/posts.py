@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Row,
+    Update,
     and_,
     exists,
     func,
@@ -117,7 +118,7 @@ class Posts:
             .where(or_(~is_reply, post.c.id.in_(_NEXT_REPLIES)))
             .order_by(is_reply, post.c.id)
         )
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             return [_post(row) for row in connection.execute(query)]
 
     def open_imports(self) -> list[Post]:
@@ -125,7 +126,7 @@ class Posts:
         query = select(post, post.c.shown_version.label("version"), null().label("thread_ts")).where(
             ~post.c.closed, post.c.kind == PostKind.IMPORT.value, post.c.ts.is_not(None)
         )
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             return [_post(row) for row in connection.execute(query)]
 
     def begin(self, post_id: int) -> None:
@@ -153,10 +154,10 @@ class Posts:
             send_task.c.handed_over + send_task.c.skipped > 0,
             or_(unknown <= 0, send_task.c.finished_at <= now - RESULT_AFTER),
         )
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             if not connection.execute(select(exists(due))).scalar():
                 return 0
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             rows = tx.execute(due).all()
             for row in rows:
                 tx.execute(update(send_task).where(send_task.c.id == row.id).values(result_wanted=True))
@@ -176,7 +177,7 @@ class Posts:
                 < to_milliseconds(self._clock.now()),
             )
         )
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             closed = tx.execute(
                 update(post)
                 .where(
@@ -191,7 +192,7 @@ class Posts:
         return closed
 
     def _set(self, post_id: int, **values: object) -> None:
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             tx.execute(update(post).where(post.c.id == post_id).values(**values))
             tx.commit()
 
@@ -201,16 +202,21 @@ def want_post(tx: Connection, workspace_id: str, channel: str, kind: PostKind, s
 
     Where there was one before, that one stays as it is, and nothing edits it any more.
     """
-    is_it = (post.c.kind == kind.value, post.c.subject_id == subject_id)
     afresh = {"channel": channel, "ts": None, "posting_at": None, "shown_version": None, "closed": False}
-    if tx.execute(update(post).where(*is_it).values(**afresh)).rowcount:
+    if tx.execute(_of_subject(workspace_id, kind, subject_id).values(**afresh)).rowcount:
         return
     tx.execute(post.insert().values(workspace_id=workspace_id, channel=channel, kind=kind.value, subject_id=subject_id))
 
 
-def show_again(tx: Connection, kind: PostKind, subject_id: int) -> None:
+def show_again(tx: Connection, workspace_id: str, kind: PostKind, subject_id: int) -> None:
     """Bring a closed post up to date once more, in the transaction that changes what it shows."""
-    tx.execute(update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id).values(closed=False))
+    tx.execute(_of_subject(workspace_id, kind, subject_id).values(closed=False))
+
+
+def _of_subject(workspace_id: str, kind: PostKind, subject_id: int) -> Update:
+    return update(post).where(
+        post.c.workspace_id == workspace_id, post.c.kind == kind.value, post.c.subject_id == subject_id
+    )
 
 
 def _post(row: Row[Any]) -> Post:

@@ -167,10 +167,10 @@ class Previews:
         if chosen.sms_type is SmsType.VERIFICATION:
             raise NotAllowed("verification_template", template=chosen.name)
         audience = self._audience(workspace_id, wanted, chosen)
-        signature = self._content.choose_signature(chosen, wanted.signature)
+        signature = self._content.choose_signature(workspace_id, chosen, wanted.signature)
         columns = None
         if names := text.variables(chosen.text):
-            with self._database.read() as connection:
+            with self._database.read(workspace_id) as connection:
                 columns = find_columns(connection, audience, chosen.name, names)
         return Checked(
             wanted=wanted,
@@ -186,7 +186,7 @@ class Previews:
         if checked.wanted.lines is not None:
             checked = self._with_lines_stored(channel, by, checked)
         audience, sms_type, now = checked.audience, checked.template.sms_type, self._clock.now()
-        with self._database.read() as connection:
+        with self._database.read(audience.workspace_id) as connection:
             found = survey(connection, audience, checked.text, checked.columns)
             overlap = count_overlap(connection, audience, sms_type, now)
             rate = connection.execute(
@@ -217,7 +217,7 @@ class Previews:
             opt_outs = heeds_opt_outs(connection, workspace_id, chosen.sms_type)
         found = Audience(workspace_id, chosen.region, wanted.source, (), excluded, heeds_opt_outs=opt_outs)
         if wanted.resend is not None:
-            return replace(found, resend=wanted.resend, size=self._count_again(wanted.resend))
+            return replace(found, resend=wanted.resend, size=self._count_again(workspace_id, wanted.resend))
         if wanted.lines is not None:
             return replace(found, size=len(wanted.lines.right))
         if wanted.source in (Source.FILE, Source.TYPED):
@@ -234,9 +234,9 @@ class Previews:
             _check_types(chosen, groups)
         return replace(found, groups=groups, size=sum(group.size for group in groups))
 
-    def _count_again(self, resend: Resend) -> int:
+    def _count_again(self, workspace_id: str, resend: Resend) -> int:
         again = recipients_again(resend.task_id, resend.state).subquery()
-        with self._database.read() as connection:
+        with self._database.read(workspace_id) as connection:
             size: int = connection.execute(select(func.count()).select_from(again)).scalar_one()
         if size == 0:
             raise NotAllowed("nothing_to_resend", number=resend.task, what=resend.state.value)

@@ -101,7 +101,7 @@ class Receipts:
             )
             for task_id, (application_id, each) in zip(tasks, received, strict=True)
         ]
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             there = _remembered(tx, set(tasks))
             rows = [row if row[1] in there else (row[0], NO_TASK, *row[2:]) for row in rows]
             new = self._database.bulk.insert_new(tx, receipt, _COLUMNS, rows)
@@ -120,12 +120,12 @@ class Receipts:
     def apply(self) -> int:
         """Turn new receipts into results. Returns how many receipts were looked at; fewer than asked when done."""
         new = _NEW.where(~_is_early(self._clock.now()))
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             # Mostly there is none at all. To see whether one is early, PostgreSQL has to think of every partition of
             # three tables, which takes it longer than the look itself.
             if not connection.execute(_ANY_NEW).first() or not connection.execute(new.limit(1)).first():
                 return 0
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             rows = tx.execute(new.limit(APPLIED_AT_ONCE).with_for_update(skip_locked=True)).all()
             messages = _messages(tx, rows)
             final = _final_states(tx, rows, messages)

@@ -52,7 +52,7 @@ class Restores:
         `ran_until` is when an installation with these tasks last ran; what was due later cannot have left.
         """
         now = self._clock.now()
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             began = _lock(tx, _may_have_left(ran_until))
             messages = sum(_give_up(tx, task, now) for task in began)
             waiting = _lock(tx, _cannot_have_left(ran_until))
@@ -116,7 +116,7 @@ def _give_up(tx: Connection, task: Row[Any], now: datetime) -> int:
         )
     )
     finish_if_over(tx, task.id, TaskState.SENDING, now)
-    show_again(tx, PostKind.TASK, task.id)
+    show_again(tx, task.workspace_id, PostKind.TASK, task.id)
     return messages
 
 
@@ -134,7 +134,7 @@ def _ask(tx: Connection, task: Row[Any]) -> None:
     if tx.execute(asked).first() is None:
         want_post(tx, task.workspace_id, task.channel, PostKind.LATE, task.id)
     else:
-        show_again(tx, PostKind.LATE, task.id)
+        show_again(tx, task.workspace_id, PostKind.LATE, task.id)
 
 
 def _forget_drafts(tx: Connection) -> int:

@@ -12,7 +12,7 @@ from services.clock import Clock
 from services.database import Database
 from services.entries import forget_unsent
 from services.errors import NotAllowed
-from services.models import batch, send_task, submission, task_group
+from services.models import batch, send_task, submission, task_group, workspace
 from services.posts import PostKind, want_post
 from services.states import BatchState, PauseReason, TaskState, due_state, may_cancel
 from services.task_reports import Task, find_task, task_by_id
@@ -113,16 +113,19 @@ class SendTasks:
         """Start what is due; ask about what is late; expire what is a day old. Returns how many tasks moved."""
         now = self._clock.now()
         moved = 0
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             if connection.execute(_due(now).limit(1)).first() is None:
                 return 0
-        with self._database.write() as tx:
-            for row in tx.execute(_due(now).with_for_update(skip_locked=True)).all():
+        with self._database.write(everyone=True) as tx:
+            for row in tx.execute(_due(now).with_for_update(skip_locked=True, of=send_task)).all():
                 state = due_state(row.scheduled_at, now)
                 if state == row.state or (row.state == TaskState.PAUSED and state is TaskState.SENDING):
                     continue
                 task = task_by_id(tx, row.workspace_id, row.id)
-                if state is TaskState.SENDING:
+                if row.removed_at is not None and state is not TaskState.EXPIRED:
+                    # Nobody is there to be asked; the question comes when the workspace has the bot again.
+                    _move(tx, task, TaskState.PAUSED, now, pause_reason=PauseReason.UNINSTALLED.value)
+                elif state is TaskState.SENDING:
                     _move(tx, task, state, now, started_at=now)
                     self._database.queue.open(tx, row.id)
                 elif state is TaskState.PAUSED:
@@ -143,7 +146,7 @@ class SendTasks:
         old = select(send_task.c.id).where(
             send_task.c.state == TaskState.DRAFT.value, send_task.c.created_at < self._clock.now() - DRAFTS_KEPT
         )
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             ids = tx.execute(old.with_for_update(skip_locked=True)).scalars().all()
             tx.execute(delete(task_group).where(task_group.c.task_id.in_(ids)))
             tx.execute(delete(send_task).where(send_task.c.id.in_(ids)))
@@ -196,8 +199,10 @@ def _not_handed_over(tx: Connection, task_id: int, state: BatchState) -> int:
 def _due(now: datetime) -> Any:
     return (
         select(
-            send_task.c.id, send_task.c.workspace_id, send_task.c.channel, send_task.c.state, send_task.c.scheduled_at
+            *(send_task.c[name] for name in ("id", "workspace_id", "channel", "state", "scheduled_at")),
+            workspace.c.removed_at,
         )
+        .join(workspace, workspace.c.id == send_task.c.workspace_id)
         .where(
             send_task.c.state.in_([TaskState.SCHEDULED.value, TaskState.PAUSED.value]),
             send_task.c.scheduled_at <= now,

@@ -49,7 +49,7 @@ class Settling:
     def next_unsettled(self, application_id: int) -> Sequence[Unsettled] | None:
         """Some messages to ask about now; None where none is without a final word, however young."""
         now = self._clock.now()
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             tasks = connection.execute(_open_tasks(application_id, now)).all()
             if not tasks:
                 self._places.pop(application_id, None)

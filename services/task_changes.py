@@ -49,7 +49,7 @@ class TaskChanges:
 
     def templates_for(self, workspace_id: str, task: Task) -> Sequence[Template]:
         """Those that may stand in for the task's own, which comes first where it can still be chosen."""
-        with self._database.read() as connection:
+        with self._database.read(workspace_id) as connection:
             sms_type, _ = _type_and_region(connection, task)
         known = self._content.templates(workspace_id)
         own = [each for each in known if each.id == task.template_id]
@@ -126,7 +126,7 @@ class TaskChanges:
         query = select(send_task.c.number).where(
             send_task.c.resend_of == task.id, send_task.c.resend_state == state.value, send_task.c.number.is_not(None)
         )
-        with self._database.read() as connection:
+        with self._database.read(task.workspace_id) as connection:
             return [*connection.execute(query.order_by(send_task.c.number)).scalars()]
 
     def delete(self, workspace_id: str, number: int, by: str) -> Task:
@@ -161,7 +161,9 @@ class TaskChanges:
         chosen = next((each for each in self.templates_for(workspace_id, task) if each.id == template_id), None)
         if chosen is None:
             raise NotAllowed("edit_template", number=task.number, template=task.template)
-        signature = self._content.choose_signature(chosen, task.signature if chosen.is_universal else None)
+        signature = self._content.choose_signature(
+            workspace_id, chosen, task.signature if chosen.is_universal else None
+        )
         body = text.render(chosen.text, signature.name if signature else None, chosen.region)
         each = text.segments(body, chosen.region)
         return {

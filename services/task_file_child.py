@@ -87,7 +87,7 @@ def main(wanted: dict[str, Any]) -> None:
     database = Database(wanted["url"])
     kind, which, path = FileKind(wanted["kind"]), Which(wanted["which"]), Path(wanted["path"])
     try:
-        with database.read() as connection:
+        with database.read(wanted["workspace_id"]) as connection:
             if database.is_sqlite:
                 # What it sorts in grows with this, and more makes it no faster.
                 connection.exec_driver_sql("PRAGMA cache_size=-16384")

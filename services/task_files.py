@@ -44,7 +44,13 @@ class TaskFiles:
 
     def write(self, task: Task, which: Which, kind: FileKind, path: Path) -> None:
         """Returns when the file is whole; a million rows take up to a minute. Raises RuntimeError where it is not."""
-        wanted = {"url": self._url, "task_id": task.id, "which": which.value, "kind": kind.value}
+        wanted = {
+            "url": self._url,
+            "workspace_id": task.workspace_id,
+            "task_id": task.id,
+            "which": which.value,
+            "kind": kind.value,
+        }
         # By its input, because everybody on the machine can read a process's arguments.
         ended = subprocess.run(
             [sys.executable, "-E", "-s", "-X", "utf8", "-m", "services.task_file_child"],

@@ -83,7 +83,7 @@ class TaskMessages:
 
     def page(self, task: Task, place: MessagePlace, size: int) -> MessagePage:
         """A whole number is found by halving, an ending by looking through the task from where the page begins."""
-        with self._database.read() as connection:
+        with self._database.read(task.workspace_id) as connection:
             found = _seqs(connection, task, place, size + 1)
             more, seqs = len(found) > size, found[:size]
             if place.side == "before":
@@ -101,7 +101,7 @@ class TaskMessages:
             .outerjoin(result, is_result)
             .where(submission.c.task_id == task.id, submission.c.outcome == "accepted", result.c.seq.is_(None))
         )
-        with self._database.read() as connection:
+        with self._database.read(task.workspace_id) as connection:
             unreported: int = connection.execute(query).scalar_one()
         return UnknownCounts(max(0, task.unknown - unreported), min(unreported, task.unknown))
 
@@ -193,7 +193,8 @@ def _segments(
         if row.sms_id:
             wanted[of.application_id, "", row.number] = row
     key = tuple_(receipt.c.application_id, receipt.c.reference, receipt.c.number)
-    reported = connection.execute(select(receipt).where(key.in_(list(wanted))).order_by(receipt.c.id)).all()
+    mine = receipt.c.application_id.in_({application_id for application_id, _, _ in wanted})
+    reported = connection.execute(select(receipt).where(mine, key.in_(list(wanted))).order_by(receipt.c.id)).all()
     for each in reported:
         row = wanted[each.application_id, each.reference, each.number]
         if each.reference or each.sms_id == row.sms_id:

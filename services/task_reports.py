@@ -26,6 +26,7 @@ class Task:
     """
 
     id: int
+    workspace_id: str
     number: int
     name: str
     state: TaskState
@@ -201,7 +202,18 @@ def _groups(connection: Connection, task_ids: list[int]) -> dict[int, list[Row[A
 
 # Columns that go into a Task as they are.
 _AS_THEY_ARE = (
-    *("id", "number", "name", "channel", "template", "application", "signature", "text", "segments_each"),
+    *(
+        "id",
+        "workspace_id",
+        "number",
+        "name",
+        "channel",
+        "template",
+        "application",
+        "signature",
+        "text",
+        "segments_each",
+    ),
     *("recipients", "confirmed_by", "confirmed_at", "scheduled_at", "started_at", "finished_at", "ended_by", "trouble"),
     *("handed_over", "accepted", "refused", "delivered", "failed", "held_back", "version", "skipped", "carrier"),
     *("distinct_numbers", "is_test", "resend_state", "template_id", "created_by", "pause_code", "paused_by"),

@@ -59,7 +59,7 @@ class UnreadCallbacks:
             .offset(MOST_KEPT)
             .scalar_subquery()
         )
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             inserted = tx.execute(insert(unread_callback).values(**values)).inserted_primary_key
             assert inserted is not None
             tx.execute(delete(unread_callback).where(mine, unread_callback.c.id <= last_to_go))
@@ -73,7 +73,7 @@ class UnreadCallbacks:
             .join(application, application.c.id == unread_callback.c.application_id)
             .order_by(unread_callback.c.id)
         )
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             return [_unread(row) for row in connection.execute(query)]
 
 

@@ -16,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 import bot
 from bot.carriers import CARRIERS
+from bot.oauth import BOT_SCOPES
 from handlers.routes import ROUTES, Kind, Route
 from tests.contract.stands import STANDS
 
@@ -47,7 +48,12 @@ METHOD_SCOPES: dict[str, set[str]] = {
     "views_open": set(),
 }
 # source: docs.slack.dev/reference/events/<event>
-EVENT_SCOPES = {"message.channels": {"channels:history"}, "message.groups": {"groups:history"}}
+EVENT_SCOPES = {
+    "app_uninstalled": set[str](),
+    "message.channels": {"channels:history"},
+    "message.groups": {"groups:history"},
+    "tokens_revoked": set[str](),
+}
 # What no method asks for: commands itself; to download a file.
 OTHER_SCOPES = {"commands", "files:read"}
 
@@ -97,11 +103,14 @@ def test_every_method_the_bot_calls_has_its_scopes_and_every_scope_a_use() -> No
     assert called == set(METHOD_SCOPES), "say here which scopes a new method needs"
     needed = set().union(*METHOD_SCOPES.values(), *(EVENT_SCOPES[event] for event in EVENTS), OTHER_SCOPES)
     assert needed == SCOPES
+    assert set(BOT_SCOPES) == SCOPES, "a workspace that installs the app gives the same"
 
 
 def test_every_event_that_is_routed_is_subscribed_to() -> None:
     routed = {route.key for route in ROUTES if route.kind is Kind.EVENT}
-    assert routed == {event.partition(".")[0] for event in EVENTS}
+    # bot/oauth.py listens for the end of an installation.
+    about_installations = {"app_uninstalled", "tokens_revoked"}
+    assert routed | about_installations == {event.partition(".")[0] for event in EVENTS}
 
 
 def test_buttons_and_forms_reach_us() -> None:

@@ -139,6 +139,8 @@ def late(task: Task) -> tuple[str, list[Block]]:
     """The question after downtime, and what was decided; or that it was too late even to ask."""
     if task.pause_reason is PauseReason.RESTORED:
         return _restored(task)
+    if task.pause_reason is PauseReason.UNINSTALLED:
+        return _uninstalled(task)
     text = f"Task {task.number}, {what(task)}, was due {at(task)}."
     if task.state is TaskState.PAUSED and task.started_at is None:
         customers = counted(task.recipients, "customer")
@@ -159,6 +161,18 @@ def late(task: Task) -> tuple[str, list[Block]]:
     else:
         answer = f"{person(task.resumed_by or task.confirmed_by)} decided to send it."
     return text, [blocks.section(f"{text}\n{answer}")]
+
+
+def _uninstalled(task: Task) -> tuple[str, list[Block]]:
+    """The question when the workspace has the bot again, about a task that waited or was being sent meanwhile."""
+    text = f"Task {task.number}, {what(task)}, is paused: this workspace had removed me."
+    if task.state is not TaskState.PAUSED:
+        return text, [blocks.section(f"{text}\nIt is {task.state.value}.")]
+    left = counted(task.waiting, "customer")
+    go_on = task_buttons.resume(task, f"Send to {left} now")
+    stop = blocks.button(task_buttons.STOP, "Don't send", str(task.number))
+    question = f"It has still to go to {left}. Send it all the same?"
+    return text, [blocks.section(f"{text}\n{question}"), blocks.actions(go_on, stop)]
 
 
 def _restored(task: Task) -> tuple[str, list[Block]]:

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from bot.announcer import EDIT_EVERY_SECONDS, REPLY_EVERY_SECONDS, RETRY_AFTER_SECONDS, Announcer
 from bot.wiring import slack_client
+from bot.workspaces import only_home
 from handlers.imports import Importing
 from sandbox.slack.core import Throttle
 from sandbox.slack.server import SlackSandbox
@@ -65,7 +66,14 @@ class Desk:
         replies = Replies(self.marketing.database, self.marketing.clock)
         contents = contents_of(self.marketing)
         return Announcer(
-            self._client, posts, importing, tasks, contents, replies, self.progress.get, lambda: self.seconds
+            only_home(TEAM_ID, self._client),
+            posts,
+            importing,
+            tasks,
+            contents,
+            replies,
+            self.progress.get,
+            lambda: self.seconds,
         )
 
     def a_dying_one(self) -> Announcer:

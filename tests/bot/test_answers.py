@@ -10,12 +10,14 @@ import pytest
 from slack_sdk.errors import SlackApiError
 
 from bot.answers import Answers, Destination
+from bot.workspaces import only_home
 from handlers.replies import FieldErrors, Nothing, OpenForm, Replace, Say, SendFile
 from handlers.views.groups import new_group_form
+from sandbox.slack.workspace import TEAM_ID
 from services.database import Database
 from tests.bot.workplace import ANA, MARKETING, Workplace, opened
 
-HERE = Destination(MARKETING, ANA)
+HERE = Destination(TEAM_ID, MARKETING, ANA)
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ async def place(sqlite: Database) -> AsyncIterator[Workplace]:
 
 @pytest.fixture
 def answers(place: Workplace) -> Answers:
-    return Answers(place.client)
+    return Answers(only_home(TEAM_ID, place.client))
 
 
 def url(place: Workplace, message_ts: str | None = None) -> str:
@@ -51,20 +53,20 @@ async def test_without_a_response_url_it_is_said_privately(place: Workplace, ans
 async def test_a_private_answer_that_was_clicked_in_is_replaced(place: Workplace, answers: Answers) -> None:
     await answers.give(Say("a preview", [{"type": "divider"}]), HERE)
     (shown,) = await place.person().messages()
-    await answers.give(Replace("sent"), Destination(MARKETING, ANA, url(place, shown["ts"]), replaces=True))
+    await answers.give(Replace("sent"), Destination(TEAM_ID, MARKETING, ANA, url(place, shown["ts"]), replaces=True))
     (shown,) = await place.person().messages()
     assert (shown["text"], shown.get("blocks")) == ("sent", None), "no button is left"
 
 
 async def test_a_channel_message_that_was_clicked_in_stays(place: Workplace, answers: Answers) -> None:
     posted = await place.client.chat_postMessage(channel=MARKETING, text="for all")
-    await answers.give(Replace("done"), Destination(MARKETING, ANA, url(place, str(posted["ts"]))))
+    await answers.give(Replace("done"), Destination(TEAM_ID, MARKETING, ANA, url(place, str(posted["ts"]))))
     assert [message["text"] for message in await place.person().messages()] == ["for all", "done"]
     assert await private(place) == ["done"]
 
 
 async def test_a_sixth_answer_finds_another_way(place: Workplace, answers: Answers) -> None:
-    spent = Destination(MARKETING, ANA, url(place))
+    spent = Destination(TEAM_ID, MARKETING, ANA, url(place))
     for number in range(6):
         await answers.give(Say(f"answer {number}"), spent)
     assert await private(place) == [f"answer {number}" for number in range(6)]
@@ -92,7 +94,7 @@ async def test_a_file_goes_by_direct_message_and_the_answer_says_so(place: Workp
 async def test_a_form_carries_where_its_answer_goes(place: Workplace, answers: Answers) -> None:
     trigger = place.slack.core.triggers.issue(ANA)
     await answers.give(
-        OpenForm(new_group_form(), context="7"), Destination(MARKETING, ANA, None, trigger, replaces=True)
+        OpenForm(new_group_form(), context="7"), Destination(TEAM_ID, MARKETING, ANA, None, trigger, replaces=True)
     )
     view = await place.person().form()
     assert json.loads(view["private_metadata"]) == {
@@ -104,7 +106,7 @@ async def test_a_form_carries_where_its_answer_goes(place: Workplace, answers: A
 
 
 async def test_words_about_a_failure_do_not_fail_in_turn(place: Workplace, answers: Answers) -> None:
-    nowhere = Destination("C0NOWHERE", ANA)
+    nowhere = Destination(TEAM_ID, "C0NOWHERE", ANA)
     await answers.try_to_say("sorry", nowhere)
     with pytest.raises(SlackApiError):
         await answers.give(Say("hello"), nowhere)

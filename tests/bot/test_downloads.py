@@ -11,11 +11,16 @@ import pytest
 from aiohttp import web
 
 from bot.downloads import LIMIT_BYTES, Downloads
+from sandbox.slack.workspace import TEAM_ID
 from services.errors import BadFile
 
 TOKEN = "xoxb-secret"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def token(_workspace: str) -> str:
+    return TOKEN
 
 
 class Host:
@@ -55,7 +60,7 @@ elsewhere = pytest.fixture(hosting, name="elsewhere")
 @pytest.fixture
 async def downloads(slack: Host) -> AsyncIterator[Downloads]:
     async with aiohttp.ClientSession() as session:
-        yield Downloads(session, TOKEN, f"{slack.url}/api/")
+        yield Downloads(session, token, f"{slack.url}/api/")
 
 
 @pytest.fixture
@@ -91,14 +96,14 @@ def written(path: Path) -> bytes:
 
 async def refused(downloads: Downloads, url: str, path: Path) -> str:
     with pytest.raises(BadFile) as raised:
-        await downloads.fetch(url, path)
+        await downloads.fetch(TEAM_ID, url, path)
     return raised.value.why
 
 
 async def test_a_file_is_written_as_it_is(slack: Host, downloads: Downloads, path: Path) -> None:
     content = bytes(range(256)) * 5000
     slack.answers = [gives(content)]
-    await downloads.fetch(f"{slack.url}/files-pri/1/download/a.xlsx", path)
+    await downloads.fetch(TEAM_ID, f"{slack.url}/files-pri/1/download/a.xlsx", path)
     assert written(path) == content
     assert slack.tokens == [f"Bearer {TOKEN}"]
 
@@ -122,7 +127,7 @@ async def test_what_is_no_file_is_refused_at_once(
 
 async def test_the_largest_file_is_taken(slack: Host, downloads: Downloads, path: Path) -> None:
     slack.answers = [gives(b"x" * LIMIT_BYTES)]
-    await downloads.fetch(f"{slack.url}/a", path)
+    await downloads.fetch(TEAM_ID, f"{slack.url}/a", path)
     assert len(written(path)) == LIMIT_BYTES
 
 
@@ -165,7 +170,7 @@ async def test_another_host_is_not_even_contacted(elsewhere: Host, downloads: Do
 )
 async def test_only_slacks_own_hosts_get_the_token(url: str, is_slack: bool) -> None:
     async with aiohttp.ClientSession() as session:
-        assert Downloads(session, TOKEN, "https://slack.com/api/")._is_slack(url) is is_slack
+        assert Downloads(session, token, "https://slack.com/api/")._is_slack(url) is is_slack
 
 
 @pytest.mark.usefixtures("without_waiting")
@@ -180,7 +185,7 @@ async def test_only_slacks_own_hosts_get_the_token(url: str, is_slack: bool) -> 
 )
 async def test_what_passes_is_tried_again(trouble: Handler, slack: Host, downloads: Downloads, path: Path) -> None:
     slack.answers = [trouble, trouble, gives(b"PK whole")]
-    await downloads.fetch(f"{slack.url}/a", path)
+    await downloads.fetch(TEAM_ID, f"{slack.url}/a", path)
     assert written(path) == b"PK whole"
     slack.answers = [trouble]
     before = len(slack.tokens)
@@ -196,4 +201,4 @@ async def test_a_server_that_never_answers_is_given_up(slack: Host, path: Path) 
 
     slack.answers = [silent]
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=0.1)) as session:
-        assert await refused(Downloads(session, TOKEN, slack.url), f"{slack.url}/a", path) == "not_downloadable"
+        assert await refused(Downloads(session, token, slack.url), f"{slack.url}/a", path) == "not_downloadable"

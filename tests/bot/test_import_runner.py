@@ -29,7 +29,7 @@ class Shelf:
         self.fetched: list[str] = []
         self.instead: Callable[[Path], Awaitable[None]] | None = None
 
-    async def fetch(self, url: str, path: Path) -> None:
+    async def fetch(self, workspace: str, url: str, path: Path) -> None:
         self.fetched.append(url)
         if self.instead is not None:
             await self.instead(path)

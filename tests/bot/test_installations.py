@@ -34,7 +34,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     made = Database(url)
     made.migrate()
     yield made
-    with made.write() as tx:
+    with made.write(everyone=True) as tx:
         for table in ("slack_bots", "slack_installations", "slack_oauth_states"):
             tx.exec_driver_sql(f"DELETE FROM {table}")
         tx.commit()
@@ -52,7 +52,7 @@ def installed(team: str = TEAM, token: str = "xoxb-1", **more: Any) -> Installat
 
 
 def everything_written(database: Database) -> str:
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         return "".join(
             str(connection.exec_driver_sql(f"SELECT * FROM {table}").all())
             for table in ("slack_bots", "slack_installations")

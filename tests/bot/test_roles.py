@@ -12,12 +12,13 @@ from bot.config import RoleSettings
 from bot.roles import KEPT_SECONDS, RETRY_SECONDS, Roles
 from bot.slack_app import Edge
 from bot.wiring import slack_client
+from bot.workspaces import only_home
 from handlers.replies import Nothing, Say
 from handlers.requests import Click, Command, Request, Submission, Upload
 from handlers.roles import Role
 from handlers.routes import ROUTES, Kind, Route
 from sandbox.slack.server import SlackSandbox
-from sandbox.slack.workspace import USERGROUPS
+from sandbox.slack.workspace import TEAM_ID, USERGROUPS
 from services.database import Database
 from tests.bot.settings import WHOLE, a_config
 from tests.bot.workplace import MANIFEST, Workplace, opened, words
@@ -44,12 +45,12 @@ class Register:
     def __init__(self, slack: SlackSandbox, folder: Path, **given: tuple[str, ...]) -> None:
         self.seconds = 0.0
         client = slack_client(a_config(folder, SLACK_API_URL=slack.api_url))
-        self.roles = Roles(RoleSettings(**given), client, lambda: self.seconds)
+        self.roles = Roles(RoleSettings(**given), only_home(TEAM_ID, client), lambda: self.seconds)
         self._slack = slack
 
     async def of(self, person: str, after: float = 0.0) -> Role | None:
         self.seconds += after
-        return await self.roles.of(person)
+        return await self.roles.of(TEAM_ID, person)
 
     @property
     def asked(self) -> int:

@@ -20,6 +20,7 @@ from bot.config import RoleSettings
 from bot.roles import Roles
 from bot.slack_app import Edge
 from bot.web import make_web_app
+from bot.workspaces import only_home
 from handlers.imports import Importing
 from handlers.routes import help_lines
 from handlers.send import Sending
@@ -117,7 +118,8 @@ async def opened(database: Database, *, http: bool, roles: RoleSettings | None =
         def worked() -> None:
             place.worked += 1
 
-        place.edge = Edge(app, client, place.services, marketing.clock, worked, Roles(roles or RoleSettings(), client))
+        home = only_home(TEAM_ID, client)
+        place.edge = Edge(app, home, place.services, marketing.clock, worked, Roles(roles or RoleSettings(), home))
         place.edge._form_seconds = 4.0
         parts.push_async_callback(place.edge.stop)
         if http:

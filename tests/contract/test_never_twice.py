@@ -55,7 +55,7 @@ def declaration(settings: ApplicationSettings) -> ApplicationDeclaration:
 def give_values(database: Database) -> None:
     """What a template with one variable would have; ten different values."""
     named = recipient.update().where(recipient.c.seq % 10 == bindparam("rest")).values({"values": bindparam("filled")})
-    with database.write() as tx:
+    with database.write(everyone=True) as tx:
         tx.execute(update(send_task).values(text="Dear ${1}.", variables='["1"]'))
         tx.execute(named, [{"rest": rest, "filled": f'["客户{rest}"]'} for rest in range(10)])
         tx.commit()

@@ -150,6 +150,7 @@ def a_task(state: TaskState = TaskState.FINISHED, **values: Any) -> Task:
     """A task to 12,480 customers; by default all of them delivered."""
     defaults: dict[str, Any] = {
         "id": 9,
+        "workspace_id": WORKSPACE,
         "number": 42,
         "name": "",
         "state": state,

@@ -209,7 +209,7 @@ class TestAddingAndApproving:
         assert marketing.content.find_template(WORKSPACE, "autumn").text == "Leaves fall."
 
     def test_the_post_shows_the_text_as_it_would_arrive(self, marketing: Marketing, contents: Contents) -> None:
-        (spring,) = marketing.content.signatures(marketing.application_id)
+        (spring,) = marketing.content.signatures(WORKSPACE, marketing.application_id)
         form = opened(content.new_template(clicked("new"), contents))
         content.submit_template(sent(form.context, **{**NEW, "signature": spring.id}), contents)
         message = post_of(marketing, contents)
@@ -251,7 +251,10 @@ class TestAddingAndApproving:
         message = post_of(marketing, contents)
         assert "asks for the approval of the signature *【Autumn】*." in message.text
         content.approve(clicked(button(message, views.APPROVE), person=BEN), contents)
-        assert [each.name for each in marketing.content.signatures(marketing.application_id)] == ["Autumn", "Spring"]
+        assert [each.name for each in marketing.content.signatures(WORKSPACE, marketing.application_id)] == [
+            "Autumn",
+            "Spring",
+        ]
 
     @pytest.mark.parametrize(
         ("change", "field", "sentence"),
@@ -324,7 +327,7 @@ class TestChanging:
         self, marketing: Marketing, contents: Contents
     ) -> None:
         key = marketing.a_template().template.id
-        (spring,) = marketing.content.signatures(marketing.application_id)
+        (spring,) = marketing.content.signatures(WORKSPACE, marketing.application_id)
         form = opened(content.more(clicked(f"associate:template:{key}"), contents))
         shown(content.submit_associate(sent(form.context, signature=spring.id), contents))
         assert listed(marketing, "autumn").template.signature == "Spring"

@@ -272,7 +272,7 @@ def exported(grouping: Grouping, group: Group, kind: str, path: Path) -> Path:
 
 
 def with_attributes(marketing: Marketing, number: int, attributes: str) -> None:
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         tx.execute(update(group_member).where(group_member.c.number == number).values(attributes=attributes))
         tx.commit()
 

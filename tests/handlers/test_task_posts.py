@@ -79,7 +79,7 @@ def test_a_task_that_paused_itself_says_why_until_somebody_decides(
     reason: PauseReason, says: str, marketing: Marketing, channel: Channel
 ) -> None:
     task = marketing.a_confirmed_task(3)
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         paused = {"state": TaskState.PAUSED.value, "pause_reason": reason.value, "pause_code": "E200028"}
         tx.execute(update(send_task).where(send_task.c.id == task.id).values(**paused))
         tx.commit()

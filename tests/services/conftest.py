@@ -69,7 +69,7 @@ def empty(database: Database) -> None:
     else:
         # Keys begin at 1 again.
         deletes.append("DELETE FROM sqlite_sequence")
-    with database.write() as tx:
+    with database.write(everyone=True) as tx:
         # PostgreSQL takes them all in one go.
         for statement in [*deletes, "DELETE FROM sqlite_sequence"] if database.is_sqlite else ["; ".join(deletes)]:
             tx.exec_driver_sql(statement)

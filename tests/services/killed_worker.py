@@ -71,7 +71,7 @@ async def live(url: str, application_id: int, log: int) -> None:
 def is_open(database: Database) -> bool:
     """Whether anything waits or is under way."""
     query = select(exists().where(batch.c.state.in_([BatchState.PLANNED.value, BatchState.SENDING.value])))
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         return bool(connection.execute(query).scalar())
 
 

@@ -87,14 +87,14 @@ class TestTyped:
         task = marketing.confirmed(shown)
         assert (task.source, sent_to(marketing.database, task)) == (Source.TYPED, numbers(2))
         assert marketing.groups.list(marketing.workspace_id) == []
-        with marketing.database.read() as connection:
+        with marketing.database.read(everyone=True) as connection:
             kept = connection.execute(select(number_import)).one()
         assert (kept.purpose, kept.rows, kept.imported, kept.duplicates, kept.invalid) == ("send", 4, 2, 1, 1)
 
     def test_nothing_is_kept_of_what_cannot_be_sent(self, marketing: Marketing) -> None:
         refused = refusal(marketing, template="personal", source=Source.TYPED, lines=check_lines("13800000001"))
         assert (refused.rule, refused.facts["variables"], refused.facts["columns"]) == ("no_column", ["name", "1"], [])
-        with marketing.database.read() as connection:
+        with marketing.database.read(everyone=True) as connection:
             assert connection.execute(select(number_import)).all() == []
 
     def test_numbers_of_a_forgotten_preview_are_forgotten_too(self, marketing: Marketing) -> None:
@@ -104,7 +104,7 @@ class TestTyped:
         file = a_file(marketing, (FIRST_NUMBER, None))
         marketing.clock.move(timedelta(hours=49))
         marketing.tasks.forget_drafts()
-        with marketing.database.read() as connection:
+        with marketing.database.read(everyone=True) as connection:
             kept = connection.execute(select(number_import).order_by(number_import.c.id)).all()
             rows = connection.execute(select(import_row.c.import_id).order_by(import_row.c.import_id)).scalars().all()
         assert [each.file_name for each in kept] == ["typed numbers", "may.xlsx"]
@@ -143,7 +143,7 @@ class TestFile:
     def test_rows_that_came_since_the_preview_give_a_fresh_one(self, marketing: Marketing) -> None:
         import_id = a_file(marketing, *((number, None) for number in numbers(3)))
         shown = asked(marketing, source=Source.FILE, import_id=import_id)
-        with marketing.database.write() as tx:
+        with marketing.database.write(everyone=True) as tx:
             tx.execute(insert(import_row).values(import_id=import_id, seq=9, number=FIRST_NUMBER + 9, row=10))
             tx.commit()
         again = marketing.confirmations.confirm(marketing.workspace_id, shown.draft_id, ANA)
@@ -169,7 +169,7 @@ class TestLeftOut:
         assert (shown.in_excluded, shown.outside_region, shown.opted_out, shown.recipients) == (2, 1, 1, 7)
         task = shop.confirmed(shown)
         assert sent_to(shop.database, task) == numbers(7, FIRST_NUMBER + 3)
-        with shop.database.read() as connection:
+        with shop.database.read(everyone=True) as connection:
             assert connection.execute(select(send_task.c.opted_out).where(send_task.c.id == task.id)).scalar() == 1
 
     def test_who_opted_out_still_gets_notifications(self, shop: Marketing) -> None:
@@ -222,7 +222,7 @@ class TestAskingAgain:
     def test_a_group_renamed_since_is_still_the_same(self, shop: Marketing) -> None:
         group = shop.a_group("vip", numbers(3))
         first = asked(shop, groups=["vip"])
-        with shop.database.write() as tx:
+        with shop.database.write(everyone=True) as tx:
             tx.execute(
                 update(customer_group).where(customer_group.c.id == group.id).values(name="best", name_key="best")
             )

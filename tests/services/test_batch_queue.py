@@ -29,7 +29,7 @@ def queue(postgresql: Database) -> ProcrastinateQueue:
 def jobs(database: Database, status: str = "todo") -> list[tuple[int, int]]:
     """(task, batch) of the jobs, in the order workers take them."""
     query = "SELECT args FROM procrastinate_jobs WHERE status::text = %s ORDER BY priority DESC, id"
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         rows = connection.exec_driver_sql(query, (status,)).all()
     return [(row.args["task_id"], row.args["no"]) for row in rows]
 
@@ -47,7 +47,7 @@ def record(tx: Connection, task: Task, *numbers: int, state: BatchState = BatchS
 
 def test_the_first_batch_goes_alone(marketing: Marketing, queue: ProcrastinateQueue) -> None:
     task = a_task(marketing, 5)
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         queue.open(tx, task.id)
         tx.commit()
     assert jobs(marketing.database) == [(task.id, 1)]
@@ -55,7 +55,7 @@ def test_the_first_batch_goes_alone(marketing: Marketing, queue: ProcrastinateQu
 
 def test_what_is_rolled_back_is_in_no_queue(marketing: Marketing, queue: ProcrastinateQueue) -> None:
     task = a_task(marketing, 5)
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         queue.open(tx, task.id)
     assert jobs(marketing.database) == []
 
@@ -64,18 +64,18 @@ def test_the_first_batch_brings_a_window_and_every_other_one_more(
     marketing: Marketing, queue: ProcrastinateQueue
 ) -> None:
     task = a_task(marketing, WINDOW + 10)
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         queue.open(tx, task.id)
         record(tx, task, 1)
         queue.follow_up(tx, task.id)
         tx.commit()
     assert jobs(marketing.database) == [(task.id, no) for no in range(1, WINDOW + 2)]
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         record(tx, task, 2, 3)
         queue.follow_up(tx, task.id, 2)
         tx.commit()
     assert jobs(marketing.database)[-2:] == [(task.id, WINDOW + 2), (task.id, WINDOW + 3)]
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         queue.follow_up(tx, task.id, 100)
         queue.follow_up(tx, task.id, 100)
         tx.commit()
@@ -86,7 +86,7 @@ def test_the_first_batch_brings_a_window_and_every_other_one_more(
 def test_a_small_task_comes_before_the_rest_of_a_large_one(marketing: Marketing, queue: ProcrastinateQueue) -> None:
     large = a_task(marketing, 50, "large")
     small = a_task(marketing, 2, "small", 86_139_0000_0001)
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         for task in (large, small):
             queue.open(tx, task.id)
             record(tx, task, 1)
@@ -98,23 +98,23 @@ def test_a_small_task_comes_before_the_rest_of_a_large_one(marketing: Marketing,
 def test_a_batch_put_back_waits_for_its_moment(marketing: Marketing, queue: ProcrastinateQueue) -> None:
     task = a_task(marketing, 1)
     then = marketing.in_(timedelta(seconds=30))
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         queue.put_back(tx, task.id, 1, then)
         tx.commit()
-    with marketing.database.read() as connection:
+    with marketing.database.read(everyone=True) as connection:
         row: Any = connection.exec_driver_sql("SELECT queue_name, scheduled_at FROM procrastinate_jobs").one()
     assert (row.queue_name, row.scheduled_at) == (queue_of(marketing.application_id), then)
 
 
 def test_a_job_that_died_with_its_worker_comes_again_once(marketing: Marketing, queue: ProcrastinateQueue) -> None:
     task = a_task(marketing, 4)
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         queue.open(tx, task.id)
         record(tx, task, 1)
         queue.follow_up(tx, task.id)
         tx.exec_driver_sql("UPDATE procrastinate_jobs SET status = 'doing' WHERE args->>'no' IN ('1', '3')")
         tx.commit()
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         assert queue.requeue_lost(tx, marketing.clock.now()) == 1
         assert queue.requeue_lost(tx, marketing.clock.now()) == 0
         tx.commit()
@@ -124,7 +124,7 @@ def test_a_job_that_died_with_its_worker_comes_again_once(marketing: Marketing, 
 def test_what_is_not_to_be_sent_now_is_not_lost(marketing: Marketing, queue: ProcrastinateQueue) -> None:
     task = a_task(marketing, 4)
     later = marketing.in_(timedelta(seconds=30))
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         queue.open(tx, task.id)
         record(tx, task, 1)
         queue.follow_up(tx, task.id)

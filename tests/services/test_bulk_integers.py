@@ -12,7 +12,7 @@ FIXED = {"group_id": 7, "import_id": 9}
 
 
 def insert(database: Database, numbers: list[int], rows: list[int], *, new_only: bool) -> int:
-    with database.write() as tx:
+    with database.write(everyone=True) as tx:
         columns = {"number": array("q", numbers), "row": array("i", rows)}
         written = database.bulk.insert_integers(tx, group_member, FIXED, columns, new_only=new_only)
         tx.commit()
@@ -20,7 +20,7 @@ def insert(database: Database, numbers: list[int], rows: list[int], *, new_only:
 
 
 def stored(database: Database) -> list[tuple[int, ...]]:
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         columns = (group_member.c.group_id, group_member.c.number, group_member.c.import_id, group_member.c.row)
         return [tuple(row) for row in connection.execute(select(*columns).order_by(group_member.c.number))]
 
@@ -47,7 +47,7 @@ def test_a_known_key_is_an_error_where_all_must_be_new(database: Database) -> No
 
 
 def test_twice_in_one_transaction(database: Database) -> None:
-    with database.write() as tx:
+    with database.write(everyone=True) as tx:
         for first in (1, 3):
             columns = {"number": array("q", [first, first + 1]), "row": array("i", [1, 2])}
             assert database.bulk.insert_integers(tx, group_member, FIXED, columns, new_only=True) == 2

@@ -136,27 +136,27 @@ class TestChoosingASignature:
     @pytest.mark.parametrize("typed", [None, "Spring", "【Spring】", " [Spring] "])
     def test_the_templates_own(self, marketing: Marketing, typed: str | None) -> None:
         spring = marketing.content.find_template(marketing.workspace_id, "spring")
-        chosen = marketing.content.choose_signature(spring, typed)
+        chosen = marketing.content.choose_signature(WORKSPACE, spring, typed)
         assert chosen is not None
         assert (chosen.name, chosen.channel_number) == ("Spring", "1069000001")
 
     def test_another_than_the_templates_own_is_refused(self, marketing: Marketing) -> None:
         spring = marketing.content.find_template(marketing.workspace_id, "spring")
         with pytest.raises(NotAllowed) as refused:
-            marketing.content.choose_signature(spring, "Winter")
+            marketing.content.choose_signature(WORKSPACE, spring, "Winter")
         assert (refused.value.rule, refused.value.facts["signature"]) == ("other_signature", "Spring")
 
     def test_a_signature_no_longer_approved_is_refused(self, marketing: Marketing) -> None:
         spring = marketing.content.find_template(marketing.workspace_id, "spring")
         marketing.declare(replace(MAINLAND, signatures=(), templates=(UNIVERSAL,)))
         with pytest.raises(NotAllowed) as refused:
-            marketing.content.choose_signature(spring, None)
+            marketing.content.choose_signature(WORKSPACE, spring, None)
         assert refused.value.rule == "signature_not_approved"
         assert refused.value.facts["signature"] == "Spring"
 
     def test_a_universal_template_takes_the_only_one(self, marketing: Marketing) -> None:
         universal = marketing.content.find_template(marketing.workspace_id, "hello")
-        chosen = marketing.content.choose_signature(universal, None)
+        chosen = marketing.content.choose_signature(WORKSPACE, universal, None)
         assert chosen is not None
         assert chosen.name == "Spring"
 
@@ -164,37 +164,37 @@ class TestChoosingASignature:
         marketing = Marketing(database, applications=(replace(MAINLAND, signatures=(SIGNATURE, OTHER_SIGNATURE)),))
         universal = marketing.content.find_template(marketing.workspace_id, "hello")
         with pytest.raises(NotAllowed) as refused:
-            marketing.content.choose_signature(universal, None)
+            marketing.content.choose_signature(WORKSPACE, universal, None)
         assert (refused.value.rule, refused.value.facts["signatures"]) == ("signature_needed", ["Spring", "Winter"])
-        chosen = marketing.content.choose_signature(universal, "Winter")
+        chosen = marketing.content.choose_signature(WORKSPACE, universal, "Winter")
         assert chosen is not None
         assert chosen.channel_number == "1069000002"
 
     def test_an_unknown_one_is_answered_with_the_known_ones(self, marketing: Marketing) -> None:
         universal = marketing.content.find_template(marketing.workspace_id, "hello")
         with pytest.raises(UnknownThing) as unknown:
-            marketing.content.choose_signature(universal, "Wintre")
+            marketing.content.choose_signature(WORKSPACE, universal, "Wintre")
         assert (unknown.value.kind, unknown.value.known) == ("signature", ("Spring",))
 
     def test_the_mainland_needs_one(self, database: Database) -> None:
         marketing = Marketing(database, applications=(replace(MAINLAND, signatures=(), templates=(UNIVERSAL,)),))
         universal = marketing.content.find_template(marketing.workspace_id, "hello")
         with pytest.raises(NotAllowed) as refused:
-            marketing.content.choose_signature(universal, None)
+            marketing.content.choose_signature(WORKSPACE, universal, None)
         assert refused.value.rule == "no_signature"
 
     def test_elsewhere_none_is_needed(self, database: Database) -> None:
         marketing = Marketing(database, applications=(ABROAD,))
         universal = marketing.content.find_template(marketing.workspace_id, "hello")
-        assert marketing.content.choose_signature(universal, None) is None
+        assert marketing.content.choose_signature(WORKSPACE, universal, None) is None
 
     def test_one_that_is_for_another_type_is_refused_and_not_taken_for_the_only_one(self, marketing: Marketing) -> None:
         offers = marketing.a_signature("Offers", sms_type=SmsType.PROMOTIONAL)
         marketing.approve(offers)
         universal = marketing.content.find_template(marketing.workspace_id, "hello")
-        assert marketing.content.choose_signature(universal, None) is not None
+        assert marketing.content.choose_signature(WORKSPACE, universal, None) is not None
         with pytest.raises(NotAllowed) as refused:
-            marketing.content.choose_signature(universal, "Offers")
+            marketing.content.choose_signature(WORKSPACE, universal, "Offers")
         assert refused.value.rule == "signature_type_differs"
         assert refused.value.facts["signature_type"] == "promotional"
 
@@ -203,13 +203,13 @@ class TestChoosingASignature:
         waiting = marketing.a_signature()
         universal = marketing.content.find_template(marketing.workspace_id, "hello")
         with pytest.raises(NotAllowed) as refused:
-            marketing.content.choose_signature(universal, "Autumn")
+            marketing.content.choose_signature(WORKSPACE, universal, "Autumn")
         assert (refused.value.rule, refused.value.facts["status"]) == ("signature_not_approved", "pending")
         with pytest.raises(NotAllowed) as refused:
-            marketing.content.choose_signature(universal, None)
+            marketing.content.choose_signature(WORKSPACE, universal, None)
         assert refused.value.facts["not_shown"] == [NotShown("Autumn", "pending")]
         marketing.approve(waiting)
-        chosen = marketing.content.choose_signature(universal, None)
+        chosen = marketing.content.choose_signature(WORKSPACE, universal, None)
         assert chosen is not None
         assert chosen.channel_number == "1069000009"
 
@@ -217,7 +217,7 @@ class TestChoosingASignature:
         marketing = Marketing(database, applications=(MAINLAND, ABROAD))
         universal = marketing.content.find_template(marketing.workspace_id, "hello", "promo-intl")
         with pytest.raises(NotAllowed) as refused:
-            marketing.content.choose_signature(universal, "spring")
+            marketing.content.choose_signature(WORKSPACE, universal, "spring")
         assert refused.value.rule == "signature_other_application"
         assert refused.value.facts["applications"] == ["promo-cn"]
 
@@ -267,7 +267,9 @@ class TestWhyNot:
         ]
 
     def test_a_preview_of_it_is_sent_no_more(self, marketing: Marketing) -> None:
-        waiting = marketing.a_template(signature_id=marketing.content.signatures(marketing.application_id)[0].id)
+        waiting = marketing.a_template(
+            signature_id=marketing.content.signatures(WORKSPACE, marketing.application_id)[0].id
+        )
         marketing.approve(waiting)
         marketing.a_group("vip", numbers(3))
         draft = marketing.a_draft(template="autumn")

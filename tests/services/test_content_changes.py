@@ -144,7 +144,7 @@ class TestEditing:
     def test_another_signature_waits_again(self, marketing: Marketing) -> None:
         added = marketing.a_template()
         marketing.approve(added)
-        (spring,) = marketing.content.signatures(marketing.application_id)
+        (spring,) = marketing.content.signatures(WORKSPACE, marketing.application_id)
         tied = marketing.content_changes.associate(WORKSPACE, added.template.id, 1, spring.id, CHANNEL, ANA)
         assert (tied.template.signature, tied.standing.status) == ("Spring", "pending")
         marketing.approve(tied)
@@ -216,7 +216,7 @@ class TestDisabling:
 
     def test_what_the_settings_say_is_changed_there(self, marketing: Marketing) -> None:
         spring = marketing.content.find_template(WORKSPACE, "spring")
-        (signature,) = marketing.content.signatures(marketing.application_id)
+        (signature,) = marketing.content.signatures(WORKSPACE, marketing.application_id)
         changes = marketing.content_changes
         for kind, key in ((ContentKind.TEMPLATE, spring.id), (ContentKind.SIGNATURE, signature.id)):
             with pytest.raises(NotAllowed, match="in_settings"):
@@ -277,7 +277,7 @@ class TestWhatIsAccepted:
 
     def test_a_signature_of_another_application_is_not_there(self, database: Database) -> None:
         marketing = Marketing(database, applications=(MAINLAND, FREE))
-        (spring,) = marketing.content.signatures(marketing.application_id)
+        (spring,) = marketing.content.signatures(WORKSPACE, marketing.application_id)
         other = marketing.applications["intl"].id
         with pytest.raises(UnknownThing) as raised:
             marketing.content_changes.add_template(

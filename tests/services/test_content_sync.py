@@ -66,7 +66,7 @@ async def test_what_the_carrier_has_approved_can_be_chosen(desk: Desk) -> None:
     await desk.ask()
     fall = desk.marketing.content.find_template(WORKSPACE, "fall")
     assert (fall.code, fall.text, fall.signature) == ("900", "Leaves fall.", "Autumn")
-    chosen = desk.marketing.content.choose_signature(fall, None)
+    chosen = desk.marketing.content.choose_signature(WORKSPACE, fall, None)
     assert chosen is not None
     assert chosen.channel_number == "1069000009"
 
@@ -270,7 +270,7 @@ async def test_a_template_of_unknown_type_is_sent_to_nobody_until_somebody_says_
     await untyped.ask()
     found = content.find_template(WORKSPACE, "fall")
     assert found.sms_type is SmsType.NOTIFICATION
-    signature = content.choose_signature(found, None)
+    signature = content.choose_signature(WORKSPACE, found, None)
     assert signature is not None
     assert signature.channel_number == "Autumn", "its requests name the signature itself"
     untyped.changes.say_type(WORKSPACE, fall.template.id, SmsType.PROMOTIONAL, BEN)

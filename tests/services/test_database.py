@@ -29,7 +29,7 @@ PACKAGES = ("procrastinate_", "slack_")
 
 
 def workspaces(database: Database) -> set[str]:
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         return set(connection.execute(select(workspace.c.id)).scalars())
 
 
@@ -49,7 +49,7 @@ def partitions(connection: Connection) -> dict[str, str]:
 
 
 def test_migrations_produce_the_models(database: Database) -> None:
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         parts = partitions(connection)
         context = MigrationContext.configure(
             connection,
@@ -74,7 +74,7 @@ def test_partial_indexes_and_tables_without_rowid_are_migrated_too(sqlite: Datab
 
 
 def _schema(database: Database) -> dict[str, tuple[bool, bool]]:
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         rows = connection.exec_driver_sql(
             "SELECT name, sql, tbl_name FROM sqlite_master WHERE tbl_name <> 'alembic_version'"
         )
@@ -86,7 +86,7 @@ def _schema(database: Database) -> dict[str, tuple[bool, bool]]:
 
 
 def test_migrating_again_changes_nothing(database: Database) -> None:
-    with database.write() as tx:
+    with database.write(everyone=True) as tx:
         note(tx, "T1")
         tx.commit()
     database.migrate()
@@ -197,14 +197,14 @@ def _rows(database: Database) -> dict[str, list[Any]]:
 
 
 def test_what_is_not_committed_is_rolled_back(database: Database) -> None:
-    with database.write() as tx:
+    with database.write(everyone=True) as tx:
         note(tx, "T1")
     assert workspaces(database) == set()
 
 
 def test_an_error_rolls_everything_back(database: Database) -> None:
     def fail() -> None:
-        with database.write() as tx:
+        with database.write(everyone=True) as tx:
             note(tx, "T1")
             raise ZeroDivisionError
 
@@ -214,7 +214,7 @@ def test_an_error_rolls_everything_back(database: Database) -> None:
 
 
 def test_what_follows_a_commit_is_a_transaction_of_its_own(database: Database) -> None:
-    with database.write() as tx:
+    with database.write(everyone=True) as tx:
         note(tx, "T1")
         tx.commit()
         note(tx, "T2")
@@ -223,14 +223,14 @@ def test_what_follows_a_commit_is_a_transaction_of_its_own(database: Database) -
 
 def test_a_row_must_belong_to_what_it_names(database: Database) -> None:
     orphan = post.insert().values(workspace_id="T0NOBODY", channel="C1", kind="task", subject_id=1)
-    with database.write() as tx, pytest.raises(IntegrityError):
+    with database.write(everyone=True) as tx, pytest.raises(IntegrityError):
         tx.execute(orphan)
 
 
 def test_reading_shows_one_picture_whatever_is_written_meanwhile(database: Database) -> None:
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         before = connection.execute(select(func.count()).select_from(workspace)).scalar_one()
-        with database.write() as tx:
+        with database.write(everyone=True) as tx:
             note(tx, "T1")
             tx.commit()
         assert connection.execute(select(func.count()).select_from(workspace)).scalar_one() == before
@@ -240,7 +240,7 @@ def test_reading_shows_one_picture_whatever_is_written_meanwhile(database: Datab
 def test_writers_on_sqlite_wait_for_each_other(sqlite: Database) -> None:
     def write(name: str) -> None:
         for index in range(20):
-            with sqlite.write() as tx:
+            with sqlite.write(everyone=True) as tx:
                 known = tx.execute(select(func.count()).select_from(workspace)).scalar_one()
                 note(tx, f"{name}{index}-{known}")
                 tx.commit()
@@ -255,7 +255,7 @@ def test_writers_on_sqlite_wait_for_each_other(sqlite: Database) -> None:
 
 def test_a_commit_on_sqlite_is_on_the_disk(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'new.db'}")
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         settings = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
             for name in ("journal_mode", "synchronous", "foreign_keys")
@@ -273,7 +273,7 @@ def test_a_write_on_sqlite_takes_the_lock_at_its_start_and_a_read_never(sqlite: 
 
     with sqlite.engine.connect() as plain:
         plain.execute(select(1))
-    with sqlite.write() as tx:
+    with sqlite.write(everyone=True) as tx:
         note(tx, "T1")
         other = sqlite3.connect(str(sqlite.engine.url.database), timeout=0)
         with pytest.raises(sqlite3.OperationalError, match="locked"):

@@ -42,7 +42,7 @@ def copy(lived: Marketing, postgresql: Database, monkeypatch: pytest.MonkeyPatch
 
 
 def rows(database: Database) -> dict[str, int]:
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         return {
             table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
             for table in metadata.sorted_tables
@@ -125,7 +125,7 @@ _NO_COMPANY = {"is_enterprise_install": False}
 
 def test_the_rest_of_a_task_waits_in_the_queue(copy: DatabaseCopy, postgresql: Database) -> None:
     copy.run()
-    with postgresql.read() as connection:
+    with postgresql.read(everyone=True) as connection:
         waiting = connection.exec_driver_sql("SELECT args->>'no' AS no FROM procrastinate_jobs ORDER BY id").scalars()
         assert list(waiting) == ["2", "3"]
 
@@ -147,7 +147,7 @@ def test_an_interrupted_copy_goes_on_where_it_was(lived: Marketing, copy: Databa
 
 def test_a_row_that_differs_is_found(lived: Marketing, copy: DatabaseCopy, postgresql: Database) -> None:
     copy.run()
-    with postgresql.write() as tx:
+    with postgresql.write(everyone=True) as tx:
         tx.execute(update(group_member).where(group_member.c.number == numbers(1)[0]).values(row=77))
         tx.commit()
     with pytest.raises(CopyRefused) as refused:
@@ -171,7 +171,7 @@ def test_beside_a_live_bot_nothing_is_copied(
 
 def test_text_keys_are_in_the_order_of_their_bytes_when_it_is_resumed(lived: Marketing, postgresql: Database) -> None:
     """Another order would leave rows out, or bring them twice."""
-    with lived.database.write() as tx:
+    with lived.database.write(everyone=True) as tx:
         for name in ["a", "Z", "é", "大", "_", "B", "zz", "0"]:
             tx.execute(metadata.tables["workspace"].insert().values(id=name))
         tx.commit()
@@ -190,7 +190,7 @@ def test_text_keys_are_in_the_order_of_their_bytes_when_it_is_resumed(lived: Mar
 def test_nothing_but_keys_and_counts_is_changed(lived: Marketing, copy: DatabaseCopy, postgresql: Database) -> None:
     copy.run()
     for database in (lived.database, postgresql):
-        with database.read() as connection:
+        with database.read(everyone=True) as connection:
             states = connection.execute(select(send_task.c.state).order_by(send_task.c.id)).scalars().all()
             sizes = connection.execute(select(customer_group.c.size).order_by(customer_group.c.id)).scalars().all()
         assert states == ["finished", "scheduled", "sending"], database.engine.name

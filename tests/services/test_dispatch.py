@@ -41,14 +41,14 @@ LEASE = REQUEST_TIMEOUT + LEASE_MARGIN
 
 def batches(marketing: Marketing, task: Task) -> list[str]:
     """The state of each batch."""
-    with marketing.database.read() as connection:
+    with marketing.database.read(everyone=True) as connection:
         query = select(batch.c.state).where(batch.c.task_id == task.id).order_by(batch.c.no)
         return list(connection.execute(query).scalars())
 
 
 def outcomes(marketing: Marketing, task: Task) -> dict[int, str]:
     """Each sequence number with what the carrier answered."""
-    with marketing.database.read() as connection:
+    with marketing.database.read(everyone=True) as connection:
         rows = connection.execute(select(submission).where(submission.c.task_id == task.id))
         return {row.seq: row.outcome for row in rows}
 
@@ -343,7 +343,7 @@ class TestLateAndLost:
         task = marketing.a_confirmed_task(3)
         dispatch = marketing.a_dispatch()
         claim = the(dispatch.claim(marketing.sender))
-        with marketing.database.write() as tx:
+        with marketing.database.write(everyone=True) as tx:
             tx.execute(
                 submission.insert().values(
                     task_id=task.id, seq=2, outcome="accepted", code="0", at=marketing.clock.now()
@@ -540,7 +540,7 @@ async def test_workers_side_by_side_never_claim_the_same_batch(database: Databas
         await run_until_over(marketing, workers[0], task, *workers[1:])
     assert sorted(marketing.carrier.numbers) == numbers(5000)
     check_nobody_got_two(marketing.carrier.requests)
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         owners = set(connection.execute(select(batch.c.owner)).scalars())
     assert owners == {"one", "two", "three"}
     check_every_task(database)
@@ -577,7 +577,7 @@ async def test_answers_and_receipts_at_the_same_moment_do_not_wait_for_each_othe
         pass
     now = marketing.task(task)
     assert (now.unknown, now.refused, now.delivered) == (0, 1000, 1000)
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         assert len(connection.execute(select(result)).all()) == 2000
     check_every_task(database)
 

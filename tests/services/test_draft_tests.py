@@ -52,7 +52,7 @@ def test_variables_are_filled_with_the_first_recipients_values(database: Databas
     rows = [(FIRST_NUMBER + 1, '{"Name":"Ben","Code":"b"}'), (FIRST_NUMBER, '{"Name":"Ana"}')]
     draft = asked(marketing, "voucher", source=Source.FILE, import_id=a_file(marketing, *rows))
     test = marketing.draft_tests.send(marketing.workspace_id, draft.draft_id, ANA, None, OTHERS)
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         filled = connection.execute(select(recipient.c["values"]).where(recipient.c.task_id == test.id)).scalars().all()
         stored = connection.execute(select(send_task).where(send_task.c.id == test.id)).one()
         ranges = connection.execute(select(batch.c.first, batch.c.last).where(batch.c.task_id == test.id)).all()
@@ -113,7 +113,7 @@ def test_a_number_that_the_application_may_not_send_to_is_refused(marketing: Mar
 def test_a_number_that_opted_out_gets_no_promotion_for_a_test(marketing: Marketing) -> None:
     marketing.a_group("shoppers", numbers(3), SALE.sms_type)
     draft = marketing.a_draft(["shoppers"], "sale")
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         row = (marketing.workspace_id, OWN, "reply", 0)
         marketing.database.bulk.insert(tx, opt_out, ["workspace_id", "number", "origin", "at"], [row])
         tx.commit()

@@ -56,7 +56,9 @@ def test_typed_numbers_are_an_import_like_any_other(marketing: Marketing, entrie
     assert (found.state, found.group_id, found.uploaded_by) == (ImportState.DONE, group.id, ANA)
     assert (found.rows, found.imported, found.invalid, found.set_aside) == (3, 1, 1, 1)
     assert is_typed(found.file.file_id)
-    assert [(each.row, each.original, each.reason) for each in marketing.imports.rejects(found.id)] == [
+    assert [
+        (each.row, each.original, each.reason) for each in marketing.imports.rejects(marketing.workspace_id, found.id)
+    ] == [
         (2, "hello", "not_a_number"),
         (3, "021 6437 4321", "landline"),
     ]

@@ -83,7 +83,7 @@ def pair(database: Database) -> Pair:
 
 def where(database: Database) -> list[int]:
     """The application of each batch."""
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         return list(connection.execute(select(batch.c.application_id).order_by(batch.c.no)).scalars())
 
 

@@ -117,7 +117,7 @@ def test_a_count_ends_at_its_limit(sqlite: Database) -> None:
     marketing = Marketing(sqlite)
     columns = ["application_id", "reference", "number", "sms_id", "sequence", "total", "status", "code", "received_at"]
     rows = ((marketing.application_id, "r", number, "", 1, 1, "delivered", "", 0) for number in range(COUNTED_TO + 5))
-    with sqlite.write() as tx:
+    with sqlite.write(everyone=True) as tx:
         sqlite.bulk.insert(tx, receipt, columns, rows)
         tx.commit()
     assert read(marketing).receipts.count == COUNTED_TO
@@ -140,7 +140,7 @@ def test_what_piles_up_is_read_through_an_index(sqlite: Database) -> None:
     event.listen(sqlite.engine, "before_cursor_execute", note)
     read(marketing)
     event.remove(sqlite.engine, "before_cursor_execute", note)
-    with sqlite.read() as connection:
+    with sqlite.read(everyone=True) as connection:
         plans = [
             row[3] for query in asked for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query[0]}", query[1])
         ]

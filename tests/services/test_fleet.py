@@ -114,7 +114,7 @@ async def test_slow_down_brings_the_batch_back_later(marketing: Marketing, fleet
 
 async def test_what_a_dead_worker_had_taken_from_the_queue_comes_again(marketing: Marketing, fleet: Fleet) -> None:
     task = marketing.a_confirmed_task(300)
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         tx.exec_driver_sql("UPDATE procrastinate_jobs SET status = 'doing'")
         tx.commit()
     async with fleet.worker("one") as dispatch:
@@ -130,7 +130,7 @@ async def test_what_a_dead_worker_was_sending_is_unknown_and_the_rest_goes_on(
     marketing: Marketing, fleet: Fleet
 ) -> None:
     task = marketing.a_confirmed_task(300)
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         lost = update(batch).where(batch.c.task_id == task.id, batch.c.no == 1)
         gone = {"state": BatchState.SENDING.value, "owner": "dead", "lease_until": marketing.in_(timedelta(seconds=-1))}
         tx.execute(lost.values(**gone))
@@ -147,12 +147,12 @@ async def test_what_a_dead_worker_was_sending_is_unknown_and_the_rest_goes_on(
 async def test_a_paused_task_goes_on_when_it_is_resumed(marketing: Marketing, fleet: Fleet) -> None:
     task = marketing.a_confirmed_task(300)
     async with fleet.worker("one") as dispatch:
-        with marketing.database.write() as tx:
+        with marketing.database.write(everyone=True) as tx:
             tx.exec_driver_sql("UPDATE send_task SET state = 'paused'")
             tx.commit()
         await until(lambda: not jobs(marketing.database))
         sent = len(marketing.carrier.numbers)
-        with marketing.database.write() as tx:
+        with marketing.database.write(everyone=True) as tx:
             tx.exec_driver_sql("UPDATE send_task SET state = 'sending'")
             tx.commit()
         dispatch.requeue_lost()
@@ -162,5 +162,5 @@ async def test_a_paused_task_goes_on_when_it_is_resumed(marketing: Marketing, fl
 
 
 def jobs(database: Database) -> int:
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         return int(connection.exec_driver_sql("SELECT count(*) FROM procrastinate_jobs").scalar_one())

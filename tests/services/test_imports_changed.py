@@ -28,7 +28,7 @@ ASIDE = ["010 6234 5678", "010-62345678", "14912345678", "400 820 8820"]
 
 def members(marketing: Marketing, name: str = "vip") -> set[int]:
     group_id = marketing.groups.find(marketing.workspace_id, name).id
-    with marketing.database.read() as connection:
+    with marketing.database.read(everyone=True) as connection:
         query = select(group_member.c.number).where(group_member.c.group_id == group_id)
         return set(connection.execute(query).scalars())
 
@@ -38,7 +38,7 @@ def size(marketing: Marketing) -> int:
 
 
 def noted_rejects(marketing: Marketing) -> int:
-    with marketing.database.read() as connection:
+    with marketing.database.read(everyone=True) as connection:
         return connection.execute(select(func.count()).select_from(import_reject)).scalar_one()
 
 
@@ -71,7 +71,7 @@ class TestKeeping:
         assert (kept.set_aside, kept.keepable, kept.kept) == (1, 0, 3)
         assert (kept.imported, kept.already_in_group, kept.duplicates, kept.invalid) == (4, 1, 1, 1)
         assert adds_up(kept)
-        assert kept.rejects == done.rejects == len(list(marketing.imports.rejects(done.id)))
+        assert kept.rejects == done.rejects == len(list(marketing.imports.rejects(WORKSPACE, done.id)))
         assert 8614912345678 in members(marketing)
         assert size(marketing) == len(members(marketing)) == 5
 
@@ -201,7 +201,7 @@ class TestUndoingWhileATaskIsConfirmed:
             "undo": lambda: undo(marketing, done),
         }
         names = [first, *(name for name in work if name != first)]
-        with ThreadPoolExecutor(2) as threads, postgresql.write() as holding:
+        with ThreadPoolExecutor(2) as threads, postgresql.write(everyone=True) as holding:
             # Both have begun and stand in line for the group before either can have it.
             holding.execute(select(customer_group).where(customer_group.c.id == group.id).with_for_update())
             results = {}
@@ -354,7 +354,7 @@ def until_waiting(database: Database, count: int) -> None:
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     end = time.monotonic() + 20
     while time.monotonic() < end:
-        with database.read() as connection:
+        with database.read(everyone=True) as connection:
             if connection.exec_driver_sql(waiting).scalar_one() >= count:
                 return
         time.sleep(0.01)
@@ -367,7 +367,7 @@ def undo(marketing: Marketing, done: Import) -> Import:
 
 def without_group(marketing: Marketing, done: Import) -> None:
     """As deleting a group leaves its imports."""
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         tx.execute(number_import.update().where(number_import.c.id == done.id).values(group_id=None))
         tx.execute(group_member.delete())
         tx.execute(customer_group.delete())
@@ -375,6 +375,6 @@ def without_group(marketing: Marketing, done: Import) -> None:
 
 
 def in_state(marketing: Marketing, task_id: int, state: TaskState) -> None:
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         tx.execute(send_task.update().where(send_task.c.id == task_id).values(state=state.value))
         tx.commit()

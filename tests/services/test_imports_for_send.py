@@ -34,7 +34,7 @@ def read(marketing: Marketing, path: Path, content: str = CSV) -> Import:
 
 
 def rows(marketing: Marketing) -> list[tuple[int, int, str | None]]:
-    with marketing.database.read() as connection:
+    with marketing.database.read(everyone=True) as connection:
         query = select(import_row).order_by(import_row.c.number, import_row.c.seq)
         return [(row.number, row.row, row.attributes) for row in connection.execute(query)]
 
@@ -48,13 +48,16 @@ def test_a_number_stands_there_as_often_as_its_columns_differ(marketing: Marketi
         (8613800000002, 2, '{"City":"Rome","Name":"Ben","Code":"b"}'),
         (8613800000002, 4, '{"City":"Bonn","Name":"Ben","Code":"c"}'),
     ]
-    assert [each.original for each in marketing.imports.rejects(done.id)] == ["010 6234 5678", "12345"]
+    assert [each.original for each in marketing.imports.rejects(marketing.workspace_id, done.id)] == [
+        "010 6234 5678",
+        "12345",
+    ]
     assert marketing.groups.list(marketing.workspace_id) == []
 
 
 def test_the_columns_behind_the_numbers_come_first(marketing: Marketing, tmp_path: Path) -> None:
     read(marketing, tmp_path / "may.csv")
-    with marketing.database.read() as connection:
+    with marketing.database.read(everyone=True) as connection:
         names = connection.execute(select(number_import.c.attribute_names)).scalar_one()
     assert names == '["Name", "Code", "City"]'
 

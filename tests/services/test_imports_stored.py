@@ -17,7 +17,7 @@ from tests.services.files import a_csv
 
 
 def attributes(marketing: Marketing) -> dict[int, Any]:
-    with marketing.database.read() as connection:
+    with marketing.database.read(everyone=True) as connection:
         rows = connection.execute(select(group_member.c.number, group_member.c.attributes))
         return {number: None if text is None else json.loads(text) for number, text in rows}
 
@@ -84,7 +84,9 @@ def test_a_file_of_nothing_but_mistakes_is_noted_in_pieces(
     monkeypatch.setattr("services.import_run._REJECTS_AT_ONCE", 100)
     path = a_csv(tmp_path / "a.csv", ["13800000001", *(f"wrong {no}" for no in range(700))])
     done = marketing.imported(path, marketing.a_group("vip"))
-    assert [reject.original for reject in marketing.imports.rejects(done.id)] == [f"wrong {no}" for no in range(700)]
+    assert [reject.original for reject in marketing.imports.rejects(marketing.workspace_id, done.id)] == [
+        f"wrong {no}" for no in range(700)
+    ]
     assert (done.imported, done.invalid) == (1, 700)
 
 

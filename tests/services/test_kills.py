@@ -37,7 +37,7 @@ def test_a_worker_killed_again_and_again_sends_to_nobody_twice_and_forgets_nobod
     assert taken.keys() <= set(numbers(PEOPLE))
     now = marketing.task(task)
     assert (now.state, now.waiting, now.handed_over) == (TaskState.FINISHED, 0, PEOPLE)
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         rows = connection.execute(
             select(recipient.c.number).join(
                 submission, (submission.c.task_id == recipient.c.task_id) & (submission.c.seq == recipient.c.seq)

@@ -85,10 +85,10 @@ async def test_the_rest_waits_as_long_as_asked_or_longer_each_time(
         marketing.carrier.will(take(seconds=seconds))
         await marketing.send_next(marketing.a_dispatch())
         began = marketing.clock.now()
-        with marketing.database.read() as connection:
+        with marketing.database.read(everyone=True) as connection:
             assert connection.execute(select(batch.c.not_before)).scalar_one() is not None
         later(marketing)
-    with marketing.database.read() as connection:
+    with marketing.database.read(everyone=True) as connection:
         assert connection.execute(select(batch.c.not_before)).scalar_one() == began + timedelta(seconds=wait)
 
 
@@ -97,7 +97,7 @@ async def test_as_long_as_some_are_taken_the_rest_waits_no_longer_each_time(mark
     for number in (FIRST, SECOND):
         marketing.carrier.will(take(number))
         await marketing.send_next(marketing.a_dispatch())
-        with marketing.database.read() as connection:
+        with marketing.database.read(everyone=True) as connection:
             not_before = connection.execute(select(batch.c.not_before)).scalar_one()
         assert not_before == marketing.clock.now() + timedelta(seconds=1)
         later(marketing)
@@ -211,7 +211,7 @@ async def test_a_late_owners_rest_stays_unknown(marketing: Marketing, database: 
     assert dispatch.claim(marketing.sender) is None
     found = marketing.task(task)
     assert (found.accepted, found.unknown, found.waiting) == (1, 3, 0)
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         assert connection.execute(select(submission.c.outcome)).scalars().all() == ["accepted"]
     check_every_task(database)
 

@@ -58,7 +58,7 @@ class TestKeepingUp:
         self, marketing: Marketing
     ) -> None:
         task, template, signature = marketing.a_confirmed_task(3), marketing.a_template(), marketing.a_signature()
-        with marketing.database.write() as tx:
+        with marketing.database.write(everyone=True) as tx:
             for table, row_id, version in (
                 (send_task, task.id, 5),
                 (template_table, template.template.id, 6),
@@ -227,7 +227,7 @@ async def test_each_application_has_its_own_receipt_window(database: Database) -
 
 async def test_skipped_messages_alone_have_a_result_too(marketing: Marketing) -> None:
     task = await a_sent_task(marketing)
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         tx.execute(update(send_task).where(send_task.c.id == task.id).values(handed_over=0, accepted=0, skipped=3))
         tx.commit()
     assert (marketing.task(task).waiting, marketing.task(task).is_settled) == (0, True)
@@ -238,7 +238,7 @@ def test_a_second_pause_is_posted_anew(marketing: Marketing) -> None:
     task = marketing.a_confirmed_task(3)
 
     def pause() -> Post:
-        with marketing.database.write() as tx:
+        with marketing.database.write(everyone=True) as tx:
             want_post(tx, marketing.workspace_id, CHANNEL, PostKind.PAUSED, task.id)
             tx.commit()
         (post,) = due(marketing, PostKind.PAUSED)

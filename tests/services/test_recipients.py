@@ -39,7 +39,7 @@ class TestPlan:
 
 def test_recipients_keep_the_import_the_row_and_the_other_columns(marketing: Marketing, database: Database) -> None:
     group = marketing.a_group("vip", numbers(3))
-    with database.write() as tx:
+    with database.write(everyone=True) as tx:
         tx.execute(
             update(group_member)
             .where(group_member.c.group_id == group.id, group_member.c.number == FIRST_NUMBER)
@@ -47,7 +47,7 @@ def test_recipients_keep_the_import_the_row_and_the_other_columns(marketing: Mar
         )
         tx.commit()
     task = marketing.confirmed(marketing.a_draft())
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         row = connection.execute(select(recipient).where(recipient.c.seq == 1)).one()
     assert (row.task_id, row.number, row.import_id, row.row, row.attributes) == (
         task.id,
@@ -63,6 +63,6 @@ def test_a_number_in_several_groups_comes_once_as_the_first_has_it(marketing: Ma
     marketing.a_group("new", [FIRST_NUMBER, FIRST_NUMBER + 2, FIRST_NUMBER + 3])
     marketing.a_group("staff", [FIRST_NUMBER + 1])
     marketing.confirmed(marketing.a_draft(["new", "old"], exclude=["staff"]))
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         rows = connection.execute(select(recipient).order_by(recipient.c.seq)).all()
     assert [(row.seq, row.number - FIRST_NUMBER, row.row) for row in rows] == [(1, 0, 1), (2, 2, 2), (3, 3, 3)]

@@ -160,10 +160,10 @@ async def test_what_is_over_stays_as_it_is(marketing: Marketing) -> None:
     await marketing.send_all()
     stopped = marketing.a_confirmed_task(3, group="stopped")
     marketing.tasks.stop(marketing.workspace_id, stopped.number, ANA)
-    with marketing.database.read() as connection:
+    with marketing.database.read(everyone=True) as connection:
         before = (connection.execute(select(send_task)).all(), connection.execute(select(batch)).all())
     assert take_over(marketing) == TakenOver(0, 0, 0, 0)
-    with marketing.database.read() as connection:
+    with marketing.database.read(everyone=True) as connection:
         assert before == (connection.execute(select(send_task)).all(), connection.execute(select(batch)).all())
 
 

@@ -21,14 +21,14 @@ WRONG_NUMBER = "E200025"
 
 def pause(marketing: Marketing, task: Task) -> tuple[str, str | None, str | None]:
     """The state, and why."""
-    with marketing.database.read() as connection:
+    with marketing.database.read(everyone=True) as connection:
         row = connection.execute(select(send_task).where(send_task.c.id == task.id)).one()
     return row.state, row.pause_reason, row.pause_code
 
 
 def questions(database: Database) -> list[tuple[int, bool]]:
     """The posts that ask, and whether each is closed."""
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         asked = connection.execute(select(post).where(post.c.kind == PostKind.PAUSED.value)).all()
     return [(row.subject_id, row.closed) for row in asked]
 
@@ -187,7 +187,7 @@ async def test_paused_while_its_last_requests_are_under_way_it_still_ends(
     await marketing.send_next(dispatch)
     claim = dispatch.claim(marketing.sender)
     assert claim is not None
-    with database.write() as tx:
+    with database.write(everyone=True) as tx:
         tx.execute(send_task.update().values(state=PAUSED.value, pause_reason=PauseReason.PERSON.value))
         tx.commit()
     await dispatch.send_batch(claim, marketing.sender)

@@ -42,7 +42,7 @@ WINTER = SignatureDeclaration("Winter", "1069000002")
 
 
 def sent_to(database: Database, task: Task) -> list[int]:
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         query = select(recipient.c.number).where(recipient.c.task_id == task.id).order_by(recipient.c.seq)
         return list(connection.execute(query).scalars())
 
@@ -265,7 +265,7 @@ class TestPlanning:
 
     def test_batches_are_stored_as_planned(self, marketing: Marketing) -> None:
         task = marketing.a_confirmed_task(1300)
-        with marketing.database.read() as connection:
+        with marketing.database.read(everyone=True) as connection:
             rows = connection.execute(select(batch).where(batch.c.task_id == task.id).order_by(batch.c.no)).all()
         assert [(row.no, row.first, row.last, row.state) for row in rows] == [
             (1, 1, 200, "planned"),

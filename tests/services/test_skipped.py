@@ -24,7 +24,7 @@ def a_sale(marketing: Marketing, count: int = 3) -> Task:
 
 def opts_out(marketing: Marketing, *who: int, workspace_id: str = WORKSPACE) -> None:
     """They have answered STOP."""
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         for number in who:
             tx.execute(
                 opt_out.insert().values(
@@ -41,7 +41,7 @@ async def test_who_has_opted_out_since_is_skipped(marketing: Marketing, database
     assert marketing.carrier.numbers == [FIRST_NUMBER, FIRST_NUMBER + 2]
     now = marketing.task(task)
     assert (now.state, now.handed_over, now.accepted, now.skipped, now.waiting) == (TaskState.FINISHED, 2, 2, 1, 0)
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         row = connection.execute(select(submission).where(submission.c.outcome == "skipped")).one()
     assert (row.seq, row.code, row.sms_id) == (2, "opted_out", None)
     (message,) = Pool(database).find(WORKSPACE, FIRST_NUMBER + 1).messages

@@ -33,7 +33,7 @@ def refusal_of(call: object) -> NotAllowed:
 
 def recipients(marketing: Marketing, task: Task) -> list[int]:
     query = select(recipient.c.number).where(recipient.c.task_id == task.id).order_by(recipient.c.seq)
-    with marketing.database.read() as connection:
+    with marketing.database.read(everyone=True) as connection:
         return [*connection.execute(query).scalars()]
 
 
@@ -185,7 +185,7 @@ class TestResending:
     )
     async def test_exactly_those(self, marketing: Marketing, state: ResendState, wanted: list[int]) -> None:
         task = await a_mixed_task(marketing)
-        with marketing.database.write() as tx:
+        with marketing.database.write(everyone=True) as tx:
             of_task = update(recipient).where(recipient.c.task_id == task.id)
             tx.execute(of_task.values(import_id=7, row=recipient.c.seq + 1, attributes='{"name":"李"}'))
             tx.commit()
@@ -195,7 +195,7 @@ class TestResending:
         again = marketing.confirmed(preview)
         assert recipients(marketing, again) == [FIRST_NUMBER + n for n in wanted]
         assert (again.source, again.resend_of, again.resend_state) == (Source.RESEND, task.number, state.value)
-        with marketing.database.read() as connection:
+        with marketing.database.read(everyone=True) as connection:
             rows = connection.execute(select(recipient).where(recipient.c.task_id == again.id)).all()
         assert [(row.import_id, row.row, row.attributes) for row in rows] == [
             (7, n + 2, '{"name":"李"}') for n in wanted

@@ -123,12 +123,12 @@ def test_every_copy_of_a_number_is_found(sqlite: Database, found: list[int], wan
         rest.remove(number)
     rows = [{"task_id": task.id, "seq": seq, "number": n} for seq, n in enumerate([*distinct, *rest], start=1)]
     counts = {"recipients": len(rows), "distinct_numbers": len(distinct)}
-    with sqlite.write() as tx:
+    with sqlite.write(everyone=True) as tx:
         tx.execute(recipient.delete().where(recipient.c.task_id == task.id))
         tx.execute(insert(recipient), rows)
         tx.execute(update(send_task).where(send_task.c.id == task.id).values(**counts))
         tx.commit()
-    with sqlite.read() as connection:
+    with sqlite.read(everyone=True) as connection:
         copies = find_number(connection, marketing.task(task), wanted)
     assert copies == [row["seq"] for row in rows if row["number"] == wanted]
 

@@ -190,7 +190,7 @@ class Life(RuleBasedStateMachine):
             return
         assert draft.recipients == made.recipients
         self.tasks.append(made)
-        with self.database.read() as connection:
+        with self.database.read(everyone=True) as connection:
             rows = connection.execute(select(batch).where(batch.c.task_id == made.id)).all()
             members = (
                 connection.execute(select(recipient.c.number).where(recipient.c.task_id == made.id)).scalars().all()
@@ -207,7 +207,7 @@ class Life(RuleBasedStateMachine):
         number = FIRST_NUMBER + place
         if number not in self.opted_out:
             self.opted_out.add(number)
-            with self.database.write() as tx:
+            with self.database.write(everyone=True) as tx:
                 values = {"workspace_id": self.marketing.workspace_id, "number": number, "origin": "reply"}
                 tx.execute(opt_out.insert().values(**values, at=self.marketing.clock.now()))
                 tx.commit()
@@ -321,12 +321,12 @@ class Life(RuleBasedStateMachine):
             .group_by(recipient.c.task_id, recipient.c.number, recipient.c["values"])
             .having(func.count() > 1)
         )
-        with self.database.read() as connection:
+        with self.database.read(everyone=True) as connection:
             assert connection.execute(twice).all() == []
 
     @invariant()
     def final_never_moves(self) -> None:
-        with self.database.read() as connection:
+        with self.database.read(everyone=True) as connection:
             now = {(row.task_id, row.seq): row.state for row in connection.execute(select(result))}
         assert self.final.items() <= now.items()
         self.final = now

@@ -65,7 +65,7 @@ class TestVariables:
             (6, two, '["Ben","d"]', 8),
         ]
         assert found[0].attributes == '{"Name":"Ana","Code":"a"}'
-        with shop.database.read() as connection:
+        with shop.database.read(everyone=True) as connection:
             stored = connection.execute(select(send_task).where(send_task.c.id == task.id)).one()
             ranges = connection.execute(select(batch.c.first, batch.c.last).order_by(batch.c.no)).all()
         assert (stored.distinct_numbers, stored.variables, stored.segments) == (3, '["name","code"]', 6)
@@ -76,7 +76,7 @@ class TestVariables:
         one, two = numbers(2)
         first = a_file(shop, names='["Name", "Code"]')
         group = shop.a_group("vip")
-        with shop.database.write() as tx:
+        with shop.database.write(everyone=True) as tx:
             rows = [(group.id, one, first, 2, '{"Name":"Ana","Code":"a"}'), (group.id, two, first, 3, '{"Name":"Ben"}')]
             columns = ["group_id", "number", "import_id", "row", "attributes"]
             shop.database.bulk.insert(tx, group_member, columns, rows)
@@ -134,7 +134,7 @@ def test_copies_stand_in_layers_in_order_of_their_numbers(
         Person(number, [Copy((value,), 7, 1, None) for value in values])
         for number, values in enumerate(copies, start=FIRST_NUMBER)
     ]
-    with database.write() as tx:
+    with database.write(everyone=True) as tx:
         layers = RecipientWriter(database.bulk, tx, 1, at_once).write(iter(found), without_missing=False)
         rows = tx.execute(select(recipient).order_by(recipient.c.seq)).all()
     assert [row.seq for row in rows] == [*range(1, sum(map(len, copies)) + 1)]

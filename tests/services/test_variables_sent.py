@@ -17,7 +17,7 @@ PEOPLE = [["Ana", "9"], ["Ben", "{name}"], ["李", "10"]]
 def a_personal_task(marketing: Marketing) -> Task:
     """Three recipients, each with their own name and hour."""
     task = marketing.a_confirmed_task(len(PEOPLE))
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         names = json.dumps(["name", "1"])
         tx.execute(update(send_task).values(text="【Spring】Dear ${name}, see you at ${1}.", variables=names))
         for seq, values in enumerate(PEOPLE, start=1):

@@ -143,6 +143,7 @@ def upgrade() -> None:
         "workspace",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("last_task", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("removed_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_workspace")),
     )
     op.create_table(
