@@ -20,6 +20,11 @@ PARTS = {
     "dispatch": "bench.dispatch",
     "sizes": "bench.sizes",
     "receipts": "bench.receipts",
+    "stop": "bench.stop",
+    "schedule": "bench.schedule",
+    "export": "bench.exports",
+    "tasks": "bench.tasks",
+    "fleet": "bench.fleet",
 }
 LATEST = Path(__file__).with_name("out") / "latest.json"
 

@@ -15,10 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 
+import aiohttp
 import uvloop
+from sqlalchemy import BigInteger, create_engine, event, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from bench.processes import ROOT, in_own_process, new_database, peak_mb
-from bench.tasks_to_send import WORKSPACE, Desk, declare
+from bench.tasks_to_send import FIRST_NUMBER, WORKSPACE, Desk, declare
 from bot.process import spare_the_collector
 from services.carriers.http import Http
 from services.carriers.huawei import MAX_NUMBERS, Huawei
@@ -29,9 +32,10 @@ from services.rate import RateLimit
 from services.task_reports import TaskReports
 
 MESSAGES = 500_000
+NAIVE_MESSAGES = 1_000
 RUNS = 3
 # By the carrier's latency in milliseconds.
-CONNECTIONS = {0: 16, 50: 32}
+CONNECTIONS = {0: 32, 50: 32}
 # No limit of ours, so that what is measured is the loop.
 _PER_SECOND = 1_000_000.0
 _LOOK_SECONDS = 0.05
@@ -51,6 +55,9 @@ def measure() -> dict[str, tuple[float, str]]:
                 cpu = min(run["cpu_seconds"] for run in runs)
                 figures[f"dispatch.{kind}.{latency}ms.cpu_ms_a_batch"] = (cpu * 1000 / (MESSAGES / MAX_NUMBERS), "ms")
     figures["dispatch.peak_mb"] = (max(peaks), "MB")
+    with carrier() as endpoint:
+        seconds = float(in_own_process(_PROGRAM.format("print_naive"), endpoint))
+    figures["dispatch.naive.per_second"] = (NAIVE_MESSAGES / seconds, "messages/s")
     return figures
 
 
@@ -75,15 +82,6 @@ def carrier(latency_ms: int = 0) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
-
-
-def _best(kind: str, endpoint: str) -> Mapping[str, float]:
-    runs = []
-    for _ in range(RUNS):
-        with new_database(kind) as url:
-            in_own_process(_PROGRAM.format("prepare"), url)
-            runs.append(json.loads(in_own_process(_PROGRAM.format("print_run"), url, endpoint)))
-    return {"seconds": min(run["seconds"] for run in runs), "peak_mb": max(run["peak_mb"] for run in runs)}
 
 
 def prepare(url: str, messages: str) -> None:
@@ -136,3 +134,40 @@ async def _send(url: str, endpoint: str, connections: int) -> float:
 def _is_finished(database: Database) -> bool:
     with database.read() as connection:
         return connection.exec_driver_sql("SELECT finished_at FROM send_task").scalar() is not None
+
+
+class _Base(DeclarativeBase):
+    pass
+
+
+class _Message(_Base):
+    __tablename__ = "message"
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    state: Mapped[str]
+    sms_id: Mapped[str | None]
+
+
+def print_naive(endpoint: str) -> None:
+    """The naive loop in this process, on SQLite in WAL mode; prints its seconds."""
+    with new_database("sqlite") as url:
+        engine = create_engine(url)
+        event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA journal_mode=WAL"))
+        _Base.metadata.create_all(engine)
+        with Session(engine) as session:
+            numbers = range(FIRST_NUMBER, FIRST_NUMBER + NAIVE_MESSAGES)
+            session.add_all([_Message(number=number, state="pending", sms_id=None) for number in numbers])
+            session.commit()
+            print(asyncio.run(_send_naively(session, endpoint)))
+        engine.dispose()
+
+
+async def _send_naively(session: Session, endpoint: str) -> float:
+    start = time.perf_counter()
+    async with aiohttp.ClientSession() as client:
+        while message := session.scalars(select(_Message).where(_Message.state == "pending").limit(1)).first():
+            body = f"from=csms100000001&templateId=8ff55eac&to=%2B{message.number}".encode()
+            async with client.post(f"{endpoint}/sms/batchSendSms/v1", data=body) as response:
+                (said,) = (await response.json())["result"]
+            message.state, message.sms_id = "accepted", said["smsMsgId"]
+            session.commit()
+    return time.perf_counter() - start

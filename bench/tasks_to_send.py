@@ -13,6 +13,7 @@ from services.database import Database
 from services.groups import Groups
 from services.models import customer_group, group_member
 from services.previews import Preview, Previews, SendRequest
+from services.send_tasks import SendTasks
 from services.states import Region, SmsType
 from services.task_reports import Task
 
@@ -30,6 +31,7 @@ class Desk:
         self.application_id = declare(database)
         self._groups = Groups(database, clock)
         self._previews = Previews(database, clock, self._groups, Content(database), receipts_reach_us=True)
+        self.tasks = SendTasks(database, clock)
         limits = {self.application_id: Limits(MAX_NUMBERS, MAX_NUMBERS)}
         self._confirmations = Confirmations(database, clock, self._previews, limits)
 

@@ -1,4 +1,4 @@
-"""The command line: `python -m bot run`, `migrate`, `copy-database`, `after-restore`, `check-config` and others."""
+"""The command line: `python -m bot run`, `worker`, `migrate`, `copy-database`, `check-config` and others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated
@@ -23,6 +23,7 @@ from bot.logs import set_up_logs
 from bot.process import spare_the_collector
 from bot.schema_words import describe_mismatch
 from bot.wiring import Bot
+from bot.worker import Worker
 from handlers.views.words import counted
 from services.clock import SystemClock
 from services.database import Database, DatabaseUnavailable, SchemaMismatch
@@ -44,13 +45,23 @@ cli = typer.Typer(
 
 
 @cli.command()
-def run() -> None:
+def run(
+    sending: Annotated[
+        bool, typer.Option("--sending/--without-sending", help="Whether this process sends, or workers do.")
+    ] = True,
+) -> None:
     """Serve Slack, receive receipts and send."""
-    spare_the_collector()
     with _one_sentence():
-        config = read_config()
-        set_up_logs(config.log_format, config.log_level)
-        uvloop.run(_serve(config))
+        config = _ready_to_serve()
+        uvloop.run(_serve(Bot, config, sends=sending))
+
+
+@cli.command()
+def worker() -> None:
+    """Only send: one of any number beside `run`, on the same PostgreSQL."""
+    with _one_sentence():
+        config = _ready_to_serve()
+        uvloop.run(_serve(Worker, config))
 
 
 @cli.command()
@@ -91,10 +102,10 @@ def after_restore(
         done = Restores(database, clock).take_over(until)
         database.close()
     typer.echo(
-        f"{counted(done.unknown_tasks, 'task')} may have been sent since the copy: "
-        f"{counted(done.unknown_messages, 'message')} now unknown, and sent by nobody but a person.\n"
-        f"{counted(done.paused_tasks, 'task')} cannot have been sent: paused, and asked about in the channel.\n"
-        f"{counted(done.forgotten_drafts, 'preview')} forgotten."
+        f"May have been sent since the copy, so unknown from now on: {counted(done.unknown_messages, 'message')} of "
+        f"{counted(done.unknown_tasks, 'task')}.\n"
+        f"Due later, so paused and asked about in the channel: {counted(done.paused_tasks, 'task')}.\n"
+        f"Forgotten: {counted(done.forgotten_drafts, 'preview')}."
     )
 
 
@@ -124,8 +135,15 @@ def _harmless(text: str) -> str:
     return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
-async def _serve(config: Config) -> None:
-    bot = Bot(config)
+def _ready_to_serve() -> Config:
+    spare_the_collector()
+    config = read_config()
+    set_up_logs(config.log_format, config.log_level)
+    return config
+
+
+async def _serve(make: Callable[..., Bot | Worker], config: Config, **how: bool) -> None:
+    bot = make(config, **how)
     asked_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):

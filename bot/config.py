@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
@@ -23,7 +23,7 @@ _TEAM_ID = re.compile(r"T[A-Z0-9]{2,20}")
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,20}")
 
 
-# Carriers report for three days, and what is reported has to find its message.
+# What is reported has to find its message; most carriers report for three days.
 LEAST_RETENTION_DAYS = 4
 
 
@@ -97,6 +97,8 @@ class CommonSettings(_Strict):
     connections: int | None = Field(default=None, ge=1, le=100)
     price_per_segment: Decimal | None = Field(default=None, ge=0, max_digits=12)
     currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
+    failover: str | None = Field(default=None, min_length=1)
+    receipt_window_hours: int = Field(default=72, ge=1, le=240)
     signature: tuple[SignatureSettings | TencentSignatureSettings | FreeSignatureSettings, ...] = ()
     template: tuple[TemplateSettings, ...] = ()
 
@@ -347,6 +349,7 @@ def read_config(environment: Mapping[str, str] | None = None) -> Config:
     if settings.slack_app_token is not None:
         _check_token("SLACK_APP_TOKEN", settings.slack_app_token, "xapp-")
     content = _read_file(settings.sms_applications)
+    applications = _applications(content, settings.sms_applications, environment)
     return Config(
         slack_bot_token=settings.slack_bot_token,
         slack_app_token=settings.slack_app_token,
@@ -360,9 +363,9 @@ def read_config(environment: Mapping[str, str] | None = None) -> Config:
         carrier_read_seconds=settings.carrier_read_seconds,
         log_format=settings.log_format,
         log_level=settings.log_level,
-        applications=_applications(content, settings.sms_applications, environment),
+        applications=applications,
         roles=_roles(content, settings.sms_applications),
-        retention=_retention(content, settings.sms_applications),
+        retention=_retention(content, settings.sms_applications, applications),
     )
 
 
@@ -389,12 +392,22 @@ def _read_file(path: Path) -> dict[str, Any]:
     return content
 
 
-def _retention(content: Mapping[str, Any], path: Path) -> RetentionSettings:
+def _retention(
+    content: Mapping[str, Any], path: Path, applications: tuple[ApplicationSettings, ...]
+) -> RetentionSettings:
     try:
         general = _General.model_validate({name: content[name] for name in _General.model_fields if name in content})
     except ValidationError as error:
         raise BadConfig(_first(error, str, str(path))) from error
     own = {name: each.retention_days for name, each in general.workspace.items() if each.retention_days is not None}
+    shortest = min([*own.values(), *([] if general.retention_days is None else [general.retention_days])], default=None)
+    for each in applications:
+        if shortest is not None and each.receipt_window_hours >= shortest * 24:
+            raise BadConfig(
+                f"retention_days in {path} is wrong: what is deleted after {shortest} days cannot be reported any "
+                f"more, and receipt_window_hours of application {each.name} is {each.receipt_window_hours}: keep it "
+                "longer."
+            )
     return RetentionSettings(general.retention_days, own)
 
 
@@ -425,7 +438,21 @@ def _applications(
         # Without a workspace it belongs to whichever there is.
         if one.name == other.name and (one.workspace == other.workspace or None in (one.workspace, other.workspace)):
             raise BadConfig(f"{path} has two applications named {one.name}: give each its own name.")
+    for each in applications:
+        _check_failover(path, each, applications)
     return tuple(applications)
+
+
+def _check_failover(path: Path, one: ApplicationSettings, applications: Sequence[ApplicationSettings]) -> None:
+    if one.failover is None:
+        return
+    where = f"failover in {path}, application {one.name}"
+    others = [each for each in applications if each.name == one.failover and each is not one]
+    if not others:
+        raise BadConfig(f"{where} is wrong: there is no other application named {one.failover}.")
+    for other in others:
+        if other.region is not one.region:
+            raise BadConfig(f"{where} is wrong: {other.name} sends to another region.")
 
 
 def _with_secrets(entry: Mapping[str, Any], environment: Mapping[str, str], where: str) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from bot.config import BadConfig
 from bot.schema_words import describe_mismatch
+from bot.sending import use_queue
 from handlers.views.words import counted, number
-from services.batch_queue import ProcrastinateQueue, queue_app
 from services.clock import Clock
 from services.database import Database, DatabaseUnavailable, SchemaMismatch
 from services.database_copy import CopiedTable, CopyRefused, DatabaseCopy
@@ -27,7 +27,8 @@ def copy_database(source_url: str, target_url: str, clock: Clock, say: Say) -> N
             raise BadConfig("--to: copy-database goes from SQLite to PostgreSQL: write postgresql://host/sms.")
         _make_ready(source, target)
         progress = _Progress(say, in_place=sys.stdout.isatty())
-        copied = DatabaseCopy(source, target, clock, ProcrastinateQueue(queue_app(target))).run(progress)
+        use_queue(target)
+        copied = DatabaseCopy(source, target, clock).run(progress)
     except CopyRefused as refused:
         raise BadConfig(_SENTENCES[refused.why].format(**refused.facts)) from refused
     finally:

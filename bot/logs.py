@@ -20,13 +20,14 @@ LogFormat = Literal["json", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 T = TypeVar("T")
 
-# They tell of each request, session, tick and migration step; only their trouble matters here.
+# They tell of each request, session, tick, job and migration step; only their trouble matters here.
 _QUIET = {
     "slack_bolt": logging.ERROR,
     "slack_sdk": logging.WARNING,
     "apscheduler": logging.ERROR,
     "alembic": logging.WARNING,
     "asyncio": logging.WARNING,
+    "procrastinate": logging.WARNING,
 }
 _REQUEST = "request"
 

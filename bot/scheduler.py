@@ -15,6 +15,8 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 log = structlog.get_logger()
+# How soon a task begins whose time has come.
+START_EVERY_SECONDS = 0.25
 
 Tick = Callable[[], object] | Callable[[], Awaitable[object]]
 # What is told of each run: the tick's name, its seconds, and whether it ended well.
@@ -54,14 +56,19 @@ class Ticks:
         self._ran = ran
         self._monotonic = monotonic
         self._every: dict[str, float] = {}
+        self._everywhere: set[str] = set()
         self._ended_well: dict[str, float] = {}
         self._stopped = False
 
-    def every(self, seconds: float, tick: Tick, *, in_thread: bool) -> None:
-        """`in_thread` for plain functions, which may take a while; coroutines run on the event loop."""
+    def every(self, seconds: float, tick: Tick, *, in_thread: bool, everywhere: bool = False) -> None:
+        """`in_thread` for plain functions, which may take a while; coroutines run on the event loop. `everywhere`: also
+        in a process that does not lead.
+        """
         name = getattr(tick, "__qualname__", type(tick).__name__).rpartition("<locals>.")[2]
         assert name not in self._every, name
         self._every[name] = seconds
+        if everywhere:
+            self._everywhere.add(name)
         job, executor = (self._watched(name, tick), "threads") if in_thread else (self._noted(name, tick), "default")
         self._scheduler.add_job(job, IntervalTrigger(seconds=seconds), executor=executor, name=name)
 
@@ -136,7 +143,7 @@ class Ticks:
 
     def _is_our_turn(self, name: str) -> bool:
         """Where another process ticks, ours is not stuck."""
-        if not self._leads():
+        if not self._leads() and name not in self._everywhere:
             self._ended_well[name] = self._monotonic()
             return False
         return True

@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler, Middleware
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
 
+from bot.config import BadConfig
 from bot.health import Health
 from bot.inbox import Inbox
 from bot.metrics import CONTENT_TYPE, Metrics
@@ -171,6 +172,16 @@ class _Callbacks:
         if (event, application) not in self._told:
             self._told.add((event, application))
             log.warning(event, application=application, **facts)
+
+
+async def listen(runner: web.AppRunner, host: str, port: int) -> int:
+    """Returns the port, which the system chooses for 0. Raises BadConfig where it cannot be had."""
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise BadConfig(f"HTTP_PORT: cannot listen on {host}:{port}: {error.strerror}.") from error
+    return int(runner.addresses[0][1])
 
 
 def signs_of_life(health: Health, metrics: Metrics) -> list[web.RouteDef]:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 
 import aiohttp
 import structlog
@@ -22,21 +19,24 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.announcer import Announcer
-from bot.carriers import make_carrier, numbers_per_request
+from bot.carriers import numbers_per_request
 from bot.config import ApplicationSettings, BadConfig, Config, RetentionSettings
 from bot.downloads import Downloads
 from bot.health import Health, Verdict, database_part, ticks_verdict
 from bot.import_runner import ImportRunner
 from bot.inbox import Inbox
+from bot.leadership import Leadership
 from bot.metrics import Metrics
-from bot.observed_carrier import ObservedCarrier
+from bot.process import process_name
 from bot.receipt_puller import ReceiptPuller
 from bot.receipt_writer import ReceiptWriter
 from bot.roles import Roles
-from bot.scheduler import Ticks
+from bot.scheduler import START_EVERY_SECONDS, Ticks
+from bot.sending import Connected, connect, use_queue
+from bot.sending import Sending as SendingPart
 from bot.slack_app import Edge
 from bot.slack_calls import CountedClient, Counting, Uncounted
-from bot.web import ReceiptsAddress, make_web_app, receipts_path, signs_of_life
+from bot.web import listen, make_web_app, receipts_path, signs_of_life
 from handlers.content import Contents
 from handlers.enter import Entering
 from handlers.groups import Grouping
@@ -45,7 +45,7 @@ from handlers.routes import help_lines
 from handlers.send import Sending
 from handlers.tasks import Tasks
 from services.carriers.http import Http
-from services.carriers.ports import Carrier, Limits, PullsReceipts, SyncsContent
+from services.carriers.ports import Limits, PullsReceipts, SyncsContent
 from services.clock import Clock, SystemClock
 from services.confirm import Confirmations
 from services.content import Content
@@ -54,7 +54,6 @@ from services.content_lists import ContentLists
 from services.content_sync import ContentSync
 from services.database import Database
 from services.declarations import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
-from services.dispatch import Dispatch
 from services.draft_tests import DraftTests
 from services.entries import Entries
 from services.figures import FigureReader
@@ -62,25 +61,27 @@ from services.group_changes import GroupChanges
 from services.group_exports import GroupExports
 from services.groups import Groups
 from services.imports import Imports
+from services.leases import Leases
 from services.opt_outs import OptOuts
 from services.pool import Pool
 from services.posts import Posts
 from services.previews import Previews
-from services.rate import RateLimit
 from services.receipts import Receipts
 from services.replies import Replies
 from services.retention import Periods, Retention
 from services.send_tasks import SendTasks
-from services.senders import Sender, connections_for
 from services.settling import Settling
+from services.task_changes import TaskChanges
+from services.task_files import TaskFiles
+from services.task_lists import TaskLists
+from services.task_messages import TaskMessages
 from services.task_reports import TaskReports
 from services.unread_callbacks import UnreadCallbacks
 
 log = structlog.get_logger()
 
-# How long a stop waits: for requests at carriers, for people's requests, for open HTTP requests. Together with the rest
-# it stays below the 15 s after which `bot/__main__.py` ends the process.
-SENDING_SECONDS = 11.0
+# How long a stop waits: for people's requests, for posts, for open HTTP requests. Together with the rest it stays below
+# the 15 s after which `bot/__main__.py` ends the process.
 ANSWERING_SECONDS = 8.0
 TELLING_SECONDS = 3.0
 HTTP_SECONDS = 2.0
@@ -105,16 +106,6 @@ class Services:
     opt_outs: OptOuts
 
 
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """An application with its carrier, its rate, its id in the database and where its receipts come in."""
-
-    settings: ApplicationSettings
-    carrier: Carrier
-    rate: RateLimit
-    address: ReceiptsAddress
-
-
 class Bot:
     """The running program. `start()` returns when people can use it; `stop()` when nothing is left half-done.
 
@@ -123,10 +114,15 @@ class Bot:
 
     http_port: int
 
-    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+    def __init__(self, config: Config, clock: Clock | None = None, *, sends: bool = True) -> None:
+        """With `sends` False other processes of a fleet hand over what this one confirms."""
         self._config = config
         self._clock = clock or SystemClock()
         self._database = Database(config.database_url)
+        use_queue(self._database)
+        self._sends = sends
+        self._name = process_name(self._database)
+        self._leadership = Leadership(Leases(self._database, self._clock, self._name))
         self._metrics = Metrics(FigureReader(self._database, self._clock).read, lambda: self._ticks.ages())
         self._client = slack_client(config, self._metrics)
         self._http = Http(
@@ -134,7 +130,7 @@ class Bot:
             read_seconds=config.carrier_read_seconds,
             connections=100 * len(config.applications),
         )
-        self._ticks = Ticks(self._metrics.tick_ran)
+        self._ticks = Ticks(self._metrics.tick_ran, leads=self._leadership.leads)
         self._socket: AsyncSocketModeHandler | None = None
         # SQLite has one writer; a second thread would only wait for the first.
         threads = 1 if self._database.is_sqlite else 8
@@ -153,19 +149,11 @@ class Bot:
     async def stop(self) -> None:
         """Take nothing new; requests under way end and are recorded, and who waits is told. At most about 14 s."""
         log.info("bot.stopping")
-        self._dispatch.stop()
+        self._sending.stop_claiming()
         # Slack stays connected, so that what it has asked already is answered.
-        await asyncio.gather(self._end_sending(), self._edge.drain(ANSWERING_SECONDS), self._tell_who_waits())
+        await asyncio.gather(self._sending.stop(), self._edge.drain(ANSWERING_SECONDS), self._tell_who_waits())
         await self._parts.aclose()
         log.info("bot.stopped")
-
-    async def _end_sending(self) -> None:
-        """A request that takes longer is given up: its messages are unknown, and their receipts settle them."""
-        done, _ = await asyncio.wait({self._sending}, timeout=SENDING_SECONDS)
-        if not done:
-            log.warning("dispatch.cut_short")
-            self._sending.cancel()
-        await asyncio.wait({self._sending})
 
     async def _tell_who_waits(self) -> None:
         await self._ticks.stop()
@@ -189,7 +177,8 @@ class Bot:
         connected = self._connect(workspace)
         services = self._services(connected)
         parts.push_async_callback(self._http.close)
-        self._dispatch = self._make_dispatch(connected)
+        self._sending = self._make_sending(connected)
+        self._dispatch = self._sending.dispatch
         if self._database.is_sqlite:
             self._dispatch.give_up_lost(own=True)
         timeout = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60)
@@ -204,10 +193,13 @@ class Bot:
         writer = ReceiptWriter(services.receipts, self._receipt_threads)
         inbox = Inbox(services.replies, UnreadCallbacks(self._database, self._clock), self._receipt_threads)
         await self._serve_http(connected, writer, inbox, app)
-        self._sending = asyncio.create_task(self._dispatch.run())
-        parts.push_async_callback(self._stop_sending)
+        if self._sends:
+            self._sending.start()
+        parts.push_async_callback(self._sending.stop)
+        parts.push_async_callback(self._leadership.stop)
         self._start_ticks(services, self._make_puller(connected, writer))
         await self._connect_to_slack(app)
+        self._leadership.start()
         log.info("bot.started", workspace=workspace, applications=len(connected))
 
     async def _ask_workspace(self) -> str:
@@ -220,10 +212,6 @@ class Bot:
             url = self._config.slack_api_url
             raise BadConfig(f"SLACK_API_URL: {url} does not answer: {error or 'it takes too long'}.") from error
 
-    async def _stop_sending(self) -> None:
-        self._dispatch.stop()
-        await self._end_sending()
-
     def _connect(self, workspace: str) -> list[Connected]:
         mine = [each for each in self._config.applications if each.workspace in (None, workspace)]
         if not mine:
@@ -231,21 +219,15 @@ class Bot:
         declared = Content(self._database).declare(workspace, [_declaration(each) for each in mine])
         connected = []
         for settings in mine:
-            rate = RateLimit(settings.requests_per_second)
-            carrier = make_carrier(settings, self._http, self._clock, rate.acquire)
             known = declared[settings.name]
-            address = ReceiptsAddress(known.id, known.receipts_token, carrier)
-            connected.append(Connected(settings, carrier, rate, address))
+            connected.append(connect(settings, known, self._database, self._clock, self._http, self._dispatch_threads))
         return connected
 
     def _services(self, connected: list[Connected]) -> Services:
         database, clock = self._database, self._clock
         groups, content, imports = Groups(database, clock), Content(database), Imports(database, clock)
         receipts_reach_us = self._config.public_url is not None
-        limits = {
-            each.address.application_id: Limits(each.carrier.max_numbers, each.carrier.max_numbers_with_values)
-            for each in connected
-        }
+        limits = {each.address.application_id: _limits(each, connected) for each in connected}
         per_request = {
             each.address.application_id: numbers_per_request(each.settings, each.carrier) for each in connected
         }
@@ -271,8 +253,15 @@ class Bot:
             groups=Grouping(groups, GroupChanges(database, clock), GroupExports(database)),
             entering=Entering(Entries(database, clock), groups, imports),
             pool=Pool(database),
-            tasks=Tasks(SendTasks(database, clock), TaskReports(database)),
             contents=self._contents(connected),
+            tasks=Tasks(
+                SendTasks(database, clock),
+                TaskReports(database),
+                TaskChanges(database, clock, previews, content),
+                TaskLists(database),
+                TaskMessages(database),
+                TaskFiles(database),
+            ),
             help=help_lines(),
             posts=Posts(database, clock),
             receipts=Receipts(
@@ -297,24 +286,14 @@ class Bot:
             receipts_address,
         )
 
-    def _make_dispatch(self, connected: list[Connected]) -> Dispatch:
-        public_url = self._config.public_url
-        senders = [
-            Sender(
-                application_id=each.address.application_id,
-                carrier=ObservedCarrier(each.carrier, partial(self._metrics.batch_answered, *_labels(each.settings))),
-                rate=each.rate,
-                receipts_url=f"{public_url}{each.address.path}" if public_url else None,
-                connections=each.settings.connections
-                or connections_for(each.carrier, each.settings.requests_per_second),
-            )
-            for each in connected
-        ]
-        return Dispatch(
+    def _make_sending(self, connected: list[Connected]) -> SendingPart:
+        return SendingPart(
+            connected,
             self._database,
             self._clock,
-            senders,
-            owner="embedded" if self._database.is_sqlite else f"{socket.gethostname()}-{os.getpid()}",
+            self._metrics,
+            public_url=self._config.public_url,
+            owner=self._name,
             executor=self._dispatch_threads,
             request_timeout=timedelta(seconds=self._http.longest_seconds),
         )
@@ -346,13 +325,7 @@ class Bot:
         )
         runner = web.AppRunner(web_app, access_log=None, shutdown_timeout=HTTP_SECONDS)
         self._parts.push_async_callback(runner.cleanup)
-        await runner.setup()
-        host, port = self._config.http_host, self._config.http_port
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            raise BadConfig(f"HTTP_PORT: cannot listen on {host}:{port}: {error.strerror}.") from error
-        self.http_port = int(runner.addresses[0][1])
+        self.http_port = await listen(runner, self._config.http_host, self._config.http_port)
 
     async def _slack_part(self) -> Mapping[str, Verdict]:
         if not self._config.uses_socket_mode:
@@ -408,10 +381,12 @@ class Bot:
             if services.tasks.send_tasks.start_due():
                 loop.call_soon_threadsafe(self._dispatch.wake)
 
-        self._ticks.every(0.5, start_due, in_thread=True)
+        self._ticks.every(START_EVERY_SECONDS, start_due, in_thread=True)
         self._ticks.every(0.5, services.receipts.keep_up, in_thread=True)
         self._ticks.every(1, services.posts.want_results, in_thread=True)
         self._ticks.every(2, self._dispatch.give_up_lost, in_thread=True)
+        if not self._database.is_sqlite:
+            self._ticks.every(1, self._dispatch.requeue_lost, in_thread=True)
         self._ticks.every(3600, services.posts.close_old, in_thread=True)
         retention = Retention(self._database, self._clock, _periods(self._config.retention))
         self._ticks.every(60, retention.tick, in_thread=True)
@@ -419,7 +394,7 @@ class Bot:
         self._ticks.every(30, puller.tick, in_thread=False)
         self._ticks.every(0.5, self._imports.tick, in_thread=False)
         self._ticks.every(0.5, announcer.tick, in_thread=False)
-        self._ticks.every(CONNECTION_LOOK_SECONDS, self._look_at_connection, in_thread=False)
+        self._ticks.every(CONNECTION_LOOK_SECONDS, self._look_at_connection, in_thread=False, everywhere=True)
         self._ticks.every(1, services.contents.sync.tick, in_thread=False)
         self._ticks.start()
         self._parts.push_async_callback(self._ticks.stop)
@@ -437,8 +412,10 @@ def _periods(retention: RetentionSettings) -> Periods:
     )
 
 
-def _labels(settings: ApplicationSettings) -> tuple[str, str]:
-    return settings.name, settings.carrier
+def _limits(one: Connected, connected: list[Connected]) -> Limits:
+    """A batch must fit where it may go, too."""
+    both = [one.carrier, *(each.carrier for each in connected if each.settings.name == one.settings.failover)]
+    return Limits(min(each.max_numbers for each in both), min(each.max_numbers_with_values for each in both))
 
 
 def _by_name(services: Services) -> dict[str, object]:
@@ -458,4 +435,5 @@ def _declaration(settings: ApplicationSettings) -> ApplicationDeclaration:
             TemplateDeclaration(each.name, each.code, each.sms_type, each.text, each.signature)
             for each in settings.template
         ],
+        receipt_window_hours=settings.receipt_window_hours,
     )

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from handlers import content_errors
 from handlers.arguments import BadArguments
+from handlers.dates import UnclearDay
 from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime, describe_time
 from handlers.views.words import as_plain, bold, code, escape, listed, named, number, person, person_or_group, several
 from services.errors import BadFile, NotAllowed, ServiceError, UnknownThing
@@ -64,6 +65,9 @@ def still_working() -> str:
 def _unknown(error: UnknownThing, _zone: ZoneInfo) -> str:
     if error.kind == "task":
         return _unknown_task(error.name)
+    if error.kind == "person":
+        who = bold(error.name)
+        return f"I do not know who {who} is. Type `by:@` and choose a person from Slack's list, or write `by:me`."
     if error.kind in _GONE:
         return _GONE[error.kind]
     no_such = f"There is no {error.kind} {bold(error.name)}."
@@ -123,6 +127,10 @@ def _arguments(error: BadArguments, _zone: ZoneInfo) -> str:
 def _unclear(error: UnclearTime, _zone: ZoneInfo) -> str:
     examples = listed([f'`at:"{example}"`' for example in error.examples], "or")
     return f"I do not understand the time {bold(error.value)}. Write it like {examples}."
+
+
+def _unclear_day(error: UnclearDay, _zone: ZoneInfo) -> str:
+    return f"{bold(error.value)} is no day that I understand. Write it like `2026-11-24`, `today` or `yesterday`."
 
 
 def _past(error: PastTime, zone: ZoneInfo) -> str:
@@ -190,6 +198,7 @@ def _no_column(facts: Any) -> str:
 def _no_recipients(facts: Any) -> str:
     """Nobody is left; why, and the way out of the first reason."""
     where = {Source.POOL: "the pool", Source.FILE: bold(facts["file"] or ""), Source.TYPED: "the typed numbers"}
+    where[Source.RESEND] = "these messages"
     nobody = f"There is nobody to send to in {where.get(facts['source']) or named(facts['groups'])}"
     reasons = [
         (facts["excluded"], "in the excluded groups", "Exclude less."),
@@ -207,6 +216,16 @@ def _holders(ids: Sequence[str]) -> str:
     if not ids:
         return "Nobody has it: your administrator names them in the settings, under `[roles]`."
     return f"Ask {several([person_or_group(each) for each in ids], 'or')}."
+
+
+def _can_be_done(facts: Any) -> str:
+    """What can be done with a task in its state, as a sentence."""
+    no = facts["number"]
+    return {
+        "scheduled": f"`/sms-cancel {no}` takes it back until 5 minutes before its time, `/sms-stop {no}` at any time.",
+        "sending": f"`/sms-pause {no}` pauses it, `/sms-stop {no}` stops it.",
+        "paused": f"`/sms-resume {no}` goes on with it, `/sms-stop {no}` stops it.",
+    }.get(facts["state"], f"`/sms-task {no}` shows what became of it, `/sms-delete {no}` takes it off the list.")
 
 
 _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
@@ -300,19 +319,60 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
         f"Nothing was sent: {_time(f['at'], z)} passed before you confirmed. Run `/sms-send` again with another time."
     ),
     "not_cancellable": lambda f, z: (
-        f"Task {f['number']} is {f['state']}; only a scheduled task can be cancelled. "
-        + (
-            f"`/sms-stop {f['number']}` stops it."
-            if f["state"] in ("sending", "paused")
-            else "`/sms-tasks` shows what became of it."
-        )
+        f"Task {f['number']} is {f['state']}, and only a scheduled task can be cancelled. {_can_be_done(f)}"
     ),
     "too_late_to_cancel": lambda f, z: (
         f"Task {f['number']} starts at {_time(f['at'], z)}, in less than 5 minutes, "
         f"and can no longer be cancelled. `/sms-stop {f['number']}` stops it."
     ),
-    "not_stoppable": lambda f, z: f"Task {f['number']} is {f['state']}; there is nothing left to stop.",
-    "not_waiting": lambda f, z: f"Task {f['number']} is {f['state']} already; somebody has decided.",
+    "not_stoppable": lambda f, z: (
+        f"Task {f['number']} is {f['state']}, so there is nothing left to stop. {_can_be_done(f)}"
+    ),
+    "not_pausable": lambda f, z: (
+        f"Task {f['number']} is {f['state']}, and only a task that is sending can be paused. {_can_be_done(f)}"
+    ),
+    "not_resumable": lambda f, z: (
+        f"Task {f['number']} is {f['state']}, and only a paused task can go on. {_can_be_done(f)}"
+    ),
+    "not_deletable": lambda f, z: (
+        f"Task {f['number']} is {f['state']}, and only a task that is over can be deleted. {_can_be_done(f)}"
+    ),
+    "already_deleted": lambda f, z: (
+        f"Task {f['number']} is off the list already; {person(f['by'])} deleted it. "
+        f"`/sms-task {f['number']}` still shows it."
+    ),
+    "not_editable": lambda f, z: (
+        f"Task {f['number']} is {f['state']}, and only a scheduled task can be edited. {_can_be_done(f)}"
+    ),
+    "too_late_to_edit": lambda f, z: (
+        f"Task {f['number']} starts at {_time(f['at'], z)}, in less than 5 minutes, "
+        f"and can no longer be edited. `/sms-stop {f['number']}` stops it."
+    ),
+    "edit_time_passed": lambda f, z: (
+        f"{_time(f['at'], z)} is over, so task {f['number']} stays as it was. Choose a later time."
+    ),
+    "edit_template": lambda f, z: (
+        f"This template cannot stand in for {bold(f['template'])} in task {f['number']}: it must be approved, of the "
+        "same application and SMS type, and without variables. Choose another one."
+    ),
+    "task_name": lambda f, z: f"A task's name has at most {f['limit']} characters. Choose a shorter one.",
+    "resend_running": lambda f, z: (
+        f"Task {f['number']} is {f['state']}, and what did not arrive is known only when it is over. {_can_be_done(f)}"
+    ),
+    "nothing_to_resend": lambda f, z: (
+        f"No message of task {f['number']} is {f['what']} any more, so there is nothing to send again. "
+        f"`/sms-task {f['number']}` shows how it stands."
+    ),
+    "filters_too_long": lambda f, z: (
+        f"These filters have {number(f['number'])} characters, and {number(f['limit'])} is the most. "
+        "Write less of a name."
+    ),
+    "date_and_range": lambda f, z: (
+        f"`date:` ({bold(f['name'])}) is one day, and `from:` and `to:` are a range. Use one or the other."
+    ),
+    "range_reversed": lambda f, z: (
+        f"`from:` ({bold(f['first'])}) is after `to:` ({bold(f['last'])}). Turn them around."
+    ),
     "task_forgotten": lambda f, z: (
         f"The numbers of task {f['number']} were deleted on {_time(f['at'], z)}, as long after it as your "
         "administrator's settings say. Its counts stay: `/sms-tasks` shows them."
@@ -362,5 +422,6 @@ _KINDS: dict[type[ServiceError], Callable[[Any, ZoneInfo], str]] = {
     TooFarAhead: _far,
     SkippedTime: _skipped,
     BadFile: _bad_file,
+    UnclearDay: _unclear_day,
     NotAllowed: _not_allowed,
 }

@@ -59,6 +59,9 @@ def compose(post: Post, importing: Importing, tasks: Tasks, progress: Progress |
             is_last = task.is_settled
         case PostKind.LATE:
             text, body = task_views.late(task)
+            is_last = task.state is not TaskState.PAUSED or task.started_at is not None
+        case PostKind.PAUSED:
+            text, body = task_views.paused(task)
             is_last = task.state is not TaskState.PAUSED
         case _:
             text, body = task_views.post(task)

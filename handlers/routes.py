@@ -7,13 +7,26 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from handlers import content, enter, group_changes, groups, imports, opt_outs, pool, send, tasks
+from handlers import (
+    content,
+    enter,
+    group_changes,
+    groups,
+    imports,
+    opt_outs,
+    pool,
+    send,
+    task_changes,
+    task_details,
+    task_list,
+    tasks,
+)
 from handlers import help as help_
 from handlers.replies import Reply
 from handlers.requests import Request
 from handlers.roles import Role
 from handlers.views import content as content_views
-from handlers.views import content_forms
+from handlers.views import content_forms, task_buttons
 from handlers.views import enter as enter_views
 from handlers.views import group_changes as change_views
 from handlers.views import groups as group_views
@@ -21,7 +34,9 @@ from handlers.views import imports as import_views
 from handlers.views import opt_outs as opt_out_views
 from handlers.views import pool as pool_views
 from handlers.views import send as send_views
-from handlers.views import tasks as task_views
+from handlers.views import task_changes as edit_views
+from handlers.views import task_details as detail_views
+from handlers.views import task_list as list_views
 
 
 class Kind(Enum):
@@ -117,10 +132,18 @@ ROUTES: Sequence[Route] = (
     ),
     command(
         "/sms-tasks",
-        tasks.list_tasks,
+        task_list.command,
         "tasks",
-        "[status:scheduled]",
-        "Lists the send tasks, newest first, with how they went.",
+        "[name:…] [status:scheduled] [group:vip] [by:@ana] [date:today] [from:… to:…]",
+        "Lists the send tasks, newest first, with how they went; status:deleted those taken off the list.",
+        role=Role.VIEWER,
+    ),
+    command(
+        "/sms-task",
+        task_details.command,
+        "tasks",
+        "42 [number:13800138000]",
+        "Shows the counts, times and messages of a task, all that can be done with it, and finds a number in it.",
         role=Role.VIEWER,
     ),
     command(
@@ -136,6 +159,15 @@ ROUTES: Sequence[Route] = (
         "tasks",
         "42",
         "Stops a task at any second; what the carrier already has cannot be taken back.",
+    ),
+    command("/sms-pause", tasks.pause, "tasks", "42", "Pauses a task that is sending, until somebody resumes it."),
+    command("/sms-resume", tasks.resume, "tasks", "42", "Goes on with a task that is paused."),
+    command(
+        "/sms-delete",
+        tasks.delete,
+        "tasks",
+        "42",
+        "Takes a task that is over off the list; its counts stay in the history.",
     ),
     command(
         "/sms-templates",
@@ -339,10 +371,111 @@ ROUTES: Sequence[Route] = (
         acknowledged_with_reply=True,
     ),
     Route(Kind.ACTION, send_views.DISCARD, send.discard, "sending", "Drop a preview."),
-    Route(Kind.ACTION, task_views.FAILED_NUMBERS, tasks.failed_numbers, "tasks", "Get the file of failed numbers."),
-    Route(Kind.ACTION, task_views.CANCEL, tasks.cancel_button, "tasks", "Cancel a scheduled task."),
-    Route(Kind.ACTION, task_views.STOP, tasks.stop_button, "tasks", "Stop a task."),
-    Route(Kind.ACTION, task_views.SEND_LATE, tasks.send_late, "tasks", "Send a task that is late."),
+    Route(
+        Kind.ACTION,
+        list_views.NEWER,
+        task_list.turn,
+        "tasks",
+        "Turn the list of tasks to newer ones.",
+        role=Role.VIEWER,
+    ),
+    Route(
+        Kind.ACTION,
+        list_views.OLDER,
+        task_list.turn,
+        "tasks",
+        "Turn the list of tasks to older ones.",
+        role=Role.VIEWER,
+    ),
+    Route(
+        Kind.ACTION,
+        list_views.REFRESH,
+        task_list.turn,
+        "tasks",
+        "Bring the list of tasks up to date.",
+        role=Role.VIEWER,
+    ),
+    Route(
+        Kind.ACTION,
+        task_buttons.DETAILS,
+        task_details.show,
+        "tasks",
+        "Show a task with its messages.",
+        role=Role.VIEWER,
+    ),
+    Route(
+        Kind.ACTION,
+        detail_views.BEFORE,
+        task_details.turn,
+        "tasks",
+        "Turn the messages of a task back.",
+        role=Role.VIEWER,
+    ),
+    Route(
+        Kind.ACTION, detail_views.AFTER, task_details.turn, "tasks", "Turn the messages of a task.", role=Role.VIEWER
+    ),
+    Route(Kind.ACTION, detail_views.REFRESH, task_details.turn, "tasks", "Bring a task up to date.", role=Role.VIEWER),
+    Route(
+        Kind.ACTION,
+        detail_views.FIND,
+        task_details.find_form,
+        "tasks",
+        "Open the form that finds a number in a task.",
+        role=Role.VIEWER,
+    ),
+    Route(
+        Kind.VIEW,
+        detail_views.FIND_FORM,
+        task_details.find,
+        "tasks",
+        "Find a number in a task.",
+        role=Role.VIEWER,
+        acknowledged_with_reply=True,
+    ),
+    Route(Kind.ACTION, task_buttons.FAILED_NUMBERS, tasks.failed_numbers, "tasks", "Get the file of failed numbers."),
+    Route(
+        Kind.ACTION, task_buttons.FILES, tasks.files_form, "tasks", "Choose which numbers of a task to get as a file."
+    ),
+    Route(Kind.VIEW, detail_views.FILES_FORM, tasks.submit_files, "tasks", "Get numbers of a task as a file."),
+    Route(Kind.ACTION, task_buttons.CANCEL, tasks.cancel_button, "tasks", "Cancel a scheduled task."),
+    Route(Kind.ACTION, task_buttons.STOP, tasks.stop_button, "tasks", "Stop a task."),
+    Route(Kind.ACTION, task_buttons.PAUSE, tasks.pause_button, "tasks", "Pause a task."),
+    Route(Kind.ACTION, task_buttons.RESUME, tasks.resume_button, "tasks", "Go on with a paused or late task."),
+    Route(Kind.ACTION, task_buttons.DELETE, tasks.delete_button, "tasks", "Take a task off the list."),
+    Route(Kind.ACTION, task_buttons.EDIT, task_changes.edit_form, "tasks", "Open the form of a scheduled task."),
+    Route(
+        Kind.VIEW,
+        edit_views.EDIT_FORM,
+        task_changes.submit_edit,
+        "tasks",
+        "Change a scheduled task.",
+        acknowledged_with_reply=True,
+    ),
+    Route(Kind.ACTION, task_buttons.COPY, task_changes.copy, "tasks", "Preview a copy of a task.", needs_channel=True),
+    Route(
+        Kind.ACTION,
+        task_buttons.RESEND_FAILED,
+        task_changes.resend_failed,
+        "tasks",
+        "Preview a resend to failed numbers.",
+        needs_channel=True,
+    ),
+    Route(
+        Kind.ACTION,
+        task_buttons.RESEND_UNKNOWN,
+        task_changes.ask_unknown,
+        "tasks",
+        "Tell what a resend to unknown numbers risks.",
+    ),
+    Route(
+        Kind.ACTION,
+        edit_views.RESEND_ANYWAY,
+        task_changes.resend_unknown,
+        "tasks",
+        "Preview a resend to unknown numbers.",
+        needs_channel=True,
+    ),
+    Route(Kind.ACTION, edit_views.LEAVE, task_changes.leave, "tasks", "Leave unknown numbers alone."),
     Route(
         Kind.ACTION, content_views.PREVIOUS_PAGE, content.turn_page, "contents", "Turn a page back.", role=Role.VIEWER
     ),

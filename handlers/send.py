@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -256,10 +256,16 @@ def _preview(request: Request, service: Sending, checked: Checked) -> Say | Late
     return Later(views.counting(checked.audience.size), work) if checked.audience.size > service.many else work()
 
 
-def _again(request: Click, service: Sending, **changes: Any) -> Replace:
+def _again(request: Click, service: Sending, **changes: Any) -> Replace | Later:
+    """The same wish with something changed, in the place of its preview."""
     _need_channel(request)
-    again = service.previews.draft_again(request.workspace, int(request.value), request.person, **changes)
-    return _shown_again(request, again)
+    wanted = replace(service.previews.wanted(request.workspace, int(request.value)), **changes)
+    checked = service.previews.check(request.workspace, wanted)
+
+    def work() -> Replace:
+        return _shown_again(request, service.previews.draft_checked(request.channel, request.person, checked))
+
+    return Later(views.counting(checked.audience.size), work) if checked.audience.size > service.many else work()
 
 
 def _shown_again(request: Click, shown: Preview) -> Replace:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, no
 
 from services.groups import Group
 from services.models import group_member, import_row, opt_out, recipient
+from services.resends import Resend, recipients_again
 from services.states import Region, SmsType, Source
 
 # A mainland mobile is +86 1xx xxxx xxxx; no other country's numbers begin with 86.
@@ -22,8 +23,9 @@ class Audience:
     """The source of a task's recipients, and who of them is left out.
 
     For the pool, `groups` are all of the template's SMS type. `import_id` is a file's or the typed numbers', `file` the
-    file's name. `size` counts rows, so that it is at least the number of recipients. `region` is the application's;
-    `heeds_opt_outs`: somebody may be left out for having opted out, as `heeds_opt_outs()` answers.
+    file's name; `resend` are the messages of another task. `size` counts rows, so that it is at least the number of
+    recipients. `region` is the application's; `heeds_opt_outs`: somebody may be left out for having opted out, as
+    `heeds_opt_outs()` answers.
     """
 
     workspace_id: str
@@ -35,6 +37,7 @@ class Audience:
     file: str | None = None
     size: int = 0
     heeds_opt_outs: bool = False
+    resend: Resend | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,20 @@ class Left:
 
 
 def rows(audience: Audience) -> Select[Any]:
-    """Every row: number, import_id, row, attributes; and place, by which the rows of one number are ordered."""
+    """Every row: number, import_id, row, attributes; and place, by which the rows of one number are ordered.
+
+    Those of a resend also have what filled the variables the first time, as `given`.
+    """
+    if audience.resend is not None:
+        again = recipients_again(audience.resend.task_id, audience.resend.state).subquery()
+        return select(
+            again.c.number,
+            again.c.import_id,
+            again.c.row,
+            again.c.attributes,
+            again.c.row.label("place"),
+            again.c["values"].label("given"),
+        )
     if audience.import_id is not None:
         wanted = select(
             import_row.c.number,
@@ -69,11 +85,14 @@ def rows(audience: Audience) -> Select[Any]:
 
 def may_repeat(audience: Audience) -> bool:
     """Whether a number can have more than one row."""
-    return audience.import_id is not None or len(audience.groups) > 1
+    return audience.import_id is not None or audience.resend is not None or len(audience.groups) > 1
 
 
 def numbers(audience: Audience) -> Select[Any]:
     """Each number once."""
+    if audience.resend is not None:
+        again = recipients_again(audience.resend.task_id, audience.resend.state).subquery()
+        return select(again.c.number).distinct()
     if audience.import_id is not None:
         query = select(import_row.c.number).where(import_row.c.import_id == audience.import_id)
     else:

@@ -6,7 +6,8 @@ after a stop does nothing, and one that was lost is put in again by `requeue_los
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Protocol
@@ -14,7 +15,6 @@ from typing import Any, Protocol
 from procrastinate import App, PsycopgConnector
 from sqlalchemy import Connection, Row, bindparam, or_, select, text, update
 
-from services.database import Database
 from services.models import Moment, batch, literal_state, send_task
 from services.states import BatchState, TaskState
 
@@ -22,7 +22,13 @@ from services.states import BatchState, TaskState
 # for another task's to come soon.
 WINDOW = 256
 TASK_NAME = "send_batch"
+# New jobs are told of at once; this is for the notice that got lost.
+POLL_SECONDS = 1.0
+HEARTBEAT_SECONDS = 5.0
+STALLED_SECONDS = 20.0
 _LOST_AT_ONCE = 5_000
+
+Send = Callable[[int, int, int], Awaitable[object]]
 
 _Row = Row[*tuple[Any, ...]]
 
@@ -35,14 +41,16 @@ _FOLLOWING = (
 )
 _IN_NO_QUEUE = text(
     "NOT EXISTS (SELECT 1 FROM procrastinate_jobs AS job WHERE job.status = 'todo'"
-    " AND job.args = jsonb_build_object('task_id', batch.task_id, 'no', batch.no))"
+    " AND job.args = jsonb_build_object("
+    "'application_id', batch.application_id, 'task_id', batch.task_id, 'no', batch.no))"
 )
 _LOST = (
     _BATCHES.join(send_task, send_task.c.id == batch.c.task_id)
     .where(
         literal_state(send_task.c.state, TaskState.SENDING),
         _PLANNED,
-        batch.c.no <= send_task.c.queued,
+        # One whose first batch was never put in has begun without a queue.
+        or_(batch.c.no <= send_task.c.queued, batch.c.no == 1),
         or_(batch.c.not_before.is_(None), batch.c.not_before <= bindparam("now", type_=Moment)),
         or_(batch.c.no == 1, send_task.c.first_batch_done),
         _IN_NO_QUEUE,
@@ -89,8 +97,9 @@ class NoQueue:
 class ProcrastinateQueue:
     """Jobs put in on the caller's own connection: they are there exactly when what they are about is."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, window: int = WINDOW) -> None:
         self._app = app
+        self._window = window
 
     def open(self, tx: Connection, task_id: int) -> None:
         """As the protocol says."""
@@ -102,7 +111,7 @@ class ProcrastinateQueue:
             select(send_task.c.queued).where(send_task.c.id == task_id, send_task.c.first_batch_done)
         ).first()
         if task is not None:
-            self._advance(tx, task_id, task.queued, WINDOW if task.queued <= 1 else recorded)
+            self._advance(tx, task_id, task.queued, self._window if task.queued <= 1 else recorded)
 
     def put_back(self, tx: Connection, task_id: int, no: int, not_before: datetime | None) -> None:
         """As the protocol says."""
@@ -129,28 +138,71 @@ class ProcrastinateQueue:
         for application_id, of_application in groupby(rows, lambda row: int(row.application_id)):
             deferrer = self._app.configure_task(TASK_NAME, queue=queue_of(application_id), schedule_at=not_before)
             # The first batches first, so that a small task is not stuck behind a huge one.
-            jobs += [
-                deferrer.make_new_job(task_id=row.task_id, no=row.no).evolve(priority=-row.no) for row in of_application
-            ]
+            for row in of_application:
+                job = deferrer.make_new_job(application_id=application_id, task_id=row.task_id, no=row.no)
+                jobs.append(job.evolve(priority=-row.no))
         if jobs:
             self._app.job_manager.batch_defer_jobs(jobs, connection=driver)
 
 
-def queue_app(database: Database, send: Callable[[int, int], Awaitable[object]] | None = None) -> App:
-    """Procrastinate on this database; a worker gives `send`, which is told (task, batch). Nothing is tried again by it:
-    only the batch's row knows whether that is allowed.
+def queue_app(conninfo: str, send: Send | None = None) -> App:
+    """Procrastinate on the database at `Database.conninfo`. A worker gives `send`, which is told (application, task,
+    batch). Nothing is tried again by Procrastinate: only the batch's row knows whether that is allowed.
     """
-    app = App(connector=PsycopgConnector(conninfo=database.conninfo))
+    app = App(connector=PsycopgConnector(conninfo=conninfo))
     if send is not None:
         app.task(name=TASK_NAME, pass_context=False)(_as_task(send))
     return app
 
 
-def _as_task(send: Callable[[int, int], Awaitable[object]]) -> Callable[..., Awaitable[None]]:
-    async def send_batch(task_id: int, no: int) -> None:
-        await send(task_id, no)
+def _as_task(send: Send) -> Callable[..., Awaitable[None]]:
+    async def send_batch(application_id: int, task_id: int, no: int) -> None:
+        await send(application_id, task_id, no)
 
     return send_batch
+
+
+class QueueWorker:
+    """Takes jobs of each application, so many at once, and calls the app's `send`. When it is stopped, a job may take
+    `ending_seconds` to end before it is cancelled.
+    """
+
+    def __init__(self, app: App, at_once: Mapping[int, int], name: str, ending_seconds: float = 10.0) -> None:
+        self._app = app
+        self._at_once = at_once
+        self._name = name
+        self._ending_seconds = ending_seconds
+        self._working: list[asyncio.Task[None]] = []
+
+    async def run(self) -> None:
+        """Work until `stop()`; returns when the jobs under way have ended. Raises what the database says."""
+        async with self._app.open_async():
+            self._working = [
+                asyncio.create_task(
+                    self._app.run_worker_async(
+                        queues=[queue_of(application_id)],
+                        name=f"{self._name}-{application_id}",
+                        concurrency=at_once,
+                        fetch_job_polling_interval=POLL_SECONDS,
+                        install_signal_handlers=False,
+                        delete_jobs="always",
+                        update_heartbeat_interval=HEARTBEAT_SECONDS,
+                        stalled_worker_timeout=STALLED_SECONDS,
+                        shutdown_graceful_timeout=self._ending_seconds,
+                    )
+                )
+                for application_id, at_once in self._at_once.items()
+            ]
+            ended = await asyncio.gather(*self._working, return_exceptions=True)
+        for error in ended:
+            if isinstance(error, Exception):
+                raise error
+
+    def stop(self) -> None:
+        """Take no more jobs."""
+        for working in self._working:
+            # Procrastinate takes it for the wish to stop, and lets its jobs end.
+            working.cancel()
 
 
 def queue_of(application_id: int) -> str:

@@ -7,8 +7,8 @@ one row, because Python lets go of its lock, and must wait for it again, at ever
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, Text, and_, bindparam, cast, exists, fun
 
 from services.bulk import BulkWriter
 from services.carriers.ports import Submission
+from services.elsewhere import Content, bring_home, content_at
 from services.models import (
     Moment,
     batch,
@@ -49,6 +50,8 @@ class Claim:
     seqs: Mapping[int, int]
     submission: Submission
     echoes_reference: bool
+    # Nothing of it was handed over before, and it is at its task's own application: another one may take it.
+    may_move: bool
 
     @property
     def size(self) -> int:
@@ -115,6 +118,7 @@ _FACTS = (
     select(
         send_task.c.id,
         send_task.c.workspace_id,
+        send_task.c.application_id,
         send_task.c.sender,
         send_task.c.template_code,
         send_task.c.text,
@@ -137,7 +141,7 @@ _SUBMITTED = (
     submission.c.seq.between(bindparam("first"), bindparam("last")),
 )
 _ANY_SUBMITTED = select(exists().where(*_SUBMITTED))
-_ALL_SUBMITTED = select(submission.c.seq).where(*_SUBMITTED)
+_ALL_SUBMITTED = select(submission.c.seq, submission.c.outcome).where(*_SUBMITTED)
 _SUBMITTED_COUNT = select(func.count()).where(*_SUBMITTED)
 _VALUES = select(recipient.c.seq, recipient.c["values"].label("given")).where(_IN_RANGE)
 _OPTED_OUT = (
@@ -149,12 +153,18 @@ _OPTED_OUT = (
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What one application may claim from: its waiting tasks, the next one first, with what their requests carry."""
+    """What one application may claim from: its waiting tasks, the next one first, with what their requests carry.
+
+    `named` are the batches that are meant, where it is not simply the next ones.
+    """
 
     sender: Sender
     most: int
     task_ids: Sequence[int]
     facts: Mapping[int, Row[Any]]
+    # Of the tasks that moved here from another application; why not, where this one has nothing for them any more.
+    elsewhere: Mapping[int, Content | str]
+    named: Mapping[int, Sequence[int]] | None = None
 
     @property
     def to_lock(self) -> list[int]:
@@ -175,14 +185,26 @@ class Claims:
         task_ids = connection.execute(_WAITING_TASKS, mine).scalars().all()
         if not task_ids:
             return None
-        facts = connection.execute(_FACTS, {"task_ids": task_ids}).all()
-        return Waiting(sender, most, task_ids, {row.id: row for row in facts})
+        return _waiting(connection, sender, most, task_ids)
+
+    def named(self, connection: Connection, sender: Sender, keys: Iterable[tuple[int, int]]) -> Waiting | None:
+        """The same of these batches, each (task, number); whether they may be sent shows when they are taken."""
+        by_task: dict[int, list[int]] = {}
+        for task_id, no in keys:
+            by_task.setdefault(task_id, []).append(no)
+        found = _waiting(connection, sender, len(by_task), [*by_task])
+        named = {task_id: nos for task_id, nos in by_task.items() if task_id in found.facts}
+        return replace(found, named=named) if named else None
 
     def take(self, tx: Connection, waiting: Waiting, now: datetime, lease_until: datetime) -> list[Claim]:
         """Make the next batches ours. The tasks `waiting.to_lock` must be locked, as always before their batches."""
         mine = {"the_application": waiting.sender.application_id, "now": now}
         claims = []
-        for task_id, nos in _shared_out(tx, waiting, mine).items():
+        shared = _shared_out(tx, waiting, mine) if waiting.named is None else waiting.named
+        for task_id, nos in shared.items():
+            if isinstance(waiting.elsewhere.get(task_id), str):
+                bring_home(tx, task_id, waiting.sender.application_id, waiting.facts[task_id].application_id)
+                continue
             claimed = {**mine, "the_task": task_id, "nos": nos, "the_owner": self._owner, "the_lease": lease_until}
             rows = sorted(tx.execute(_CLAIM, claimed).all())
             claims += [self._claim(tx, waiting, task_id, row, now, lease_until) for row in rows]
@@ -193,7 +215,9 @@ class Claims:
     ) -> Claim:
         sender, task = waiting.sender, waiting.facts[task_id]
         place = {"task_id": task_id, "first": row.first, "last": row.last}
-        seqs = _unsubmitted(tx, place)
+        seqs, is_whole = _unsubmitted(tx, place)
+        content = waiting.elsewhere.get(task_id) or Content(task.sender, task.template_code, task.request_signature)
+        assert isinstance(content, Content)
         if task.may_skip:
             self._leave_out(tx, task, place, seqs, now)
         values = _values(tx, task, place, seqs)
@@ -209,15 +233,16 @@ class Claims:
             submission=Submission(
                 reference=row.reference,
                 numbers=list(seqs),
-                sender=task.sender,
-                template_code=task.template_code,
+                sender=content.sender,
+                template_code=content.template_code,
                 text=task.text,
-                signature=task.request_signature,
+                signature=content.signature,
                 receipts_url=sender.receipts_url,
                 values=values,
                 texts=_texts(task, values),
             ),
             echoes_reference=sender.carrier.echoes_reference,
+            may_move=is_whole and task_id not in waiting.elsewhere,
         )
 
     def _leave_out(
@@ -242,6 +267,16 @@ def count_unsubmitted(tx: Connection, row: Row[Any]) -> int:
     return int(row.last) - int(row.first) + 1 - submitted
 
 
+def _waiting(connection: Connection, sender: Sender, most: int, task_ids: Sequence[int]) -> Waiting:
+    facts = {row.id: row for row in connection.execute(_FACTS, {"task_ids": task_ids})}
+    elsewhere = {
+        row.id: content_at(connection, row.id, sender.application_id)
+        for row in facts.values()
+        if row.application_id != sender.application_id
+    }
+    return Waiting(sender, most, task_ids, facts, elsewhere)
+
+
 def _shared_out(tx: Connection, waiting: Waiting, mine: dict[str, Any]) -> dict[int, list[int]]:
     """The numbers of the next batches of each task, so that all tasks' low numbers come before anybody's high ones."""
     found: list[tuple[int, int]] = []
@@ -254,14 +289,15 @@ def _shared_out(tx: Connection, waiting: Waiting, mine: dict[str, Any]) -> dict[
     return shared
 
 
-def _unsubmitted(tx: Connection, place: dict[str, int]) -> dict[int, int]:
-    """The batch's numbers that have no outcome yet, each with its sequence number."""
+def _unsubmitted(tx: Connection, place: dict[str, int]) -> tuple[dict[int, int], bool]:
+    """The batch's numbers that have no outcome yet, each with its sequence number; whether nothing was handed over."""
     numbers, seqs = tx.execute(_RECIPIENTS, place).one()
     found = dict(zip(map(int, numbers.split(",")), map(int, seqs.split(",")), strict=True))
     if not tx.execute(_ANY_SUBMITTED, place).scalar():
-        return found
-    submitted = set(tx.execute(_ALL_SUBMITTED, place).scalars())
-    return {number: seq for number, seq in found.items() if seq not in submitted}
+        return found, True
+    submitted = {row.seq: row.outcome for row in tx.execute(_ALL_SUBMITTED, place)}
+    is_whole = all(outcome == "skipped" for outcome in submitted.values())
+    return {number: seq for number, seq in found.items() if seq not in submitted}, is_whole
 
 
 def _values(tx: Connection, task: Row[Any], place: dict[str, int], seqs: Mapping[int, int]) -> dict[int, list[str]]:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from services import text
 from services.audiences import Audience, heeds_opt_outs, is_recipient, may_repeat, rows
+from services.batch_queue import BatchQueue
 from services.carriers.ports import Limits
 from services.clock import Clock
 from services.content import Signature, Template, signatures_of, template_by_id
@@ -23,6 +24,7 @@ from services.models import customer_group, send_task, task_group, workspace
 from services.posts import PostKind, want_post
 from services.previews import Preview, Previews
 from services.recipients import copy_recipients, plan_batches
+from services.resends import find_resend
 from services.states import Source, TaskState
 from services.task_reports import Task, task_by_id
 from services.variables import RecipientWriter, find_columns, from_json, people
@@ -82,7 +84,7 @@ class Confirmations:
         if (sum(layers), layers[0]) != (draft.recipients, draft.distinct_numbers):
             return ["recipients"]
         plan_batches(self._database.bulk, tx, draft, layers, self._limits[draft.application_id])
-        make_real(tx, draft, by, now)
+        make_real(tx, self._database.queue, draft, by, now)
         return []
 
     def _copy(self, tx: Connection, draft: Row[Any], audience: Audience) -> list[int]:
@@ -116,6 +118,9 @@ def audience_of(tx: Connection, draft: Row[Any], chosen: Template) -> tuple[Audi
     if any(groups[row.group_id].sms_type is not chosen.sms_type for row in there if not row.excluded):
         is_same = False
     source = Source(draft.source)
+    if draft.resend_of is not None:
+        # Receipts lock a task before they store its results, so none comes between this look and our commit.
+        tx.execute(select(send_task.c.id).where(send_task.c.id == draft.resend_of).with_for_update())
     if source is Source.POOL:
         of_type = [each for each in groups_of(tx, draft.workspace_id) if each.sms_type is chosen.sms_type]
         is_same = is_same and all(each.id in groups for each in of_type if each.size)
@@ -126,6 +131,7 @@ def audience_of(tx: Connection, draft: Row[Any], chosen: Template) -> tuple[Audi
         groups=[groups[row.group_id] for row in there if not row.excluded],
         excluded=[groups[row.group_id] for row in there if row.excluded],
         import_id=draft.import_id,
+        resend=find_resend(tx, draft),
         heeds_opt_outs=heeds_opt_outs(tx, draft.workspace_id, chosen.sms_type),
     )
     return audience, is_same
@@ -171,7 +177,7 @@ def lock_draft(tx: Connection, workspace_id: str, draft_id: int) -> Row[Any]:
     return row
 
 
-def make_real(tx: Connection, draft: Row[Any], by: str, now: datetime) -> None:
+def make_real(tx: Connection, queue: BatchQueue, draft: Row[Any], by: str, now: datetime) -> None:
     """Give the draft the workspace's next number, and owe the channel a post; it is due at its time, or now."""
     number = tx.execute(
         update(workspace)
@@ -193,4 +199,6 @@ def make_real(tx: Connection, draft: Row[Any], by: str, now: datetime) -> None:
         )
     ).rowcount
     assert made == 1
+    if state is TaskState.SENDING:
+        queue.open(tx, draft.id)
     want_post(tx, draft.workspace_id, draft.channel, PostKind.TASK, draft.id)

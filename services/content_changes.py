@@ -27,7 +27,7 @@ from services.database import Database
 from services.errors import NotAllowed, UnknownThing
 from services.groups import NAME_LIMIT, name_key, tidy
 from services.models import application, signature, template
-from services.posts import PostKind, want_fresh_post
+from services.posts import PostKind, want_post
 from services.states import ApprovalStatus, ContentKind, ContentOrigin, SmsType
 
 TEXT_LIMIT = 500
@@ -82,7 +82,7 @@ class ContentChanges:
             values = self._template_values(tx, workspace_id, where, form, None)
             origin = ContentOrigin.CARRIER if self.is_synced(application_id) else ContentOrigin.CHANNEL
             template_id = _insert(tx, template, where, origin, by, values)
-            want_fresh_post(tx, workspace_id, channel, PostKind.TEMPLATE, template_id)
+            want_post(tx, workspace_id, channel, PostKind.TEMPLATE, template_id)
             tx.commit()
             return listed_template(tx, workspace_id, template_id)
 
@@ -122,7 +122,7 @@ class ContentChanges:
                 raise NotAllowed("signature_at_carrier", application=where.name, carrier=where.carrier)
             values = _signature_values(tx, where, form, None)
             signature_id = _insert(tx, signature, where, ContentOrigin.CHANNEL, by, values)
-            want_fresh_post(tx, workspace_id, channel, PostKind.SIGNATURE, signature_id)
+            want_post(tx, workspace_id, channel, PostKind.SIGNATURE, signature_id)
             tx.commit()
             return listed_signature(tx, workspace_id, signature_id)
 
@@ -170,7 +170,7 @@ class ContentChanges:
             if standing.status is not ApprovalStatus.DISABLED:
                 raise NotAllowed("already_decided", what=kind.value, name=name, status=standing.status.value)
             _set(tx, kind, content_id, standing.version, name, _pending(by))
-            want_fresh_post(tx, workspace_id, channel, _POSTS[kind], content_id)
+            want_post(tx, workspace_id, channel, _POSTS[kind], content_id)
             tx.commit()
 
     def decide(
@@ -248,7 +248,7 @@ class ContentChanges:
         _set(tx, kind, content_id, version, row.name, {**values, **_pending(by)})
         if row.status != ApprovalStatus.PENDING:
             # The old post has had its answer; an edited one would ring no bell.
-            want_fresh_post(tx, workspace_id, channel, _POSTS[kind], content_id)
+            want_post(tx, workspace_id, channel, _POSTS[kind], content_id)
 
 
 def _lock(tx: Connection, workspace_id: str, application_id: int) -> ListedApplication:

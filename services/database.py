@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
+from services.batch_queue import BatchQueue, NoQueue
 from services.bulk import BulkWriter, PostgresqlBulkWriter, SqliteBulkWriter
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
@@ -66,6 +67,8 @@ class Database:
         options: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True}
         # A statement in a log must not show the numbers it was about.
         self.engine = create_engine(parsed, hide_parameters=True, pool_size=20, max_overflow=20, **options)
+        # A fleet sets its own; see `services/batch_queue.py`.
+        self.queue: BatchQueue = NoQueue()
         self.bulk: BulkWriter = SqliteBulkWriter() if self.is_sqlite else PostgresqlBulkWriter()
         self._one_writer = threading.Lock() if self.is_sqlite else None
         self._readers = self.engine

@@ -24,7 +24,6 @@ from sqlalchemy import (
     tuple_,
 )
 
-from services.batch_queue import BatchQueue
 from services.clock import Clock
 from services.database import Database
 from services.models import lease, metadata, send_task
@@ -69,13 +68,11 @@ class DatabaseCopy:
         source: Database,
         target: Database,
         clock: Clock,
-        queue: BatchQueue,
         rows_at_once: int = ROWS_AT_ONCE,
     ) -> None:
         self._source = source
         self._target = target
         self._clock = clock
-        self._queue = queue
         self._rows_at_once = rows_at_once
 
     def run(self, report: Report = lambda table, rows: None) -> list[CopiedTable]:
@@ -135,9 +132,9 @@ class DatabaseCopy:
             )
             for task in tx.execute(sending.order_by(send_task.c.id)).all():
                 if task.first_batch_done:
-                    self._queue.follow_up(tx, task.id)
+                    self._target.queue.follow_up(tx, task.id)
                 else:
-                    self._queue.open(tx, task.id)
+                    self._target.queue.open(tx, task.id)
             tx.commit()
 
 

@@ -46,6 +46,7 @@ class ApplicationDeclaration:
     requests_per_second: float = 50
     price_per_segment: Decimal | None = None
     currency: str | None = None
+    receipt_window_hours: int = 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ def _application(tx: Connection, workspace_id: str, declared: ApplicationDeclara
         "requests_per_second": declared.requests_per_second,
         "price_per_segment": None if declared.price_per_segment is None else str(declared.price_per_segment),
         "currency": declared.currency,
+        "receipt_window_hours": declared.receipt_window_hours,
     }
     key = (application.c.workspace_id == workspace_id, application.c.name == declared.name)
     found = tx.execute(select(application.c.id, application.c.receipts_token).where(*key)).first()

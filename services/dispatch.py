@@ -12,22 +12,25 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection, exists, select, update
 
 from services.carriers.codes import ACCOUNT_WIDE
+from services.carriers.http import NOT_CONNECTED
 from services.carriers.ports import Answer, Outcome
-from services.claims import Claim, Claims, count_unsubmitted
+from services.claims import Claim, Claims, Waiting, count_unsubmitted
 from services.clock import Clock
 from services.database import Database
 from services.errors import NotTaken, RequestRefused, Unanswered
-from services.exchange import Exchange
+from services.exchange import Exchange, Wanted
+from services.failover import ATTEMPTS, choose, move
 from services.models import batch, literal_state, send_task
 from services.opt_outs import take_carriers_word
-from services.outcomes import Handed, Outcomes, PutOff, finish_if_over, lock_tasks
+from services.outcomes import Handed, Moved, Outcomes, PutOff, finish_if_over, lock_tasks
 from services.pauses import pause_failing
 from services.senders import Sender
 from services.states import BatchState
@@ -40,7 +43,6 @@ LEASE_MARGIN = timedelta(seconds=5)
 FIRST_RETRY = timedelta(seconds=1)
 LONGEST_RETRY = timedelta(seconds=60)
 IDLE_SECONDS = 0.5
-# What a code may mean that is not about this number or this text (services/carriers/codes.py).
 
 
 class Dispatch:
@@ -48,7 +50,8 @@ class Dispatch:
 
     `owner` names this worker; the one process on SQLite always has the same name. No batch takes longer than
     `request_timeout`, or what its carrier says where that is more, so that a lease (5 s more) outlives it. `executor`
-    runs what touches the database.
+    runs what touches the database. Where the database has a queue its jobs call `send_named`; else `run` looks for
+    batches.
     """
 
     def __init__(
@@ -96,6 +99,27 @@ class Dispatch:
         for waiting in self._without_batch:
             waiting.cancel()
 
+    async def send_named(self, application_id: int, task_id: int, no: int) -> None:
+        """Send this batch, where it may be sent now; else nothing. For the jobs of a queue."""
+        sender = self._senders.get(application_id)
+        if sender is None or self._stopping:
+            return
+        turn = asyncio.ensure_future(self._turn(sender))
+        # Stopping ends it, and the batch is put into the queue again.
+        await asyncio.wait({turn})
+        if turn.cancelled():
+            return
+        turn.result()
+        claim = None if self._stopping else await self._exchange.claim(application_id, (task_id, no))
+        if claim is None:
+            sender.rate.give_back()
+            return
+        await self.send_batch(claim, sender)
+
+    async def settle(self) -> None:
+        """Returns when everything is recorded that was handed over."""
+        await self._exchange.settle()
+
     async def send_batch(self, claim: Claim, sender: Sender) -> None:
         """Hand one claimed batch over and record what came of it. The outcome is written even while being cancelled.
 
@@ -111,7 +135,8 @@ class Dispatch:
 
     def claim(self, sender: Sender) -> Claim | None:
         """Make the next batch of this application ours, durably. None where there is nothing to do now."""
-        claims = self._commit([], {sender.application_id: 1}, senders={sender.application_id: sender})
+        wanted = {sender.application_id: Wanted(most=1)}
+        claims = self._commit([], wanted, senders={sender.application_id: sender})
         return next((claim for each in claims.values() for claim in each), None)
 
     def record(self, claim: Claim, outcomes: Mapping[int, Outcome], rest: PutOff | None = None) -> None:
@@ -148,43 +173,69 @@ class Dispatch:
                 counts = {"handed_over": handed_over, "first_batch_done": True, "version": send_task.c.version + 1}
                 tx.execute(update(send_task).where(send_task.c.id == row.task_id).values(**counts))
                 finish_if_over(tx, row.task_id, states[row.task_id], now)
+                self._database.queue.follow_up(tx, row.task_id)
             tx.commit()
         return len(rows)
 
+    def requeue_lost(self) -> int:
+        """Put into the queue again what is in none and should be. Returns how many batches."""
+        with self._database.write() as tx:
+            lost = self._database.queue.requeue_lost(tx, self._clock.now())
+            tx.commit()
+        if lost:
+            log.info("batches.requeued", count=lost)
+        return lost
+
     def _commit(
-        self, handed: Sequence[Handed], wanted: Mapping[int, int], *, senders: Mapping[int, Sender] | None = None
+        self, handed: Sequence[Handed], wanted: Mapping[int, Wanted], *, senders: Mapping[int, Sender] | None = None
     ) -> dict[int, list[Claim]]:
-        """Write down what was handed over, then claim so many batches of each application; in one transaction."""
+        """Write down what was handed over, then claim what is wanted of each application; in one transaction."""
         senders = self._senders if senders is None else senders
         now = self._clock.now()
         if not handed:
             with self._database.read() as connection:
                 # Looking costs no writer's lock; an idle worker looks twice a second.
-                found = [self._claims.waiting(connection, senders[each], most, now) for each, most in wanted.items()]
-            if not any(found):
-                return {}
-        claims = {}
+                if not self._waiting(connection, senders, wanted, now):
+                    return {}
+        claims: dict[int, list[Claim]] = {}
         with self._database.write() as tx:
-            found = [self._claims.waiting(tx, senders[each], most, now) for each, most in wanted.items()]
-            waiting = [each for each in found if each is not None]
+            waiting = self._waiting(tx, senders, wanted, now)
             to_lock = {each.claim.task_id for each in handed}.union(*(each.to_lock for each in waiting))
             states = lock_tasks(tx, to_lock) if to_lock else {}
-            self._outcomes.write(tx, handed, states, now, careful=False)
-            self._take_carriers_word(tx, handed)
-            pause_failing(tx, handed, states)
+            self._record(tx, handed, states, now, careful=False)
             for each in waiting:
                 lease_until = now + self._takes(each.sender) + LEASE_MARGIN
-                claims[each.sender.application_id] = self._claims.take(tx, each, now, lease_until)
+                claims.setdefault(each.sender.application_id, []).extend(self._claims.take(tx, each, now, lease_until))
             tx.commit()
         return claims
+
+    def _waiting(
+        self, connection: Connection, senders: Mapping[int, Sender], wanted: Mapping[int, Wanted], now: datetime
+    ) -> list[Waiting]:
+        found = []
+        for application_id, each in wanted.items():
+            sender = senders[application_id]
+            if each.most:
+                found.append(self._claims.waiting(connection, sender, each.most, now))
+            if each.named:
+                found.append(self._claims.named(connection, sender, each.named))
+        return [each for each in found if each is not None]
+
+    def _tell_queue(self, tx: Connection, moved: Sequence[Moved]) -> None:
+        recorded: Counter[int] = Counter()
+        for each in moved:
+            if each.state is BatchState.PLANNED:
+                self._database.queue.put_back(tx, each.task_id, each.no, each.not_before)
+            else:
+                recorded[each.task_id] += 1
+        for task_id, count in recorded.items():
+            self._database.queue.follow_up(tx, task_id, count)
 
     def _write(self, handed: Handed) -> None:
         """Write down one outcome by itself, which may have been written before."""
         with self._database.write() as tx:
             states = lock_tasks(tx, [handed.claim.task_id])
-            self._outcomes.write(tx, [handed], states, self._clock.now(), careful=True)
-            self._take_carriers_word(tx, [handed])
-            pause_failing(tx, [handed], states)
+            self._record(tx, [handed], states, self._clock.now(), careful=True)
             tx.commit()
 
     def _take_carriers_word(self, tx: Connection, handed: Sequence[Handed]) -> None:
@@ -193,6 +244,16 @@ class Dispatch:
             codes = self._senders[each.claim.application_id].carrier.opted_out_codes
             told = [number for number, said in each.outcomes.items() if not said.accepted and said.code in codes]
             take_carriers_word(tx, self._database.bulk, each.claim.application_id, told, self._clock.now())
+
+    def _record(
+        self, tx: Connection, handed: Sequence[Handed], states: Mapping[int, str], now: datetime, *, careful: bool
+    ) -> None:
+        handed = choose(tx, handed, states)
+        moved = self._outcomes.write(tx, handed, states, now, careful=careful)
+        move(tx, handed)
+        self._tell_queue(tx, moved)
+        self._take_carriers_word(tx, handed)
+        pause_failing(tx, handed, states)
 
     async def _hand_over(self, claim: Claim, sender: Sender) -> Handed:
         """Send the request. What came of it, whatever happens but for being cancelled."""
@@ -206,19 +267,37 @@ class Dispatch:
             log.warning("batch.not_taken", task=claim.task_id, batch=claim.no, code=trouble.code, reason=trouble.reason)
             delay = self._retry_delay(claim.attempt, trouble.retry_after_seconds)
             sender.rate.pause(delay.total_seconds())
-            return _given_back(claim, trouble.code, delay)
+            tried = trouble.code in NOT_CONNECTED and claim.attempt >= ATTEMPTS
+            return replace(_given_back(claim, trouble.code, delay), elsewhere=self._elsewhere(claim, sender, tried))
         except RequestRefused as trouble:
             log.warning("batch.refused", task=claim.task_id, batch=claim.no, code=trouble.code, reason=trouble.reason)
             outcomes = dict.fromkeys(claim.submission.numbers, Outcome(accepted=False, code=trouble.code))
-            return Handed(claim, outcomes, account_code=_account_code(sender, outcomes))
+            return self._answered(claim, sender, outcomes)
         except Unanswered as trouble:
             log.warning("batch.unanswered", task=claim.task_id, batch=claim.no, reason=trouble.reason)
             return Handed(claim, {})
         except Exception:
             log.exception("batch.broken", task=claim.task_id, batch=claim.no)
             return Handed(claim, {})
-        rest = self._put_off(claim, sender, answer)
-        return Handed(claim, answer.outcomes, rest, _account_code(sender, answer.outcomes))
+        return self._answered(claim, sender, answer.outcomes, self._put_off(claim, sender, answer))
+
+    def _answered(
+        self, claim: Claim, sender: Sender, outcomes: Mapping[int, Outcome], rest: PutOff | None = None
+    ) -> Handed:
+        account_code = _account_code(sender, outcomes)
+        refused_whole = account_code is not None and _all_because_of_the_account(claim, sender, outcomes)
+        return Handed(claim, outcomes, rest, account_code, self._elsewhere(claim, sender, refused_whole))
+
+    def _elsewhere(self, claim: Claim, sender: Sender, is_cause: bool) -> int | None:
+        """The application that may take the batch over, where there is cause and it can."""
+        if not is_cause or sender.failover is None or not claim.may_move:
+            return None
+        other = self._senders.get(sender.failover)
+        size = claim.last - claim.first + 1
+        if other is None or other.carrier.max_numbers < size:
+            log.warning("failover.impossible", task=claim.task_id, application=sender.failover, size=size)
+            return None
+        return sender.failover
 
     def _takes(self, sender: Sender) -> timedelta:
         return max(self._request_timeout, timedelta(seconds=sender.carrier.longest_seconds))
@@ -282,6 +361,12 @@ class Dispatch:
 
 def _given_back(claim: Claim, code: str, delay: timedelta) -> Handed:
     return Handed(claim, {}, PutOff(frozenset(claim.seqs), delay, code))
+
+
+def _all_because_of_the_account(claim: Claim, sender: Sender, outcomes: Mapping[int, Outcome]) -> bool:
+    return claim.seqs.keys() <= outcomes.keys() and all(
+        not said.accepted and sender.carrier.kind_of(said.code) in ACCOUNT_WIDE for said in outcomes.values()
+    )
 
 
 def _account_code(sender: Sender, outcomes: Mapping[int, Outcome]) -> str | None:

@@ -76,7 +76,7 @@ class DraftTests:
             values = _first_values(tx, draft, audience_of(tx, draft, chosen)[0])
             test = self._store(tx, draft, by, chosen.region, numbers, values)
             plan_batches(self._database.bulk, tx, test, [len(numbers)], self._limits[draft.application_id])
-            make_real(tx, test, by, now)
+            make_real(tx, self._database.queue, test, by, now)
             if own is not None:
                 _remember(tx, workspace_id, by, own)
             tx.commit()

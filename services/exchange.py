@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -27,11 +28,23 @@ WRITE_AGAIN_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 # So that no transaction grows without bounds.
 MOST_AT_ONCE = 64
 
-# Writes down what was handed over, and claims so many batches of each application.
-Commit = Callable[[Sequence[Handed], Mapping[int, int]], Mapping[int, list[Claim]]]
+# A batch: its task and its number.
+Key = tuple[int, int]
+
+
+@dataclass(slots=True)
+class Wanted:
+    """Of one application: so many of the next batches, and these by name."""
+
+    most: int = 0
+    named: list[Key] = field(default_factory=list)
+
+
+# Writes down what was handed over, and claims what is wanted of each application.
+Commit = Callable[[Sequence[Handed], Mapping[int, Wanted]], Mapping[int, list[Claim]]]
 Write = Callable[[Handed], None]
 _Written = tuple[Handed, "asyncio.Future[None]"]
-_Wish = tuple[int, "asyncio.Future[Claim | None]"]
+_Wish = tuple[int, Key | None, "asyncio.Future[Claim | None]"]
 
 
 class Exchange:
@@ -48,10 +61,12 @@ class Exchange:
         self._under_way: set[asyncio.Task[None]] = set()
         self._working: asyncio.Task[None] | None = None
 
-    async def claim(self, application_id: int) -> Claim | None:
-        """The application's next batch, durably this worker's. None where there is nothing to do now."""
+    async def claim(self, application_id: int, key: Key | None = None) -> Claim | None:
+        """The application's next batch, or the one named by `key`, durably this worker's. None where there is nothing
+        to do now.
+        """
         found: asyncio.Future[Claim | None] = asyncio.get_running_loop().create_future()
-        self._wishes.append((application_id, found))
+        self._wishes.append((application_id, key, found))
         self._work_on()
         return await found
 
@@ -89,17 +104,22 @@ class Exchange:
             await self._do(handed, wishes)
 
     async def _do(self, handed: Sequence[_Written], wishes: Sequence[_Wish]) -> None:
-        wanted: dict[int, int] = {}
-        for application_id, found in wishes:
-            if not found.done():
-                wanted[application_id] = wanted.get(application_id, 0) + 1
+        wanted: dict[int, Wanted] = {}
+        for application_id, key, found in wishes:
+            if found.done():
+                continue
+            of_application = wanted.setdefault(application_id, Wanted())
+            if key is None:
+                of_application.most += 1
+            else:
+                of_application.named.append(key)
         try:
             claims = await self._in_thread(self._commit, [each for each, _ in handed], wanted)
         except Exception as error:
             # What is wrong with one must not cost the others their outcome.
             for each, written in handed:
                 self._start(self._write_alone(each, written))
-            for _, found in wishes:
+            for _, _, found in wishes:
                 if not found.done():
                     found.set_exception(error)
             return
@@ -108,12 +128,18 @@ class Exchange:
         self._give_out(claims, wishes)
 
     def _give_out(self, claims: Mapping[int, list[Claim]], wishes: Sequence[_Wish]) -> None:
-        left = {application_id: list(reversed(found)) for application_id, found in claims.items()}
-        for application_id, found in wishes:
-            if not found.done():
-                of_application = left.get(application_id)
+        left = {(each.task_id, each.no): each for found in claims.values() for each in found}
+        for _, key, found in wishes:
+            if key is not None and not found.done():
+                found.set_result(left.pop(key, None))
+        next_ones: dict[int, list[Claim]] = {}
+        for claim in reversed(left.values()):
+            next_ones.setdefault(claim.application_id, []).append(claim)
+        for application_id, key, found in wishes:
+            if key is None and not found.done():
+                of_application = next_ones.get(application_id)
                 found.set_result(of_application.pop() if of_application else None)
-        for claim in (claim for of_application in left.values() for claim in of_application):
+        for claim in (claim for of_application in next_ones.values() for claim in of_application):
             # Who wanted it is gone.
             unsent = Handed(claim, {}, PutOff(frozenset(claim.seqs), timedelta(0), None))
             self._handed.append((unsent, asyncio.get_running_loop().create_future()))

@@ -110,6 +110,8 @@ application = Table(
     # A decimal as text, such as 0.045, and its currency; NULL where the settings give no price.
     Column("price_per_segment", Text),
     Column("currency", Text),
+    # How long after the last request its carrier may still report.
+    Column("receipt_window_hours", Integer, nullable=False, server_default="72"),
     UniqueConstraint("workspace_id", "name"),
 )
 
@@ -304,12 +306,15 @@ send_task = Table(
     Column("started_at", Moment),
     Column("finished_at", Moment),
     Column("ended_by", Text),
-    # Why it is paused (services/states.py, PauseReason), what code the carrier gave, and who paused it.
+    # Why it is paused, or last was (services/states.py, PauseReason), what code the carrier gave, and who paused it.
     Column("pause_reason", Text),
     Column("pause_code", Text),
     Column("paused_by", Text),
     # Refusals of recipients up to this one have been asked about, and do not count for pausing again.
     _count("refusals_seen"),
+    # Who said that it goes on, and who last changed its time, template or name.
+    Column("resumed_by", Text),
+    Column("edited_by", Text),
     # Off the list, but not forgotten: its counts stay.
     Column("deleted_by", Text),
     Column("deleted_at", Moment),
@@ -335,6 +340,7 @@ send_task = Table(
     _count("version"),
     UniqueConstraint("workspace_id", "number"),
     Index("ix_send_task_state", "state", "created_at"),
+    Index("ix_send_task_list", "workspace_id", "state", "number"),
     Index(
         "ix_send_task_kept",
         "created_at",

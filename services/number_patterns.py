@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import partial
+from functools import cache, partial
 from typing import Protocol
 
 _DIGITS = "0123456789"
@@ -127,7 +127,7 @@ def _repeated(part: _Part, least: int, most: int, automaton: Automaton, end: int
     return _sequence([part] * least, automaton, end)
 
 
-_TOKEN = re.compile(r"(?P<any>\\d)|\[(?P<set>[\d-]+)\]|(?P<one>\d)|(?P<open>\((?:\?:)?(?!\?))|(?P<other>[|)$])")
+_TOKEN = re.compile(r"\\d|\[[\d-]+\]|\d|(?P<open>\((?:\?:)?(?!\?))|(?P<other>[|)$])")
 _COUNT = re.compile(r"(?P<optional>\?)|\{(?P<least>\d+)(?P<range>,(?P<most>\d+))?\}")
 
 
@@ -145,7 +145,7 @@ def _parse(pattern: str) -> _Part:
         elif token[0] == "|":
             choices[-1].append([])
         elif token[0] != "$":
-            part = _closed(choices.pop()) if token[0] == ")" else partial(_one_of, _digits_of(token))
+            part = _closed(choices.pop()) if token[0] == ")" else partial(_one_of, _digits_of(token[0]))
             if count := _COUNT.match(pattern, position):
                 position = count.end()
                 part = partial(_repeated, part, *_times(count))
@@ -159,10 +159,9 @@ def _closed(alternatives: list[list[_Part]]) -> _Part:
     return partial(_choice, [partial(_sequence, parts) for parts in alternatives])
 
 
-def _digits_of(token: re.Match[str]) -> str:
-    if token["any"]:
-        return _DIGITS
-    return "".join(digit for digit in _DIGITS if re.match(token[0], digit))
+@cache
+def _digits_of(token: str) -> str:
+    return "".join(filter(re.compile(token).match, _DIGITS))
 
 
 def _times(count: re.Match[str]) -> tuple[int, int]:

@@ -35,13 +35,25 @@ class PutOff:
 @dataclass(frozen=True, slots=True)
 class Handed:
     """What came of a claimed batch: an outcome for each number that has one; `rest` goes back. Of the others nobody
-    knows. `account_code` is what the carrier said where it means that the whole account cannot send.
+    knows. `account_code` is what the carrier said where it means that the whole account cannot send. `elsewhere` is an
+    application that may take the batch in the place of this one.
     """
 
     claim: Claim
     outcomes: Mapping[int, Outcome]
     rest: PutOff | None = None
     account_code: str | None = None
+    elsewhere: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A batch that has left the state of being sent; `not_before` where it is planned again."""
+
+    task_id: int
+    no: int
+    state: BatchState
+    not_before: datetime | None
 
 
 _LOCK = (
@@ -106,10 +118,14 @@ class Outcomes:
 
     def write(
         self, tx: Connection, handed: Sequence[Handed], states: Mapping[int, str], now: datetime, *, careful: bool
-    ) -> None:
-        """`states` are those of the tasks, which must be locked. `careful` is for what was perhaps written before."""
+    ) -> list[Moved]:
+        """`states` are those of the tasks, which must be locked. `careful` is for what was perhaps written before.
+
+        Returns the batches that were moved by it.
+        """
         handed = sorted(handed, key=lambda each: (each.claim.task_id, each.claim.first))
-        ours = self._leave_sending(tx, handed, states, now)
+        moved = self._leave_sending(tx, handed, states, now)
+        ours = {(each.task_id, each.no) for each in moved}
         counts: dict[int, _Counts] = defaultdict(_Counts)
         new: list[tuple[object, ...]] = []
         at = to_milliseconds(now)
@@ -136,20 +152,21 @@ class Outcomes:
                 task.refused = self._bulk.insert_new(tx, result, _RESULT_COLUMNS, task.refusals)
             _count(tx, task_id, task)
             finish_if_over(tx, task_id, states[task_id], now)
+        return moved
 
     def _leave_sending(
         self, tx: Connection, handed: Sequence[Handed], states: Mapping[int, str], now: datetime
-    ) -> set[tuple[int, int]]:
+    ) -> list[Moved]:
         """Move each batch that is still its claim's to what it becomes; which those are."""
         moves: dict[tuple[int, BatchState, datetime | None], list[tuple[int, int]]] = defaultdict(list)
         for each in handed:
             becomes, until = _becomes(each, states[each.claim.task_id], now)
             moves[each.claim.task_id, becomes, until].append((each.claim.no, each.claim.attempt))
-        ours: set[tuple[int, int]] = set()
+        ours: list[Moved] = []
         for (task_id, becomes, until), claims in moves.items():
             moved = {"the_task": task_id, "claims": claims, "the_owner": self._owner}
             nos = tx.execute(_LEAVE_SENDING, {**moved, "becomes": becomes.value, "until": until}).scalars()
-            ours.update((task_id, no) for no in nos)
+            ours += [Moved(task_id, no, becomes, until) for no in nos]
         return ours
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, bindparam, exists, func, select, update
 
 from services.models import batch, literal_state, send_task, submission
 from services.outcomes import Handed
-from services.posts import PostKind, want_post_anew
+from services.posts import PostKind, want_post
 from services.states import BatchState, PauseReason, TaskState
 
 log = structlog.get_logger()
@@ -101,4 +101,4 @@ def _pause(tx: Connection, task_id: int, reason: PauseReason, code: str) -> None
         .returning(send_task.c.workspace_id, send_task.c.channel)
     ).one()
     log.warning("task.paused", task=task_id, reason=reason.value, code=code)
-    want_post_anew(tx, row.workspace_id, row.channel, PostKind.PAUSED, task_id)
+    want_post(tx, row.workspace_id, row.channel, PostKind.PAUSED, task_id)

@@ -45,12 +45,12 @@ class Fate(StrEnum):
     WAITING = "waiting"
     HANDING_OVER = "handing over"
     HELD_BACK = "held back"
+    SKIPPED = "skipped"
     ACCEPTED = "accepted"
     UNKNOWN = "unknown"
     DELIVERED = "delivered"
     FAILED = "failed"
     REFUSED = "refused"
-    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,8 +338,8 @@ def _messages(sent: Sequence[tuple[int, int]]) -> Select[Any]:
         )
         .join(send_task, send_task.c.id == recipient.c.task_id)
         .join(template, template.c.id == send_task.c.template_id)
-        .join(application, application.c.id == send_task.c.application_id)
         .join(batch, and_(batch.c.task_id == recipient.c.task_id, recipient.c.seq.between(batch.c.first, batch.c.last)))
+        .join(application, application.c.id == batch.c.application_id)
         .outerjoin(submission, and_(submission.c.task_id == recipient.c.task_id, submission.c.seq == recipient.c.seq))
         .outerjoin(result, and_(result.c.task_id == recipient.c.task_id, result.c.seq == recipient.c.seq))
         .where(tuple_(recipient.c.task_id, recipient.c.seq).in_(sent))

@@ -7,12 +7,37 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, Row, and_, exists, func, literal, null, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    FromClause,
+    Row,
+    and_,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
 from services.clock import Clock
 from services.database import Database
-from services.models import number_import, post, reply, send_task, signature, template
-from services.states import RECEIPT_WINDOW, RESULT_AFTER
+from services.models import (
+    application,
+    number_import,
+    post,
+    reply,
+    send_task,
+    signature,
+    template,
+    to_milliseconds,
+)
+from services.states import RESULT_AFTER
+
+MILLISECONDS_AN_HOUR = 3_600_000
 
 
 class PostKind(StrEnum):
@@ -125,7 +150,7 @@ class Posts:
         due = select(send_task.c.id, send_task.c.workspace_id, send_task.c.channel).where(
             ~send_task.c.result_wanted,
             send_task.c.finished_at.is_not(None),
-            send_task.c.handed_over > 0,
+            send_task.c.handed_over + send_task.c.skipped > 0,
             or_(unknown <= 0, send_task.c.finished_at <= now - RESULT_AFTER),
         )
         with self._database.read() as connection:
@@ -140,9 +165,16 @@ class Posts:
         return len(rows)
 
     def close_old(self) -> int:
-        """Stop keeping posts up to date whose task's receipt window has closed. Returns how many."""
-        over = select(literal(1)).where(
-            send_task.c.id == post.c.subject_id, send_task.c.finished_at < self._clock.now() - RECEIPT_WINDOW
+        """Stop keeping posts up to date whose carrier's receipt window has closed. Returns how many."""
+        ended_at = type_coerce(send_task.c.finished_at, BigInteger)
+        over = (
+            select(literal(1))
+            .join(application, application.c.id == send_task.c.application_id)
+            .where(
+                send_task.c.id == post.c.subject_id,
+                ended_at + application.c.receipt_window_hours * MILLISECONDS_AN_HOUR
+                < to_milliseconds(self._clock.now()),
+            )
         )
         with self._database.write() as tx:
             closed = tx.execute(
@@ -165,28 +197,20 @@ class Posts:
 
 
 def want_post(tx: Connection, workspace_id: str, channel: str, kind: PostKind, subject_id: int) -> None:
-    """Owe the channel a post, in the transaction that makes it true."""
+    """Owe the channel a post, in the transaction that makes it true.
+
+    Where there was one before, that one stays as it is, and nothing edits it any more.
+    """
+    is_it = (post.c.kind == kind.value, post.c.subject_id == subject_id)
+    afresh = {"channel": channel, "ts": None, "posting_at": None, "shown_version": None, "closed": False}
+    if tx.execute(update(post).where(*is_it).values(**afresh)).rowcount:
+        return
     tx.execute(post.insert().values(workspace_id=workspace_id, channel=channel, kind=kind.value, subject_id=subject_id))
 
 
-def want_post_anew(tx: Connection, workspace_id: str, channel: str, kind: PostKind, subject_id: int) -> None:
-    """The same for what may happen again: the post that is there already is brought up to date."""
-    if not show_again(tx, kind, subject_id):
-        want_post(tx, workspace_id, channel, kind, subject_id)
-
-
-def show_again(tx: Connection, kind: PostKind, subject_id: int) -> bool:
-    """Bring a closed post up to date once more, in the transaction that changes what it shows; whether there is one."""
-    of_subject = update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id)
-    return tx.execute(of_subject.values(closed=False)).rowcount > 0
-
-
-def want_fresh_post(tx: Connection, workspace_id: str, channel: str, kind: PostKind, subject_id: int) -> None:
-    """Owe the channel a post about a subject that may have had one: that one stays as it is, and nothing edits it."""
-    again = update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id)
-    values = {"channel": channel, "ts": None, "posting_at": None, "shown_version": None, "closed": False}
-    if tx.execute(again.values(**values)).rowcount == 0:
-        want_post(tx, workspace_id, channel, kind, subject_id)
+def show_again(tx: Connection, kind: PostKind, subject_id: int) -> None:
+    """Bring a closed post up to date once more, in the transaction that changes what it shows."""
+    tx.execute(update(post).where(post.c.kind == kind.value, post.c.subject_id == subject_id).values(closed=False))
 
 
 def _post(row: Row[Any]) -> Post:

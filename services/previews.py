@@ -22,6 +22,7 @@ from services.groups import Group, Groups, find_all
 from services.hours import may_send, next_allowed
 from services.import_records import Purpose
 from services.models import application, customer_group, import_row, number_import, send_task, task_group, template
+from services.resends import Resend, find_resend, recipients_again
 from services.states import ImportState, Region, SmsType, Source, TaskState
 from services.surveys import MissingRow, Survey, count_overlap, survey
 from services.variables import Columns, find_columns, to_json
@@ -32,7 +33,8 @@ class SendRequest:
     """What a person asks to be sent. Names as typed; `at` aware, None for now.
 
     `groups` are those of source GROUPS, `import_id` the file of FILE or the numbers of TYPED, which come as `lines`
-    where they have just been typed. `without_missing` leaves out the rows that lack a value for a variable.
+    where they have just been typed, `resend` the messages of RESEND. `without_missing` leaves out the rows that lack a
+    value for a variable.
     """
 
     groups: Sequence[str]
@@ -46,6 +48,7 @@ class SendRequest:
     import_id: int | None = None
     lines: CheckedLines | None = None
     without_missing: bool = False
+    resend: Resend | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ class Preview:
     changed: Sequence[str] = ()
     source: Source = Source.GROUPS
     file: str | None = None
+    resend: Resend | None = None
     name: str = ""
     numbers: int = 0
     segments: int = 0
@@ -212,6 +216,8 @@ class Previews:
         with self._database.read() as connection:
             opt_outs = heeds_opt_outs(connection, workspace_id, chosen.sms_type)
         found = Audience(workspace_id, chosen.region, wanted.source, (), excluded, heeds_opt_outs=opt_outs)
+        if wanted.resend is not None:
+            return replace(found, resend=wanted.resend, size=self._count_again(wanted.resend))
         if wanted.lines is not None:
             return replace(found, size=len(wanted.lines.right))
         if wanted.source in (Source.FILE, Source.TYPED):
@@ -227,6 +233,14 @@ class Previews:
             groups = find_all(self._groups, workspace_id, wanted.groups)
             _check_types(chosen, groups)
         return replace(found, groups=groups, size=sum(group.size for group in groups))
+
+    def _count_again(self, resend: Resend) -> int:
+        again = recipients_again(resend.task_id, resend.state).subquery()
+        with self._database.read() as connection:
+            size: int = connection.execute(select(func.count()).select_from(again)).scalar_one()
+        if size == 0:
+            raise NotAllowed("nothing_to_resend", number=resend.task, what=resend.state.value)
+        return size
 
     def _with_lines_stored(self, channel: str, by: str, checked: Checked) -> Checked:
         assert checked.wanted.lines is not None
@@ -252,6 +266,8 @@ class Previews:
             "variables": to_json(checked.columns.names) if checked.columns else None,
             "source": audience.source.value,
             "import_id": audience.import_id,
+            "resend_of": audience.resend.task_id if audience.resend else None,
+            "resend_state": audience.resend.state.value if audience.resend else None,
             "segments_each": found.segments_each,
             "segments": found.segments,
             "recipients": found.recipients,
@@ -298,6 +314,7 @@ class Previews:
             receipts_reach_us=self._receipts_reach_us,
             source=audience.source,
             file=audience.file,
+            resend=audience.resend,
             name=wanted.name or "",
             numbers=found.numbers,
             segments=found.segments,
@@ -396,5 +413,6 @@ def _wanted(connection: Connection, workspace_id: str, task_id: int) -> tuple[Se
         source=source,
         import_id=row.import_id,
         without_missing=row.without_missing,
+        resend=find_resend(connection, row),
     )
     return wanted, row.channel

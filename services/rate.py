@@ -5,6 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Protocol
+
+
+class Rate(Protocol):
+    """Turns to send, of one application."""
+
+    async def acquire(self) -> None:
+        """Wait for a turn and take it."""
+
+    def give_back(self) -> None:
+        """A turn that was not used."""
+
+    def pause(self, seconds: float) -> None:
+        """Let nothing through for so long: the carrier asked for it, or cannot be reached."""
 
 
 class RateLimit:

@@ -81,7 +81,11 @@ def _cannot_have_left(ran_until: datetime) -> Any:
         send_task.c.state.in_([TaskState.SCHEDULED.value, TaskState.PAUSED.value]),
         send_task.c.started_at.is_(None),
         send_task.c.scheduled_at > ran_until,
-        or_(send_task.c.pause_reason.is_(None), send_task.c.pause_reason != PauseReason.RESTORED.value),
+        or_(
+            send_task.c.state == TaskState.SCHEDULED.value,
+            send_task.c.pause_reason.is_(None),
+            send_task.c.pause_reason != PauseReason.RESTORED.value,
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Send tasks once they are confirmed (services/confirm.py): cancel, stop, and what is due."""
+"""Send tasks once they are confirmed (services/confirm.py): cancel, stop, pause, resume, and what is due."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.entries import forget_unsent
 from services.errors import NotAllowed
 from services.models import batch, send_task, submission, task_group
 from services.posts import PostKind, want_post
-from services.states import BatchState, TaskState, due_state, may_cancel
+from services.states import BatchState, PauseReason, TaskState, due_state, may_cancel
 from services.task_reports import Task, find_task, task_by_id
 
 DRAFTS_KEPT = timedelta(days=2)
@@ -28,6 +28,14 @@ class Stopped:
     handed_over: int
     in_flight: int
     held_back: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """What a pause found: of those that `task` has waiting, `in_flight` messages are in a request right now."""
+
+    task: Task
+    in_flight: int
 
 
 class SendTasks:
@@ -67,20 +75,35 @@ class SendTasks:
             task = find_task(tx, workspace_id, number)
         return Stopped(task, task.handed_over, in_flight, held_back)
 
-    def send_late(self, workspace_id: str, number: int, by: str) -> Task:
-        """A person's yes to a task that is late, or that a restored copy holds. Raises UnknownThing or NotAllowed."""
+    def pause(self, workspace_id: str, number: int, by: str) -> Paused:
+        """Hand over nothing more until somebody resumes it. Raises UnknownThing or NotAllowed."""
         now = self._clock.now()
         with self._database.write() as tx:
             task = find_task(tx, workspace_id, number)
-            expired = task.scheduled_at is not None and due_state(task.scheduled_at, now) is TaskState.EXPIRED
-            if task.state is not TaskState.PAUSED or expired:
-                state = TaskState.EXPIRED if task.state is TaskState.PAUSED else task.state
-                raise NotAllowed("not_waiting", number=number, state=state.value)
-            if task.scheduled_at is not None and task.scheduled_at > now:
+            if task.state is not TaskState.SENDING:
+                raise NotAllowed("not_pausable", number=number, state=task.state.value)
+            why = {"pause_reason": PauseReason.PERSON.value, "pause_code": None, "paused_by": by}
+            _move(tx, task, TaskState.PAUSED, now, **why)
+            in_flight = _not_handed_over(tx, task.id, BatchState.SENDING)
+            tx.commit()
+            return Paused(find_task(tx, workspace_id, number), in_flight)
+
+    def resume(self, workspace_id: str, number: int, by: str) -> Task:
+        """A person's yes to a task that is paused, for whatever reason. Raises UnknownThing or NotAllowed.
+
+        One that was late and is so by more than a day can only expire.
+        """
+        now = self._clock.now()
+        with self._database.write() as tx:
+            task = find_task(tx, workspace_id, number)
+            state = TaskState.EXPIRED if _has_expired(task, now) else task.state
+            if state is not TaskState.PAUSED:
+                raise NotAllowed("not_resumable", number=number, state=state.value)
+            if task.started_at is None and task.scheduled_at is not None and task.scheduled_at > now:
                 # Asked about after a restore, and its time is still to come.
-                _move(tx, task, TaskState.SCHEDULED, now, pause_reason=None, confirmed_by=by)
+                _move(tx, task, TaskState.SCHEDULED, now, resumed_by=by)
             else:
-                _move(tx, task, TaskState.SENDING, now, pause_reason=None, started_at=now, confirmed_by=by)
+                _move(tx, task, TaskState.SENDING, now, started_at=task.started_at or now, resumed_by=by)
             tx.commit()
             return find_task(tx, workspace_id, number)
 
@@ -99,10 +122,14 @@ class SendTasks:
                 task = task_by_id(tx, row.workspace_id, row.id)
                 if state is TaskState.SENDING:
                     _move(tx, task, state, now, started_at=now)
+                    self._database.queue.open(tx, row.id)
                 elif state is TaskState.PAUSED:
-                    _move(tx, task, state, now)
+                    _move(tx, task, state, now, pause_reason=PauseReason.LATE.value)
                     want_post(tx, row.workspace_id, row.channel, PostKind.LATE, row.id)
                 else:
+                    if task.state is TaskState.SCHEDULED:
+                        # Nobody was asked; where somebody was, the question itself becomes the answer.
+                        want_post(tx, row.workspace_id, row.channel, PostKind.LATE, row.id)
                     _move(tx, task, state, now)
                     _hold_back(tx, row.id)
                 moved += 1
@@ -121,6 +148,13 @@ class SendTasks:
             forget_unsent(tx, self._clock.now() - DRAFTS_KEPT)
             tx.commit()
         return len(ids)
+
+
+def _has_expired(task: Task, now: datetime) -> bool:
+    """Paused because it was late, and by now too late for anybody's yes."""
+    if task.state is not TaskState.PAUSED or task.started_at is not None or task.scheduled_at is None:
+        return False
+    return due_state(task.scheduled_at, now) is TaskState.EXPIRED
 
 
 def _move(tx: Connection, task: Task, state: TaskState, now: datetime, **values: object) -> None:

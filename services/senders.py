@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from services.carriers.in_parts import MAX_NUMBERS as ONE_BY_ONE
 from services.carriers.ports import Carrier
-from services.rate import RateLimit
+from services.rate import Rate
 
 # Requests under way are what a stop cannot take back any more.
 MOST_CONNECTIONS = 32
@@ -17,13 +17,16 @@ MOST_BATCHES_ONE_BY_ONE = 8
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """An application's carrier and rate. `connections` bounds its requests under way."""
+    """An application's carrier and rate. `connections` bounds its requests under way. `failover` is the application
+    that takes what provably never left from here, or was refused because of the account.
+    """
 
     application_id: int
     carrier: Carrier
-    rate: RateLimit
+    rate: Rate
     receipts_url: str | None
     connections: int = 8
+    failover: int | None = None
 
 
 def connections_for(carrier: Carrier, requests_per_second: float) -> int:

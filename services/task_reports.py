@@ -1,8 +1,8 @@
-"""How send tasks stand: one, a list, and the numbers that failed."""
+"""How a send task stands, and how it got there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,26 +11,18 @@ from sqlalchemy import Connection, Row, Select, select
 
 from services.database import Database
 from services.errors import NotAllowed, UnknownThing
-from services.models import (
-    application,
-    number_import,
-    recipient,
-    result,
-    send_task,
-    signature,
-    submission,
-    task_group,
-    template,
-)
-from services.states import PauseReason, Source, TaskState
+from services.models import application, number_import, send_task, signature, task_group, template
+from services.states import RECEIPT_WINDOW, PauseReason, Source, TaskState
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """A confirmed send task. The counts of messages always add up to `recipients` (DESIGN rule 2).
 
-    `finished_at` is when the last request was answered or given up; receipts may come after it. `file` is the name of
-    the one it was sent to alone. Once `forgotten_at`, nothing but this is left of it: no numbers, no single messages.
+    `finished_at` is when the last request was answered or given up; receipts may come after it, for `receipt_window`.
+    `pause_reason` and what belongs to it are those of the last pause. `resend_of` is the number of the task whose
+    messages this one sends again, `file` the name of the file its recipients came from, where they did. Once
+    `forgotten_at`, nothing but this is left of it: no numbers, no single messages.
     """
 
     id: int
@@ -59,17 +51,32 @@ class Task:
     delivered: int
     failed: int
     held_back: int
-    skipped: int
     version: int
-    pause_reason: PauseReason | None = None
+    skipped: int = 0
+    carrier: str = ""
+    segments: int = 0
+    distinct_numbers: int = 0
+    is_test: bool = False
     source: Source = Source.GROUPS
     file: str | None = None
-    is_test: bool = False
+    resend_of: int | None = None
+    resend_state: str | None = None
+    variables: tuple[str, ...] = ()
+    template_id: int = 0
+    created_by: str = ""
+    pause_reason: PauseReason | None = None
+    pause_code: str | None = None
+    paused_by: str | None = None
+    resumed_by: str | None = None
+    edited_by: str | None = None
+    deleted_by: str | None = None
+    deleted_at: datetime | None = None
+    receipt_window: timedelta = RECEIPT_WINDOW
     forgotten_at: datetime | None = None
 
     @property
     def waiting(self) -> int:
-        """Not handed over yet, held back or skipped: planned, or in a request right now."""
+        """Not handed over yet, not held back and not skipped: planned, or in a request right now."""
         return self.recipients - self.handed_over - self.held_back - self.skipped
 
     @property
@@ -94,16 +101,10 @@ class Task:
         """Nothing about it will change any more."""
         return self.state.is_over and self.waiting == 0 and self.unknown == 0
 
-
-@dataclass(frozen=True, slots=True)
-class FailedNumber:
-    """One message that is known not to have arrived. `state` is refused or failed."""
-
-    number: int
-    state: str
-    code: str
-    sms_id: str | None
-    at: datetime
+    @property
+    def is_deleted(self) -> bool:
+        """Off the list; its counts stay."""
+        return self.deleted_at is not None
 
 
 class TaskReports:
@@ -129,27 +130,12 @@ class TaskReports:
             return task_by_id(connection, workspace_id, task_id)
 
     def list(self, workspace_id: str, state: TaskState | None = None, limit: int = 20) -> list[Task]:
-        """The newest first."""
-        query = _tasks(workspace_id).order_by(send_task.c.number.desc()).limit(limit)
+        """The newest first, without those taken off the list. For filters and pages see `services/task_lists.py`."""
+        query = tasks_of(workspace_id).where(send_task.c.deleted_at.is_(None))
         if state is not None:
             query = query.where(send_task.c.state == state.value)
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
-            groups = _groups(connection, [row.id for row in rows])
-        return [_task(row, groups) for row in rows]
-
-    def failed_numbers(self, task_id: int) -> Iterator[FailedNumber]:
-        """Every message refused or reported as failed, in the order they were handed over."""
-        query = (
-            select(recipient.c.number, result.c.state, result.c.code, submission.c.sms_id, result.c.at)
-            .join(recipient, (recipient.c.task_id == result.c.task_id) & (recipient.c.seq == result.c.seq))
-            .outerjoin(submission, (submission.c.task_id == result.c.task_id) & (submission.c.seq == result.c.seq))
-            .where(result.c.task_id == task_id, result.c.state != "delivered")
-            .order_by(result.c.seq)
-        )
-        with self._database.read() as connection:
-            for row in connection.execution_options(yield_per=5000).execute(query):
-                yield FailedNumber(row.number, row.state, row.code, row.sms_id, row.at)
+            return read_tasks(connection, query.order_by(send_task.c.number.desc()).limit(limit))
 
 
 def check_not_forgotten(task: Task) -> None:
@@ -160,36 +146,49 @@ def check_not_forgotten(task: Task) -> None:
 
 def find_task(connection: Connection, workspace_id: str, number: int) -> Task:
     """Raises UnknownThing, also for another workspace's task."""
-    return _only(connection, _tasks(workspace_id).where(send_task.c.number == number), str(number))
+    return _only(connection, tasks_of(workspace_id).where(send_task.c.number == number), str(number))
 
 
 def task_by_id(connection: Connection, workspace_id: str, task_id: int) -> Task:
     """Raises UnknownThing, also for another workspace's task."""
-    return _only(connection, _tasks(workspace_id).where(send_task.c.id == task_id), str(task_id))
+    return _only(connection, tasks_of(workspace_id).where(send_task.c.id == task_id), str(task_id))
 
 
-def _only(connection: Connection, query: Select[Any], name: str) -> Task:
-    row = connection.execute(query).first()
-    if row is None:
-        raise UnknownThing("task", name)
-    return _task(row, _groups(connection, [row.id]))
+def read_tasks(connection: Connection, query: Select[Any]) -> list[Task]:
+    """The tasks of a `tasks_of` query, in its order."""
+    rows = connection.execute(query).all()
+    groups = _groups(connection, [row.id for row in rows])
+    return [_task(row, groups) for row in rows]
 
 
-def _tasks(workspace_id: str) -> Select[Any]:
+def tasks_of(workspace_id: str) -> Select[Any]:
+    """Every confirmed task of a workspace, deleted ones included, with what `read_tasks` needs."""
+    origin = send_task.alias("origin")
     return (
         select(
             send_task,
             template.c.name.label("template"),
             application.c.name.label("application"),
+            application.c.carrier,
+            application.c.receipt_window_hours,
             signature.c.name.label("signature"),
             number_import.c.file_name,
+            origin.c.number.label("resend_of_number"),
         )
         .join(template, template.c.id == send_task.c.template_id)
         .join(application, application.c.id == send_task.c.application_id)
         .outerjoin(signature, signature.c.id == send_task.c.signature_id)
         .outerjoin(number_import, number_import.c.id == send_task.c.import_id)
+        .outerjoin(origin, origin.c.id == send_task.c.resend_of)
         .where(send_task.c.workspace_id == workspace_id, send_task.c.number.is_not(None))
     )
+
+
+def _only(connection: Connection, query: Select[Any], name: str) -> Task:
+    found = read_tasks(connection, query)
+    if not found:
+        raise UnknownThing("task", name)
+    return found[0]
 
 
 def _groups(connection: Connection, task_ids: list[int]) -> dict[int, list[Row[Any]]]:
@@ -200,39 +199,29 @@ def _groups(connection: Connection, task_ids: list[int]) -> dict[int, list[Row[A
     return found
 
 
+# Columns that go into a Task as they are.
+_AS_THEY_ARE = (
+    *("id", "number", "name", "channel", "template", "application", "signature", "text", "segments_each"),
+    *("recipients", "confirmed_by", "confirmed_at", "scheduled_at", "started_at", "finished_at", "ended_by", "trouble"),
+    *("handed_over", "accepted", "refused", "delivered", "failed", "held_back", "version", "skipped", "carrier"),
+    *("distinct_numbers", "is_test", "resend_state", "template_id", "created_by", "pause_code", "paused_by"),
+    *("resumed_by", "edited_by", "deleted_by", "deleted_at"),
+)
+
+
 def _task(row: Row[Any], groups: dict[int, list[Row[Any]]]) -> Task:
+    values = row._mapping
     return Task(
-        id=row.id,
-        number=row.number,
-        name=row.name,
+        **{name: values[name] for name in _AS_THEY_ARE},
         state=TaskState(row.state),
-        channel=row.channel,
-        template=row.template,
-        application=row.application,
-        signature=row.signature,
         groups=tuple(each.name for each in groups[row.id] if not each.excluded),
         excluded=tuple(each.name for each in groups[row.id] if each.excluded),
-        text=row.text,
-        segments_each=row.segments_each,
-        recipients=row.recipients,
-        confirmed_by=row.confirmed_by,
-        confirmed_at=row.confirmed_at,
-        scheduled_at=row.scheduled_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        ended_by=row.ended_by,
-        trouble=row.trouble,
-        handed_over=row.handed_over,
-        accepted=row.accepted,
-        refused=row.refused,
-        delivered=row.delivered,
-        failed=row.failed,
-        held_back=row.held_back,
-        skipped=row.skipped,
-        version=row.version,
-        pause_reason=PauseReason(row.pause_reason) if row.pause_reason else None,
+        segments=row.segments or row.segments_each * row.recipients,
         source=Source(row.source),
         file=row.file_name,
-        is_test=row.is_test,
+        resend_of=row.resend_of_number,
+        variables=tuple(json.loads(row.variables)) if row.variables else (),
+        pause_reason=PauseReason(row.pause_reason) if row.pause_reason else None,
+        receipt_window=timedelta(hours=row.receipt_window_hours),
         forgotten_at=row.forgotten_at,
     )

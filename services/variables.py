@@ -15,7 +15,7 @@ from services import text
 from services.audiences import Audience, is_recipient, rows
 from services.bulk import BulkWriter
 from services.errors import NotAllowed
-from services.models import group_member, number_import, recipient
+from services.models import group_member, number_import, recipient, send_task
 
 _ROWS_AT_ONCE = 20_000
 _RECIPIENT_COLUMNS = ["task_id", "seq", "number", "import_id", "row", "values", "attributes"]
@@ -28,13 +28,20 @@ Values = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """For each import the header of the column that fills each of `names`, None where it has none."""
+    """For each import the header of the column that fills each of `names`, None where it has none.
+
+    For messages that are sent again, `given` says which of the values they had fills each.
+    """
 
     names: Sequence[str]
     headers: Mapping[int, Sequence[str | None]]
+    given: Sequence[int] | None = None
 
-    def values(self, import_id: int, attributes: str | None) -> Values:
+    def values(self, import_id: int, attributes: str | None, given: str | None = None) -> Values:
         """What the columns of one row hold, "" where there is nothing."""
+        if self.given is not None:
+            had = from_json(given)
+            return tuple([had[at] for at in self.given])
         headers = self.headers.get(import_id)
         if attributes is None or headers is None:
             return ("",) * len(self.names)
@@ -66,6 +73,8 @@ class Person:
 
 def find_columns(connection: Connection, audience: Audience, template: str, names: Sequence[str]) -> Columns:
     """The columns that fill these variables. Raises NotAllowed("no_column") where one has none in any import."""
+    if audience.resend is not None:
+        return _columns_again(connection, audience, template, names)
     attribute_names = _attribute_names(connection, audience)
     headers = {import_id: match(names, known) for import_id, known in attribute_names.items()}
     lacking = [name for at, name in enumerate(names) if all(found[at] is None for found in headers.values())]
@@ -103,12 +112,13 @@ def group_rows(found: Iterable[tuple[Any, ...]], columns: Columns, body: str) ->
     """
     person: Person | None = None
     texts: set[str] = set()
-    for number, import_id, row, attributes, *_ in found:
+    for number, import_id, row, attributes, *others in found:
         if person is None or person.number != number:
             if person is not None:
                 yield person
             person, texts = Person(number), set()
-        values = columns.values(import_id, attributes)
+        # Behind the place comes what a message that is sent again had.
+        values = columns.values(import_id, attributes, *others[1:2])
         if "" in values:
             person.missing.append((row, [name for name, value in zip(columns.names, values, strict=True) if not value]))
             continue
@@ -189,6 +199,17 @@ def _attribute_names(connection: Connection, audience: Audience) -> dict[int, li
         members = select(group_member.c.import_id).where(group_member.c.group_id.in_(ids)).distinct()
         query = query.where(number_import.c.id.in_(members))
     return {row.id: from_json(row.attribute_names) for row in connection.execute(query.order_by(number_import.c.id))}
+
+
+def _columns_again(connection: Connection, audience: Audience, template: str, names: Sequence[str]) -> Columns:
+    assert audience.resend is not None
+    query = select(send_task.c.variables).where(send_task.c.id == audience.resend.task_id)
+    had = from_json(connection.execute(query).scalar_one())
+    if lacking := [name for name in names if name not in had]:
+        raise NotAllowed(
+            "no_column", template=template, variables=lacking, columns=had, source=audience.source, file=audience.file
+        )
+    return Columns(names, {}, [had.index(name) for name in names])
 
 
 def _by_place(name: str, headers: Sequence[str]) -> str | None:

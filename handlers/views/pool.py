@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 from handlers.replies import Block, Say
 from handlers.views import blocks, opt_outs
 from handlers.views.countries import country
 from handlers.views.words import bold, counted, escape, moment, named, number, person, several
-from services.carriers import huawei, kannel, tencent, twilio
+from services.carriers.words import describe
 from services.numbers import format_e164
 from services.pool import Fate, Found, Heard, Membership, Removed, SentMessage, Totals, Whereabouts
 
@@ -19,17 +19,11 @@ _COUNTRIES_SHOWN = 15
 _TASKS_SHOWN = 10
 _REPLY_SHOWN = 300
 _LINES_LIMIT = blocks.SECTION_LIMIT - 100
-_DESCRIBE: Mapping[str, Callable[[str], str]] = {
-    "huawei": huawei.describe,
-    "tencent": tencent.describe,
-    "twilio": twilio.describe,
-    "kannel": kannel.describe,
-}
-
 _FATES = {
     Fate.WAITING: "waiting to be sent",
     Fate.HANDING_OVER: "being handed over right now",
     Fate.HELD_BACK: "held back, not sent",
+    Fate.SKIPPED: "not sent: had opted out",
     Fate.ACCEPTED: "unknown: accepted by the carrier, no receipt yet",
     Fate.UNKNOWN: "unknown: the carrier did not answer",
     Fate.DELIVERED: "delivered",
@@ -126,7 +120,7 @@ def _message(each: SentMessage) -> str:
     line = f"Task {each.task}, {bold(each.template)} · {moment(each.at)} · *{_FATES[each.fate]}*"
     if each.fate not in (Fate.FAILED, Fate.REFUSED):
         return line
-    words = _DESCRIBE.get(each.carrier, str)(each.code)
+    words = describe(each.carrier, each.code)
     return f"{line}: {escape(words)} ({escape(each.code)})" if words != each.code else f"{line} ({escape(each.code)})"
 
 

@@ -111,6 +111,8 @@ def _customers(shown: Preview) -> str:
 
 def _facts(shown: Preview, zone: ZoneInfo, now: datetime) -> list[tuple[str, str]]:
     whom = recipients_of(shown.source, shown.groups, shown.excluded, shown.file)
+    if shown.resend is not None:
+        whom = f"the {shown.resend.state.value} messages of task {shown.resend.task}"
     to = f"{number(shown.numbers or shown.recipients)}{' ' if shown.source is Source.TYPED else ' in '}{whom}"
     if shown.numbers and shown.recipients > shown.numbers:
         to += f", of whom some get more than one: {number(shown.recipients)} SMS"

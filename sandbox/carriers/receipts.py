@@ -99,8 +99,10 @@ class ReceiptSender:
                 self._ready.put_nowait(delivery)
             self._wake.clear()
             wait = self._due[0][0] - loop.time() if self._due else None
+            # Not wait_for, which before Python 3.12 may lose a cancellation that comes together with the event.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
 
     async def _send_all(self) -> None:
         connector = TCPConnector(limit=CONNECTIONS)

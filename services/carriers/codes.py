@@ -34,8 +34,6 @@ MAX_WORD = 128  # longer than any identifier a carrier documents
 # Any other status without a readable body leaves open whether the request was worked on.
 REFUSED_UNREAD = frozenset({301, 307, 308, 400, 401, 403, 404, 405, 406, 411, 413, 414, 415, 417, 421, 422, 431})
 
-_REFUSED_ACCESS = frozenset({"http_401", "http_403"})
-
 
 class Code(NamedTuple):
     """A class and its plain words: no capital at the start, no full stop at the end."""

@@ -29,6 +29,8 @@ from yarl import URL
 
 from services.errors import NotTaken, Unanswered
 
+# Why a request never left, as a code.
+NOT_CONNECTED = frozenset({"connect_timeout", "name_not_resolved", "tls_failed", "connection_refused"})
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
 
 

@@ -14,7 +14,6 @@ from structlog.testing import capture_logs
 from bot.announcer import EDIT_EVERY_SECONDS, REPLY_EVERY_SECONDS, RETRY_AFTER_SECONDS, Announcer
 from bot.wiring import slack_client
 from handlers.imports import Importing
-from handlers.tasks import Tasks
 from sandbox.slack.core import Throttle
 from sandbox.slack.server import SlackSandbox
 from sandbox.slack.workspace import TEAM_ID
@@ -28,7 +27,7 @@ from services.replies import Replies
 from services.task_reports import Task
 from tests.bot.settings import a_config
 from tests.bot.workplace import MANIFEST, MARKETING, PATIENT
-from tests.handlers.samples import contents_of
+from tests.handlers.samples import contents_of, tasks_of
 from tests.services.builders import ANA, FIRST_NUMBER, Marketing, numbers
 from tests.services.fakes import FakeClock
 
@@ -62,7 +61,7 @@ class Desk:
     def an_announcer(self, posts: Posts) -> Announcer:
         """As after a start."""
         importing = Importing(self.marketing.imports, self.marketing.groups)
-        tasks = Tasks(self.marketing.tasks, self.marketing.reports)
+        tasks = tasks_of(self.marketing)
         replies = Replies(self.marketing.database, self.marketing.clock)
         contents = contents_of(self.marketing)
         return Announcer(

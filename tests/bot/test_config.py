@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,16 @@ HERE = "applications.toml, application promo-cn"
             id="two signatures of one name",
         ),
         pytest.param(
+            APPLICATION + 'price_per_segment = "0.045"\n',
+            f"{HERE} is wrong: price_per_segment and currency go together: give both or neither.",
+            id="a price of no currency",
+        ),
+        pytest.param(
+            APPLICATION + 'price_per_segment = "0,045"\ncurrency = "CNY"\n',
+            f"price_per_segment in {HERE} is wrong: input should be a valid decimal.",
+            id="a price with a comma",
+        ),
+        pytest.param(
             APPLICATION + "requests_per_second = 0\n",
             f"requests_per_second in {HERE} is wrong: input should be greater than 0.",
             id="no requests at all",
@@ -229,6 +240,23 @@ HERE = "applications.toml, application promo-cn"
             WHOLE + WHOLE.replace("carrier =", 'workspace = "T1"\ncarrier ='),
             "applications.toml has two applications named promo-cn: give each its own name.",
             id="one of any workspace, one of this",
+        ),
+        pytest.param(
+            APPLICATION + 'failover = "other"\n',
+            f"failover in {HERE} is wrong: there is no other application named other.",
+            id="failover to nowhere",
+        ),
+        pytest.param(
+            APPLICATION + 'failover = "promo-cn"\n',
+            f"failover in {HERE} is wrong: there is no other application named promo-cn.",
+            id="failover to itself",
+        ),
+        pytest.param(
+            APPLICATION
+            + 'failover = "abroad"\n'
+            + APPLICATION.replace("promo-cn", "abroad").replace("mainland", "international"),
+            f"failover in {HERE} is wrong: abroad sends to another region.",
+            id="failover to another region",
         ),
         pytest.param("[[application]", "applications.toml cannot be read: ", id="not toml"),
         pytest.param(
@@ -246,6 +274,12 @@ HERE = "applications.toml, application promo-cn"
             "retention_days = 3\n" + WHOLE,
             "retention_days in applications.toml is wrong: input should be greater than or equal to 4.",
             id="a retention shorter than receipts come",
+        ),
+        pytest.param(
+            "retention_days = 7\n" + APPLICATION + "receipt_window_hours = 240\n" + SIGNATURE + TEMPLATE,
+            "retention_days in applications.toml is wrong: what is deleted after 7 days cannot be reported any more, "
+            "and receipt_window_hours of application promo-cn is 240: keep it longer.",
+            id="a retention shorter than an application's receipts come",
         ),
         pytest.param(
             WHOLE + '[workspace.T0SPRING]\nretention_days = "90 days"',
@@ -388,3 +422,27 @@ def test_two_workspaces_may_name_their_applications_alike(tmp_path: Path) -> Non
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert sentence(tmp_path, SMS_APPLICATIONS=str(tmp_path)).startswith(f"{tmp_path} cannot be read: ")
+
+
+def test_huaweis_management_needs_its_whole_key(tmp_path: Path) -> None:
+    whole = 'project_id = "p"\naccess_key = "a"\nsecret_key = "s"\n'
+    a_config(tmp_path, WHOLE.replace("[[application.signature]]", whole + "[[application.signature]]", 1))
+    for line in whole.splitlines():
+        half = whole.replace(line + "\n", "")
+        with pytest.raises(BadConfig, match="project_id, access_key and secret_key go together"):
+            a_config(tmp_path, WHOLE.replace("[[application.signature]]", half + "[[application.signature]]", 1))
+
+
+def test_how_long_to_wait_for_a_carrier_can_be_set(tmp_path: Path) -> None:
+    assert (a_config(tmp_path).carrier_connect_seconds, a_config(tmp_path).carrier_read_seconds) == (5, 10)
+    config = a_config(tmp_path, CARRIER_CONNECT_SECONDS="2.5", CARRIER_READ_SECONDS="30")
+    assert (config.carrier_connect_seconds, config.carrier_read_seconds) == (2.5, 30)
+    with pytest.raises(BadConfig, match="CARRIER_READ_SECONDS"):
+        a_config(tmp_path, CARRIER_READ_SECONDS="0")
+
+
+@pytest.mark.parametrize("written", ['"0.045"', "0.045"])
+def test_a_price_is_exact(written: str, tmp_path: Path) -> None:
+    priced = WHOLE.replace(APPLICATION, APPLICATION + f'price_per_segment = {written}\ncurrency = "CNY"\n')
+    (application,) = a_config(tmp_path, priced).applications
+    assert (application.price_per_segment, application.currency) == (Decimal("0.045"), "CNY")

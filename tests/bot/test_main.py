@@ -10,7 +10,7 @@ import signal
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -23,11 +23,13 @@ from sandbox.slack.server import SlackSandbox
 from services.clock import SystemClock
 from services.database import Database
 from services.leases import Leases
+from services.states import TaskState
 from services.unread_callbacks import UnreadCallbacks
 from tests.bot.settings import environment
 from tests.bot.workplace import MANIFEST, PATIENT
 from tests.sandbox.people import until
 from tests.services.builders import Marketing
+from tests.services.fakes import FakeClock
 
 OURS = ("SLACK_", "SMS_", "LOG_", "HTTP_HOST", "HTTP_PORT", "DATABASE_URL", "PUBLIC_URL", "HUAWEI_")
 
@@ -86,6 +88,31 @@ def test_migrate_says_what_it_did_or_why_not(tmp_path: Path) -> None:
     assert found.exit_code == 1
     assert found.output.startswith("DATABASE_URL: the database cannot be opened: ")
     assert found.output.count("\n") == 1
+
+
+def test_after_restore_says_what_became_of_the_copys_tasks(tmp_path: Path) -> None:
+    given = environment(tmp_path)
+    refused = invoke(given, "after-restore")
+    assert refused.exit_code == 1
+    assert refused.output.endswith("run `python -m bot migrate`.\n")
+    invoke(given, "migrate")
+    database = Database(given["DATABASE_URL"])
+    marketing = Marketing(database, clock=FakeClock(datetime.now(UTC)))
+    marketing.a_confirmed_task(300)
+    due = marketing.a_confirmed_task(5, group="due", at=marketing.in_(timedelta(hours=2)))
+    later = marketing.a_confirmed_task(5, group="later", at=marketing.in_(timedelta(hours=4)))
+    found = invoke(given, "after-restore", "--ran-until", f"{marketing.in_(timedelta(hours=3)):%Y-%m-%d %H:%M:%S}")
+    assert (found.exit_code, found.output.splitlines()) == (
+        0,
+        [
+            "May have been sent since the copy, so unknown from now on: 305 messages of 2 tasks.",
+            "Due later, so paused and asked about in the channel: 1 task.",
+            "Forgotten: 0 previews.",
+        ],
+    )
+    assert marketing.task(due).state is TaskState.FINISHED
+    assert marketing.task(later).state is TaskState.PAUSED
+    database.close()
 
 
 def invoke(given: dict[str, str], *words: str) -> Result:

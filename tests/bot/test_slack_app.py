@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -17,11 +18,11 @@ from structlog.testing import capture_logs
 from bot.slack_app import _place_of_click, _plain, _values
 from handlers.groups import Grouping
 from handlers.send import Sending
-from handlers.tasks import Tasks
 from sandbox.slack.core import SIGNING_SECRET
 from sandbox.slack.http_delivery import signature
 from services.database import Database
 from tests.bot.workplace import MARKETING, Person, Workplace, opened, words
+from tests.handlers.samples import tasks_of
 from tests.sandbox.people import until
 from tests.services.builders import numbers
 
@@ -304,15 +305,15 @@ async def test_everything_said_is_looked_at_afterwards(socket_place: Workplace) 
 
 
 async def test_stopping_lets_handlers_answer(socket_place: Workplace) -> None:
-    reports = socket_place.marketing.reports
+    tasks = tasks_of(socket_place.marketing)
 
     class Slow:
-        def list(self, *given: Any) -> Any:
+        def page(self, *given: Any) -> Any:
             time.sleep(0.3)
-            return reports.list(*given)
+            return tasks.lists.page(*given)
 
     slow: Any = Slow()
-    socket_place.services["tasks"] = Tasks(socket_place.marketing.tasks, slow)
+    socket_place.services["tasks"] = replace(tasks, lists=slow)
     await socket_place.person().command("/sms-tasks")
     await until(lambda: socket_place.edge._under_way, 20)
     await socket_place.edge.stop()

@@ -23,14 +23,13 @@ from bot.web import make_web_app
 from handlers.imports import Importing
 from handlers.routes import help_lines
 from handlers.send import Sending
-from handlers.tasks import Tasks
 from sandbox.slack.core import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, Timings
 from sandbox.slack.delivery import Attempt
 from sandbox.slack.server import SlackSandbox
 from sandbox.slack.workspace import TEAM_ID
 from services.database import Database
 from tests.e2e.person import MARKETING, Person, words
-from tests.handlers.samples import contents_of
+from tests.handlers.samples import contents_of, tasks_of
 from tests.sandbox.people import until
 from tests.services.builders import Marketing
 
@@ -94,8 +93,8 @@ def services_of(marketing: Marketing) -> dict[str, object]:
             imports=marketing.imports,
         ),
         "groups": marketing.groups,
-        "tasks": Tasks(marketing.tasks, marketing.reports),
         "contents": contents_of(marketing),
+        "tasks": tasks_of(marketing),
         "help": help_lines(),
     }
 

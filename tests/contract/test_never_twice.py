@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import bindparam, update
 
 from bot.carriers import make_carrier as connect
 from bot.config import ApplicationSettings, read_applications
@@ -21,6 +22,7 @@ from services.clock import SystemClock
 from services.content import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
 from services.dispatch import Sender
+from services.models import recipient, send_task
 from services.rate import RateLimit
 from services.states import SmsType
 from tests.services.audit import check_every_task
@@ -50,10 +52,19 @@ def declaration(settings: ApplicationSettings) -> ApplicationDeclaration:
     )
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+def give_values(database: Database) -> None:
+    """What a template with one variable would have; ten different values."""
+    named = recipient.update().where(recipient.c.seq % 10 == bindparam("rest")).values({"values": bindparam("filled")})
+    with database.write() as tx:
+        tx.execute(update(send_task).values(text="Dear ${1}.", variables='["1"]'))
+        tx.execute(named, [{"rest": rest, "filled": f'["客户{rest}"]'} for rest in range(10)])
+        tx.commit()
+
+
+@pytest.mark.parametrize(("seed", "has_values"), [(1, False), (2, False), (3, True)])
 @pytest.mark.parametrize("carrier", CARRIERS)
 async def test_nobody_gets_two_and_everybody_is_counted(
-    carrier: str, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    carrier: str, seed: int, has_values: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.dispatch.FIRST_RETRY", timedelta(milliseconds=20))
     chance = random.Random(seed)
@@ -74,6 +85,10 @@ async def test_nobody_gets_two_and_everybody_is_counted(
     marketing.confirmations._limits = {marketing.application_id: Limits(50, 50)}
     marketing.a_group("vip", NUMBERS)
     task = marketing.confirmed(marketing.a_draft())
+    if has_values:
+        # The stand-ins know no template with a variable.
+        vars(sandbox)["_templates"] = None
+        give_values(database)
     with ThreadPoolExecutor(1) as threads:
         dispatch = marketing.a_dispatch(Sender(marketing.application_id, connected, rate, None, 4), executor=threads)
         running = asyncio.create_task(dispatch.run())
@@ -89,6 +104,8 @@ async def test_nobody_gets_two_and_everybody_is_counted(
     database.close()
     taken = Counter(int(entry.number) for entry in sandbox.log)
     assert set(taken.values()) == {1}
+    if has_values and carrier in ("twilio", "kannel"):
+        assert {entry.text for entry in sandbox.log} == {f"Dear 客户{rest}." for rest in range(10)}
     assert found.accepted <= len(taken) <= found.recipients == COUNT
     assert found.waiting == found.held_back == found.refused == 0
     assert 0 < found.accepted < COUNT, "some faults leave open what became of a request"

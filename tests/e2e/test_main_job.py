@@ -102,7 +102,7 @@ async def the_failed_numbers_come_privately(world: World, ben: Person, customers
     await ben.press(await ben.sees("Result of task 1"), "Failed numbers (xlsx)")
     sent = await world.person(BEN, BEN_IM).sees(lambda message: "files" in message)
     header, *rows = read_xlsx(await ben.file(sent))
-    assert header == ("Number", "Result", "Carrier code", "SMS ID", "Time (UTC)")
+    assert header[:6] == ("Number", "Result", "Carrier code", "What it means", "SMS ID", "Time (UTC)")
     assert {row[0]: row[2] for row in rows} == customers.failing()
     assert len(rows) == len(customers.failing())
     assert {row[0] for row in rows if row[1] == "refused"} == refused(customers)
@@ -124,7 +124,7 @@ async def a_task_is_scheduled_listed_and_cancelled(ben: Person, customers: Custo
     assert "*1*" not in words(await ben.answer("/sms-tasks status:scheduled"))
     assert "None of its 800 messages was sent" in words(await ben.answer("/sms-cancel 2"))
     await ben.sees("before it began. Nothing was sent")
-    assert words(await ben.answer("/sms-cancel 2")).startswith("Task 2 is cancelled; only a scheduled task can be")
+    assert words(await ben.answer("/sms-cancel 2")).startswith("Task 2 is cancelled, and only a scheduled task can")
 
 
 async def help_explains_it(ben: Person) -> None:

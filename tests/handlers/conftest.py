@@ -9,7 +9,7 @@ from handlers.imports import Importing
 from handlers.send import Sending
 from handlers.tasks import Tasks
 from services.database import Database
-from tests.handlers.samples import contents_of
+from tests.handlers.samples import contents_of, tasks_of
 from tests.services.builders import Marketing
 from tests.services.conftest import migrated_sqlite, sqlite
 
@@ -38,7 +38,7 @@ def sending(marketing: Marketing) -> Sending:
 @pytest.fixture
 def tasks(marketing: Marketing) -> Tasks:
     """What `/sms-tasks` works on."""
-    return Tasks(marketing.tasks, marketing.reports)
+    return tasks_of(marketing)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from handlers.content import Contents
 from handlers.requests import Click, Command, Submission, Upload
+from handlers.tasks import Tasks
 from services.carriers.ports import SyncsContent
 from services.content import Template
 from services.content_changes import ContentChanges
@@ -17,6 +18,9 @@ from services.groups import NAME_LIMIT, Group
 from services.imports import Import, UploadedFile
 from services.previews import Preview
 from services.states import ImportState, Region, SmsType, TaskState
+from services.task_files import TaskFiles
+from services.task_lists import TaskLists
+from services.task_messages import TaskMessages
 from services.task_reports import Task
 from tests.services.builders import ANA, CHANNEL, WORKSPACE, Marketing
 from tests.services.fakes import MORNING
@@ -35,6 +39,18 @@ ANA_HERE: dict[str, Any] = {
     "channel": CHANNEL,
     "now": MORNING,
 }
+
+
+def tasks_of(marketing: Marketing) -> Tasks:
+    """What everything about send tasks works on."""
+    return Tasks(
+        marketing.tasks,
+        marketing.reports,
+        marketing.changes,
+        TaskLists(marketing.database),
+        TaskMessages(marketing.database),
+        TaskFiles(marketing.database),
+    )
 
 
 def typed(text: str, name: str = "/sms-send", **values: Any) -> Command:

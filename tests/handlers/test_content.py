@@ -107,7 +107,7 @@ class TestLists:
         winter = marketing.a_signature("Winter")
         marketing.approve(marketing.a_template("snow", signature_id=winter.signature.id))
         rejected = marketing.a_template("rain")
-        marketing.changes.decide(
+        marketing.content_changes.decide(
             WORKSPACE, *identified(rejected), version=0, by=BEN, approve=False, reason="Too <!channel> sad."
         )
         text = shown(content.templates(line(), contents))

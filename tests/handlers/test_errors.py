@@ -18,6 +18,7 @@ import handlers
 import services
 from handlers import errors
 from handlers.arguments import BadArguments
+from handlers.dates import UnclearDay
 from handlers.errors import explain, explain_failure, explain_in_form, is_mistyped, unexpected
 from handlers.times import PastTime, SkippedTime, TooFarAhead, UnclearTime
 from services.content import SIGNATURE_UNUSABLE, TYPE_UNKNOWN, NotShown
@@ -40,6 +41,8 @@ FACTS: dict[str, object] = {
     "excluded": 2,
     "file": EVIL,
     "carrier": "huawei",
+    "first": EVIL,
+    "last": EVIL,
     "example": "/sms-send group:vip template:spring",
     "group": EVIL,
     "group_type": "promotional",
@@ -127,6 +130,7 @@ TIMES = [
     TooFarAhead(EVIL, MOMENT, MOMENT),
     SkippedTime(EVIL, "Europe/Madrid", MOMENT),
     UnclearTime(EVIL, ("tomorrow 10:00", "in 2 hours")),
+    UnclearDay(EVIL),
 ]
 ARGUMENTS = [
     BadArguments("unknown_key", "grup", ("group", "template")),
@@ -300,7 +304,8 @@ def test_whatever_a_thing_is_called_its_name_stays_a_name(name: str, known: list
         ),
         pytest.param(
             NotAllowed("not_cancellable", number=42, state="sending"),
-            "Task 42 is sending; only a scheduled task can be cancelled. `/sms-stop 42` stops it.",
+            "Task 42 is sending, and only a scheduled task can be cancelled. "
+            "`/sms-pause 42` pauses it, `/sms-stop 42` stops it.",
             id="too late to cancel, not to stop",
         ),
         pytest.param(

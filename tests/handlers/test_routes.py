@@ -15,6 +15,9 @@ from handlers.routes import ROUTES, Kind, Route, help_lines
 from handlers.views import content as content_views
 from handlers.views import groups as group_views
 from handlers.views import opt_outs as opt_out_views
+from handlers.views import task_buttons
+from handlers.views import task_details as task_details_views
+from handlers.views import task_list as task_list_views
 from tests.handlers.samples import dropped, typed
 
 REQUESTS = {Kind.COMMAND: Command, Kind.ACTION: Click, Kind.VIEW: Submission, Kind.EVENT: Upload}
@@ -71,6 +74,7 @@ ONLY_SHOWS = {
     "/sms-optouts",
     "/sms-pool",
     "/sms-signatures",
+    "/sms-task",
     "/sms-tasks",
     "/sms-templates",
     content_views.NEXT_PAGE,
@@ -79,6 +83,15 @@ ONLY_SHOWS = {
     group_views.PREVIOUS_PAGE,
     opt_out_views.NEXT_PAGE,
     opt_out_views.PREVIOUS_PAGE,
+    task_buttons.DETAILS,
+    task_details_views.AFTER,
+    task_details_views.BEFORE,
+    task_details_views.FIND,
+    task_details_views.FIND_FORM,
+    task_details_views.REFRESH,
+    task_list_views.NEWER,
+    task_list_views.OLDER,
+    task_list_views.REFRESH,
 }
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from handlers import task_changes, task_details, task_list
 from handlers import tasks as handler
 from handlers.arguments import BadArguments
 from handlers.errors import explain
-from handlers.replies import Nothing, Say, SendFile
+from handlers.replies import Say, SendFile
 from handlers.tasks import Tasks
 from services.errors import NotAllowed, ServiceError, UnknownThing
 from services.retention import Periods, Retention
@@ -78,20 +79,22 @@ def test_a_late_task_is_sent_when_somebody_says_so(tasks: Tasks, marketing: Mark
     marketing.a_confirmed_task(at=marketing.in_(HOUR))
     marketing.clock.move(HOUR * 2)
     marketing.tasks.start_due()
-    assert handler.send_late(clicked(1), tasks) == Nothing()
+    assert handler.resume_button(clicked(1), tasks) == Say(
+        "Task 1 goes on: 0 were handed to the carrier, 3 are still to go."
+    )
     assert tasks.reports.get(marketing.workspace_id, 1).state is TaskState.SENDING
-    with pytest.raises(NotAllowed, match="not_waiting"):
-        handler.send_late(clicked(1), tasks)
+    with pytest.raises(NotAllowed, match="not_resumable"):
+        handler.resume_button(clicked(1), tasks)
 
 
 def test_tasks_are_listed_newest_first_or_of_one_status(tasks: Tasks, marketing: Marketing) -> None:
     marketing.a_confirmed_task(group="first", at=marketing.in_(HOUR))
     marketing.a_confirmed_task(group="second")
-    everything = handler.list_tasks(typed("", "/sms-tasks"), tasks)
+    everything = task_list.command(typed("", "/sms-tasks"), tasks)
     assert isinstance(everything, Say)
     shown = str(everything.blocks)
     assert shown.index("*second*") < shown.index("*first*")
-    scheduled = handler.list_tasks(typed("status:Scheduled", "/sms-tasks"), tasks)
+    scheduled = task_list.command(typed("status:Scheduled", "/sms-tasks"), tasks)
     assert isinstance(scheduled, Say)
     assert "*first*" in str(scheduled.blocks)
     assert "*second*" not in str(scheduled.blocks)
@@ -109,7 +112,7 @@ def test_tasks_are_listed_newest_first_or_of_one_status(tasks: Tasks, marketing:
 )
 def test_a_list_of_an_unknown_status_is_refused(text: str, error: type[Exception], tasks: Tasks) -> None:
     with pytest.raises(error):
-        handler.list_tasks(typed(text, "/sms-tasks"), tasks)
+        task_list.command(typed(text, "/sms-tasks"), tasks)
 
 
 async def test_failed_numbers_come_as_a_file_by_direct_message(
@@ -126,7 +129,7 @@ async def test_failed_numbers_come_as_a_file_by_direct_message(
     (tmp_path / "file").rename(tmp_path / "file.xlsx")
     (sheet,) = openpyxl.load_workbook(tmp_path / "file.xlsx").worksheets
     rows = [*sheet.iter_rows(values_only=True)]
-    assert rows[0] == ("Number", "Result", "Carrier code", "SMS ID", "Time (UTC)")
+    assert rows[0] == ("Number", "Result", "Carrier code", "What it means", "SMS ID", "Time (UTC)")
     assert [row[:3] for row in rows[1:]] == [(f"+{FIRST_NUMBER + 1}", "refused", "E200028")]
 
 
@@ -136,16 +139,18 @@ async def test_the_file_of_a_forgotten_task_is_refused_and_the_list_still_shows_
     marketing.carrier.will(refuse(FIRST_NUMBER + 1))
     marketing.a_confirmed_task(3)
     await marketing.send_all()
-    before = handler.list_tasks(typed("", "/sms-tasks"), tasks)
+    before = task_list.command(typed("", "/sms-tasks"), tasks)
     marketing.clock.move(timedelta(days=99))
     Retention(marketing.database, marketing.clock, Periods(timedelta(days=90))).tick()
-    with pytest.raises(NotAllowed, match="task_forgotten"):
-        handler.failed_numbers(clicked(1), tasks)
-    assert handler.list_tasks(typed("", "/sms-tasks"), tasks) == before
+    presses = (handler.failed_numbers, handler.files_form, task_details.find_form, task_changes.ask_unknown)
+    for press in (*presses, task_changes.resend_failed):
+        with pytest.raises(NotAllowed, match="task_forgotten"):
+            press(clicked(1), tasks)
+    assert task_list.command(typed("", "/sms-tasks"), tasks) == before
 
 
 def test_another_workspaces_task_is_not_there(tasks: Tasks, marketing: Marketing) -> None:
     marketing.a_confirmed_task()
-    for press in (handler.stop_button, handler.failed_numbers, handler.cancel_button, handler.send_late):
+    for press in (handler.stop_button, handler.failed_numbers, handler.cancel_button, handler.resume_button):
         with pytest.raises(UnknownThing):
             press(clicked(1, workspace="T0OTHER"), tasks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,8 +16,10 @@ from handlers.groups import PAGE_SIZE
 from handlers.help import mistake, overview, usage
 from handlers.replies import Block, Say, View
 from handlers.routes import help_lines
+from handlers.task_details import PAGE_SIZE as MESSAGES
+from handlers.task_list import PAGE_SIZE as PAGE
 from handlers.views import blocks as kit
-from handlers.views import groups, imports, send, tasks
+from handlers.views import groups, imports, send, task_changes, task_details, task_list, tasks
 from handlers.views.imports import reason_in_words
 from handlers.views.words import money
 from sandbox.slack.blocks import check_view, strings
@@ -25,10 +28,13 @@ from services.errors import BadFile
 from services.groups import Group, GroupPage, ListedGroup
 from services.imports import Progress, Purpose
 from services.numbers import Reason
+from services.pool import Fate
 from services.previews import Preview, Price
-from services.send_tasks import Stopped
+from services.send_tasks import Paused, Stopped
 from services.states import ImportState, PauseReason, Region, SmsType, Source, TaskState
 from services.surveys import MissingRow
+from services.task_lists import TaskPage
+from services.task_messages import MessagePage, Segment, TaskMessage, UnknownCounts
 from services.task_reports import Task
 from tests.handlers.samples import EVIL, LONGEST, MILLION, NOW, a_group, a_preview, a_task, a_template, an_import
 
@@ -147,16 +153,65 @@ def test_a_task_can_be_shown_in_every_state(task: Task) -> None:
     held(*tasks.post(task))
     held(*tasks.result(task))
     held(*tasks.late(task))
-    said(tasks.task_list([task] * 20, task.state))
+    held(*tasks.paused(task))
+    said(listed([task] * PAGE, task.name))
+    for fate in Fate:
+        said(task_details.details(task, messages(fate, task.name), "0001", *["x" * 60] * 3))
     said(Say(tasks.cancelled(task)))
     said(Say(tasks.stopped(Stopped(task, 5, 3, 2))))
+    said(Say(tasks.was_paused(Paused(task, 3))))
+    said(Say(tasks.resumed(task)))
+    said(Say(tasks.deleted(task)))
+    said(task_changes.ask_unknown(task, UnknownCounts(5, 1), [3, 4]))
+    opened(task_details.find_form(task))
+    opened(task_details.files_form(task))
+    opened(task_changes.edit_form(task, [a_template(name, id=n) for n, name in enumerate(LONGEST * 30)], "tomorrow"))
 
 
-@pytest.mark.parametrize("state", [None, *STATES])
-def test_an_empty_list_of_tasks_says_how_to_start(state: TaskState | None) -> None:
-    answer = tasks.task_list([], state)
-    said(answer)
-    assert "/sms-send" in answer.text
+def listed(found: Sequence[Task], words: str = "") -> Say:
+    return task_list.task_list(TaskPage(found, True, True), words, "n", "o", "a")
+
+
+def messages(fate: Fate, name: str) -> MessagePage:
+    """A page of long SMS with as much to say of each as there can be."""
+    segments = [Segment(n, 9, "failed", name or "X", NOW) for n in range(1, 10)]
+    one = TaskMessage(MILLION, 8613800000001, fate, name or "X", "huawei", "i" * 100, NOW, segments)
+    return MessagePage([one] * MESSAGES, True, True)
+
+
+def test_a_whole_page_of_tasks_is_shown() -> None:
+    for name in LONGEST:
+        groups_ = tuple(each.name for each in MANY)
+        task = a_task(name=name, template=name, groups=groups_, excluded=groups_, is_test=True)
+        assert [*strings(listed([task] * PAGE).blocks)].count("Details") == PAGE
+
+
+def test_an_empty_list_of_tasks_says_how_to_go_on() -> None:
+    said(listed([]))
+    assert "/sms-send" in listed([]).text
+    said(listed([], EVIL))
+    assert "/sms-tasks" in listed([], EVIL).text
+
+
+def test_a_task_that_paused_itself_says_why_and_asks() -> None:
+    task = a_task(
+        TaskState.PAUSED,
+        carrier="huawei",
+        pause_reason=PauseReason.REFUSALS,
+        pause_code="E200028",
+        handed_over=200,
+        refused=150,
+        accepted=50,
+        delivered=0,
+    )
+    text, body = tasks.paused(task)
+    assert text == "Task 42, *spring* to *vip*, has paused itself."
+    shown = [*strings(body)]
+    assert any("The carrier refuses too many of its messages: " in each and "`E200028`" in each for each in shown)
+    assert any("200 of 12,480 messages handed over, 150 of them refused, 12,280 to go." in each for each in shown)
+    assert {"Go on", "Stop"} <= set(shown)
+    _, decided = tasks.paused(replace(task, state=TaskState.SENDING, resumed_by="U0BEN"))
+    assert any("<@U0BEN> decided to go on." in each for each in strings(decided))
 
 
 @pytest.mark.parametrize("shown", list(extreme_previews()), ids=lambda shown: shown.template[:6])

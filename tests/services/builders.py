@@ -23,6 +23,7 @@ from services.rate import RateLimit
 from services.receipts import Receipts
 from services.send_tasks import SendTasks
 from services.states import ContentKind, Region, SmsType
+from services.task_changes import TaskChanges
 from services.task_reports import Task, TaskReports
 from tests.services.fakes import FakeCarrier, FakeClock, InlineExecutor
 
@@ -96,7 +97,8 @@ class Marketing:
         self.tasks = SendTasks(database, self.clock)
         self.reports = TaskReports(database)
         self.lists = ContentLists(database)
-        self.changes = ContentChanges(database)
+        self.content_changes = ContentChanges(database)
+        self.changes = TaskChanges(database, self.clock, self.previews, self.content)
         self.posts = Posts(database, self.clock)
         self.receipts = Receipts(database, self.clock, {self.application_id: self.carrier.opted_out_codes})
         self.sender = self.a_sender()
@@ -155,17 +157,17 @@ class Marketing:
         form = TemplateForm(
             **{"name": name, "text": "Leaves fall.", "sms_type": SmsType.NOTIFICATION, "code": "tpl-9", **values}
         )
-        return self.changes.add_template(self.workspace_id, self.application_id, form, CHANNEL, by)
+        return self.content_changes.add_template(self.workspace_id, self.application_id, form, CHANNEL, by)
 
     def a_signature(self, name: str = "Autumn", *, by: str = ANA, **values: Any) -> ListedSignature:
         """The same for a signature."""
         form = SignatureForm(**{"name": name, "channel_number": "1069000009", **values})
-        return self.changes.add_signature(self.workspace_id, self.application_id, form, CHANNEL, by)
+        return self.content_changes.add_signature(self.workspace_id, self.application_id, form, CHANNEL, by)
 
     def approve(self, waiting: ListedTemplate | ListedSignature, *, by: str = BEN) -> None:
         """Ben presses the button."""
         kind, content_id = identified(waiting)
-        self.changes.decide(self.workspace_id, kind, content_id, waiting.standing.version, by, approve=True)
+        self.content_changes.decide(self.workspace_id, kind, content_id, waiting.standing.version, by, approve=True)
 
     def an_import(self, path: Path, group: Group, file_id: str | None = None) -> Import:
         """A file dropped and its group chosen; nothing has been read yet."""

@@ -62,7 +62,7 @@ def marketing(database: Database) -> Marketing:
 
 
 def empty(database: Database) -> None:
-    """Delete every row of every table."""
+    """Delete every row of every table; on SQLite keys begin at 1 again."""
     deletes = [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)]
     if not database.is_sqlite:
         deletes += ["DELETE FROM procrastinate_jobs", "DELETE FROM procrastinate_workers"]
@@ -71,7 +71,7 @@ def empty(database: Database) -> None:
         deletes.append("DELETE FROM sqlite_sequence")
     with database.write() as tx:
         # PostgreSQL takes them all in one go.
-        for statement in deletes if database.is_sqlite else ["; ".join(deletes)]:
+        for statement in [*deletes, "DELETE FROM sqlite_sequence"] if database.is_sqlite else ["; ".join(deletes)]:
             tx.exec_driver_sql(statement)
         tx.commit()
 

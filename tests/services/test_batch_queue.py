@@ -23,10 +23,7 @@ def marketing(postgresql: Database) -> Marketing:
 
 @pytest.fixture
 def queue(postgresql: Database) -> ProcrastinateQueue:
-    async def send(task_id: int, no: int) -> None:
-        """Nobody works here."""
-
-    return ProcrastinateQueue(queue_app(postgresql, send))
+    return ProcrastinateQueue(queue_app(postgresql.conninfo))
 
 
 def jobs(database: Database, status: str = "todo") -> list[tuple[int, int]]:

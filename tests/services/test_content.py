@@ -232,7 +232,7 @@ class TestWhyNot:
     def test_it_was_rejected_for_a_reason(self, marketing: Marketing) -> None:
         waiting = marketing.a_template()
         kind, key = identified(waiting)
-        marketing.changes.decide(WORKSPACE, kind, key, 0, BEN, approve=False, reason="Too short.")
+        marketing.content_changes.decide(WORKSPACE, kind, key, 0, BEN, approve=False, reason="Too short.")
         with pytest.raises(NotAllowed) as raised:
             marketing.content.find_template(WORKSPACE, "autumn")
         assert (raised.value.facts["status"], raised.value.facts["reason"]) == ("rejected", "Too short.")
@@ -271,7 +271,7 @@ class TestWhyNot:
         marketing.approve(waiting)
         marketing.a_group("vip", numbers(3))
         draft = marketing.a_draft(template="autumn")
-        marketing.changes.disable(WORKSPACE, ContentKind.TEMPLATE, waiting.template.id, BEN)
+        marketing.content_changes.disable(WORKSPACE, ContentKind.TEMPLATE, waiting.template.id, BEN)
         with pytest.raises(NotAllowed, match="template_gone"):
             marketing.confirmations.confirm(WORKSPACE, draft.draft_id, ANA)
 

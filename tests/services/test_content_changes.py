@@ -66,7 +66,7 @@ class TestTheSecondPerson:
     def test_somebody_else_approves_it_and_the_post_says_so(self, waiting: Waiting) -> None:
         marketing, kind, key = waiting
         show(marketing)
-        marketing.changes.decide(WORKSPACE, kind, key, 0, BEN, approve=True)
+        marketing.content_changes.decide(WORKSPACE, kind, key, 0, BEN, approve=True)
         assert status_of(marketing, kind, key) == ("approved", None)
         (post,) = due(marketing)
         assert (post.ts, post.version) == ("171.01", 1)
@@ -75,31 +75,33 @@ class TestTheSecondPerson:
         marketing, kind, key = waiting
         for approve in (True, False):
             with pytest.raises(NotAllowed) as raised:
-                marketing.changes.decide(WORKSPACE, kind, key, 0, ANA, approve=approve, reason="no")
+                marketing.content_changes.decide(WORKSPACE, kind, key, 0, ANA, approve=approve, reason="no")
             assert refusal(raised) == "own_content"
 
     def test_it_is_rejected_for_a_reason_only(self, waiting: Waiting) -> None:
         marketing, kind, key = waiting
         with pytest.raises(NotAllowed, match="reason_missing"):
-            marketing.changes.decide(WORKSPACE, kind, key, 0, BEN, approve=False, reason="  ")
-        marketing.changes.decide(WORKSPACE, kind, key, 0, BEN, approve=False, reason=" Too short. ")
+            marketing.content_changes.decide(WORKSPACE, kind, key, 0, BEN, approve=False, reason="  ")
+        marketing.content_changes.decide(WORKSPACE, kind, key, 0, BEN, approve=False, reason=" Too short. ")
         assert status_of(marketing, kind, key) == ("rejected", "Too short.")
 
     def test_it_is_decided_once(self, waiting: Waiting) -> None:
         marketing, kind, key = waiting
-        marketing.changes.decide(WORKSPACE, kind, key, 0, BEN, approve=True)
+        marketing.content_changes.decide(WORKSPACE, kind, key, 0, BEN, approve=True)
         with pytest.raises(NotAllowed, match="already_decided"):
-            marketing.changes.decide(WORKSPACE, kind, key, 1, MEI, approve=False, reason="no")
+            marketing.content_changes.decide(WORKSPACE, kind, key, 1, MEI, approve=False, reason="no")
 
     def test_what_changed_since_it_was_shown_is_not_approved(self, marketing: Marketing) -> None:
         added = marketing.a_template()
-        marketing.changes.edit_template(WORKSPACE, added.template.id, 0, replace(FORM, text="Sold!"), CHANNEL, ANA)
+        marketing.content_changes.edit_template(
+            WORKSPACE, added.template.id, 0, replace(FORM, text="Sold!"), CHANNEL, ANA
+        )
         with pytest.raises(NotAllowed, match="content_changed"):
             marketing.approve(added)
 
     def test_whoever_edits_it_is_its_author(self, marketing: Marketing) -> None:
         added = marketing.a_template()
-        edited = marketing.changes.edit_template(
+        edited = marketing.content_changes.edit_template(
             WORKSPACE, added.template.id, 0, replace(FORM, text="Sold!"), CHANNEL, BEN
         )
         with pytest.raises(NotAllowed, match="own_content"):
@@ -109,9 +111,9 @@ class TestTheSecondPerson:
     def test_another_workspaces_does_not_exist(self, waiting: Waiting) -> None:
         marketing, kind, key = waiting
         with pytest.raises(UnknownThing):
-            marketing.changes.decide("T0OTHER", kind, key, 0, BEN, approve=True)
+            marketing.content_changes.decide("T0OTHER", kind, key, 0, BEN, approve=True)
         with pytest.raises(UnknownThing):
-            marketing.changes.disable("T0OTHER", kind, key, BEN)
+            marketing.content_changes.disable("T0OTHER", kind, key, BEN)
 
 
 class TestEditing:
@@ -132,7 +134,9 @@ class TestEditing:
         added = marketing.a_template()
         marketing.approve(added)
         show(marketing, closed=True)
-        marketing.changes.edit_template(WORKSPACE, added.template.id, 1, replace(FORM, **change), "C0OTHER", ANA)
+        marketing.content_changes.edit_template(
+            WORKSPACE, added.template.id, 1, replace(FORM, **change), "C0OTHER", ANA
+        )
         assert status_of(marketing, ContentKind.TEMPLATE, added.template.id) == ("pending", None)
         (post,) = due(marketing)
         assert (post.ts, post.channel, post.version) == (None, "C0OTHER", 2)
@@ -141,35 +145,37 @@ class TestEditing:
         added = marketing.a_template()
         marketing.approve(added)
         (spring,) = marketing.content.signatures(marketing.application_id)
-        tied = marketing.changes.associate(WORKSPACE, added.template.id, 1, spring.id, CHANNEL, ANA)
+        tied = marketing.content_changes.associate(WORKSPACE, added.template.id, 1, spring.id, CHANNEL, ANA)
         assert (tied.template.signature, tied.standing.status) == ("Spring", "pending")
         marketing.approve(tied)
-        untied = marketing.changes.associate(WORKSPACE, added.template.id, 3, None, CHANNEL, ANA)
+        untied = marketing.content_changes.associate(WORKSPACE, added.template.id, 3, None, CHANNEL, ANA)
         assert (untied.template.is_universal, untied.standing.status) == (True, "pending")
 
     def test_a_changed_signature_waits_again(self, marketing: Marketing) -> None:
         added = marketing.a_signature()
         marketing.approve(added)
         form = SignatureForm("Autumn", "1069000010", SmsType.NOTIFICATION)
-        edited = marketing.changes.edit_signature(WORKSPACE, added.signature.id, 1, form, CHANNEL, ANA)
+        edited = marketing.content_changes.edit_signature(WORKSPACE, added.signature.id, 1, form, CHANNEL, ANA)
         assert (edited.standing.status, edited.signature.sms_type) == ("pending", "notification")
 
     def test_one_that_waits_already_keeps_its_post(self, marketing: Marketing) -> None:
         added = marketing.a_template()
         before = show(marketing)
-        marketing.changes.edit_template(WORKSPACE, added.template.id, 0, replace(FORM, text="Sold!"), "C0OTHER", ANA)
+        marketing.content_changes.edit_template(
+            WORKSPACE, added.template.id, 0, replace(FORM, text="Sold!"), "C0OTHER", ANA
+        )
         (post,) = due(marketing)
         assert (post.id, post.ts, post.channel) == (before.id, "171.01", CHANNEL)
 
     def test_what_is_sent_as_it_was_opened_stays_approved(self, marketing: Marketing) -> None:
         added = marketing.a_template()
         marketing.approve(added)
-        same = marketing.changes.edit_template(WORKSPACE, added.template.id, 1, FORM, CHANNEL, ANA)
+        same = marketing.content_changes.edit_template(WORKSPACE, added.template.id, 1, FORM, CHANNEL, ANA)
         assert (same.standing.status, same.standing.version) == ("approved", 1)
 
     def test_of_two_who_edit_the_second_is_told(self, marketing: Marketing) -> None:
         added = marketing.a_template()
-        edit = marketing.changes.edit_template
+        edit = marketing.content_changes.edit_template
         edit(WORKSPACE, added.template.id, 0, replace(FORM, text="One."), CHANNEL, ANA)
         with pytest.raises(NotAllowed, match="content_changed"):
             edit(WORKSPACE, added.template.id, 0, replace(FORM, text="Two."), CHANNEL, BEN)
@@ -177,8 +183,8 @@ class TestEditing:
     def test_a_rejected_one_is_mended(self, marketing: Marketing) -> None:
         added = marketing.a_template()
         kind, key = identified(added)
-        marketing.changes.decide(WORKSPACE, kind, key, 0, BEN, approve=False, reason="Too short.")
-        marketing.changes.edit_template(WORKSPACE, key, 1, replace(FORM, text="Longer."), CHANNEL, ANA)
+        marketing.content_changes.decide(WORKSPACE, kind, key, 0, BEN, approve=False, reason="Too short.")
+        marketing.content_changes.edit_template(WORKSPACE, key, 1, replace(FORM, text="Longer."), CHANNEL, ANA)
         assert status_of(marketing, kind, key) == ("pending", None)
 
 
@@ -187,31 +193,31 @@ class TestDisabling:
 
     def test_it_is_disabled_and_enabled_only_with_an_approval(self, waiting: Waiting) -> None:
         marketing, kind, key = waiting
-        marketing.changes.decide(WORKSPACE, kind, key, 0, BEN, approve=True)
+        marketing.content_changes.decide(WORKSPACE, kind, key, 0, BEN, approve=True)
         show(marketing, closed=True)
-        marketing.changes.disable(WORKSPACE, kind, key, ANA, " out of season ")
+        marketing.content_changes.disable(WORKSPACE, kind, key, ANA, " out of season ")
         assert status_of(marketing, kind, key) == ("disabled", "out of season")
         with pytest.raises(NotAllowed, match="already_decided"):
-            marketing.changes.disable(WORKSPACE, kind, key, ANA)
+            marketing.content_changes.disable(WORKSPACE, kind, key, ANA)
         assert due(marketing) == []
-        marketing.changes.enable(WORKSPACE, kind, key, CHANNEL, BEN)
+        marketing.content_changes.enable(WORKSPACE, kind, key, CHANNEL, BEN)
         assert status_of(marketing, kind, key) == ("pending", None)
         assert [post.ts for post in due(marketing)] == [None]
         with pytest.raises(NotAllowed, match="own_content"):
-            marketing.changes.decide(WORKSPACE, kind, key, 3, BEN, approve=True)
+            marketing.content_changes.decide(WORKSPACE, kind, key, 3, BEN, approve=True)
         with pytest.raises(NotAllowed, match="already_decided"):
-            marketing.changes.enable(WORKSPACE, kind, key, CHANNEL, BEN)
+            marketing.content_changes.enable(WORKSPACE, kind, key, CHANNEL, BEN)
 
     def test_one_that_is_disabled_while_it_waits_can_no_longer_be_approved(self, waiting: Waiting) -> None:
         marketing, kind, key = waiting
-        marketing.changes.disable(WORKSPACE, kind, key, ANA)
+        marketing.content_changes.disable(WORKSPACE, kind, key, ANA)
         with pytest.raises(NotAllowed, match="already_decided"):
-            marketing.changes.decide(WORKSPACE, kind, key, 1, BEN, approve=True)
+            marketing.content_changes.decide(WORKSPACE, kind, key, 1, BEN, approve=True)
 
     def test_what_the_settings_say_is_changed_there(self, marketing: Marketing) -> None:
         spring = marketing.content.find_template(WORKSPACE, "spring")
         (signature,) = marketing.content.signatures(marketing.application_id)
-        changes = marketing.changes
+        changes = marketing.content_changes
         for kind, key in ((ContentKind.TEMPLATE, spring.id), (ContentKind.SIGNATURE, signature.id)):
             with pytest.raises(NotAllowed, match="in_settings"):
                 changes.disable(WORKSPACE, kind, key, ANA)
@@ -240,7 +246,9 @@ class TestWhatIsAccepted:
     )
     def test_of_a_template(self, marketing: Marketing, change: dict[str, Any], rule: str) -> None:
         with pytest.raises(NotAllowed) as raised:
-            marketing.changes.add_template(WORKSPACE, marketing.application_id, replace(FORM, **change), CHANNEL, ANA)
+            marketing.content_changes.add_template(
+                WORKSPACE, marketing.application_id, replace(FORM, **change), CHANNEL, ANA
+            )
         assert refusal(raised) == rule
         assert due(marketing) == []
 
@@ -255,7 +263,7 @@ class TestWhatIsAccepted:
     )
     def test_of_a_signature(self, marketing: Marketing, form: SignatureForm, rule: str) -> None:
         with pytest.raises(NotAllowed) as raised:
-            marketing.changes.add_signature(WORKSPACE, marketing.application_id, form, CHANNEL, ANA)
+            marketing.content_changes.add_signature(WORKSPACE, marketing.application_id, form, CHANNEL, ANA)
         assert refusal(raised) == rule
 
     def test_a_template_and_its_signature_are_of_one_type(self, marketing: Marketing) -> None:
@@ -272,7 +280,9 @@ class TestWhatIsAccepted:
         (spring,) = marketing.content.signatures(marketing.application_id)
         other = marketing.applications["intl"].id
         with pytest.raises(UnknownThing) as raised:
-            marketing.changes.add_template(WORKSPACE, other, replace(FORM, signature_id=spring.id), CHANNEL, ANA)
+            marketing.content_changes.add_template(
+                WORKSPACE, other, replace(FORM, signature_id=spring.id), CHANNEL, ANA
+            )
         assert raised.value.kind == "chosen signature"
 
     def test_free_text_needs_neither_code_nor_channel_number(self, database: Database) -> None:
@@ -286,7 +296,7 @@ class TestWhatIsAccepted:
 
     def test_an_application_of_another_workspace_is_not_there(self, marketing: Marketing) -> None:
         with pytest.raises(UnknownThing):
-            marketing.changes.add_template("T0OTHER", marketing.application_id, FORM, CHANNEL, ANA)
+            marketing.content_changes.add_template("T0OTHER", marketing.application_id, FORM, CHANNEL, ANA)
 
 
 class TestWhereTheCarrierDecides:

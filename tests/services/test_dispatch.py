@@ -15,7 +15,9 @@ from services.carriers.ports import Answer, Outcome, Receipt, Submission
 from services.database import Database
 from services.dispatch import LEASE_MARGIN, Claim, Dispatch
 from services.models import batch, result, submission
+from services.pool import Fate
 from services.states import TaskState
+from services.task_messages import MessagePlace, TaskMessages
 from services.task_reports import Task
 from tests.services.audit import check_every_task, check_nobody_got_two
 from tests.services.builders import ANA, FIRST_NUMBER, REQUEST_TIMEOUT, Marketing, numbers
@@ -164,10 +166,11 @@ class TestRefusals:
         task = marketing.a_confirmed_task(3)
         marketing.carrier.will(refuse(FIRST_NUMBER + 2, FIRST_NUMBER, code="E200028"))
         await marketing.send_all()
-        failed = list(marketing.reports.failed_numbers(task.id))
-        assert [(each.number, each.state, each.code) for each in failed] == [
-            (FIRST_NUMBER, "refused", "E200028"),
-            (FIRST_NUMBER + 2, "refused", "E200028"),
+        page = TaskMessages(marketing.database).page(task, MessagePlace(), 10)
+        assert [(each.number, each.fate, each.code) for each in page.messages] == [
+            (FIRST_NUMBER, Fate.REFUSED, "E200028"),
+            (FIRST_NUMBER + 1, Fate.ACCEPTED, "000000"),
+            (FIRST_NUMBER + 2, Fate.REFUSED, "E200028"),
         ]
         assert marketing.task(task).not_delivered == 2
 
@@ -175,7 +178,8 @@ class TestRefusals:
         task = marketing.a_confirmed_task(3)
         marketing.carrier.will(refuse_whole("E000510"))
         await marketing.send_all()
-        assert {each.code for each in marketing.reports.failed_numbers(task.id)} == {"E000510"}
+        page = TaskMessages(marketing.database).page(task, MessagePlace(), 10)
+        assert {(each.fate, each.code) for each in page.messages} == {(Fate.REFUSED, "E000510")}
 
     async def test_the_answer_for_a_stranger_is_ignored(self, marketing: Marketing) -> None:
         task = marketing.a_confirmed_task(3)
@@ -424,6 +428,21 @@ class TestTheLoop:
             with pytest.raises(asyncio.CancelledError):
                 await running
             assert outcomes(marketing, task) == dict.fromkeys((1, 2, 3), "accepted")
+        check_every_task(marketing.database)
+
+    async def test_a_batch_claimed_for_somebody_who_is_gone_goes_back(self, marketing: Marketing) -> None:
+        """The loop is cancelled while a busy thread is about to claim."""
+        task = marketing.a_confirmed_task(3)
+        with ThreadPoolExecutor(1) as executor:
+            executor.submit(time.sleep, 0.1)
+            running = asyncio.create_task(marketing.a_dispatch(executor=executor).run())
+            await asyncio.sleep(0.03)
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+        assert (batches(marketing, task), marketing.carrier.requests) == (["planned"], [])
+        await marketing.send_all()
+        assert marketing.task(task).accepted == 3
         check_every_task(marketing.database)
 
     async def test_one_broken_batch_does_not_end_the_sending(self, marketing: Marketing) -> None:

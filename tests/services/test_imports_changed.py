@@ -15,10 +15,10 @@ from services.errors import NotAllowed, UnknownThing
 from services.imports import GROUP_GONE, Import, Progress
 from services.models import customer_group, group_member, import_reject, number_import, send_task
 from services.posts import PostKind
-from services.previews import Preview
-from services.states import ImportState, TaskState
+from services.previews import Preview, SendRequest
+from services.states import ImportState, Source, TaskState
 from services.task_reports import Task
-from tests.services.builders import BEN, WORKSPACE, Marketing, numbers
+from tests.services.builders import BEN, CHANNEL, WORKSPACE, Marketing, numbers
 from tests.services.files import a_csv
 
 SECOND = timedelta(seconds=1)
@@ -161,6 +161,16 @@ class TestUndoing:
         marketing.confirmed(marketing.a_draft(["gold"]))
         assert undo(marketing, done).state is ImportState.UNDONE
         assert members(marketing) == {8613900000001}
+
+    def test_a_task_to_the_whole_pool_stands_in_the_way(
+        self, marketing: Marketing, a_file: Callable[..., Path]
+    ) -> None:
+        done = marketing.imported(a_file(*VALID), marketing.a_group("vip"))
+        marketing.clock.move(SECOND)
+        wanted = SendRequest((), "spring", source=Source.POOL)
+        marketing.confirmed(marketing.previews.draft(WORKSPACE, CHANNEL, BEN, wanted))
+        with pytest.raises(NotAllowed, match="import_sent"):
+            undo(marketing, done)
 
     def test_another_workspace_cannot(self, marketing: Marketing, a_file: Callable[..., Path]) -> None:
         done = marketing.imported(a_file(*VALID), marketing.a_group("vip"))

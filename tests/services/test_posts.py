@@ -1,17 +1,19 @@
 """What channels are owed: each post once, kept up to date, and the result in time."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
 
 from services.carriers.ports import Receipt
+from services.database import Database
 from services.models import send_task
 from services.models import signature as signature_table
 from services.models import template as template_table
-from services.posts import Post, PostKind
+from services.posts import Post, PostKind, want_post
 from services.task_reports import Task
-from tests.services.builders import ANA, CHANNEL, FIRST_NUMBER, Marketing
+from tests.services.builders import ANA, CHANNEL, FIRST_NUMBER, MAINLAND, Marketing
 from tests.services.fakes import refuse_whole
 
 MINUTE = timedelta(minutes=1)
@@ -210,3 +212,39 @@ async def test_an_old_post_that_slack_never_took_is_still_owed(marketing: Market
     marketing.posts.want_results()
     assert marketing.posts.close_old() == 0
     assert {post.kind for post in due(marketing)} == {PostKind.TASK, PostKind.RESULT}
+
+
+async def test_each_application_has_its_own_receipt_window(database: Database) -> None:
+    marketing = Marketing(database, applications=[replace(MAINLAND, receipt_window_hours=24)])
+    task = await a_sent_task(marketing)
+    assert task.receipt_window == timedelta(hours=24)
+    show_all(marketing)
+    marketing.clock.move(timedelta(hours=23.9))
+    assert marketing.posts.close_old() == 0
+    marketing.clock.move(timedelta(hours=0.2))
+    assert marketing.posts.close_old() == 1
+
+
+async def test_skipped_messages_alone_have_a_result_too(marketing: Marketing) -> None:
+    task = await a_sent_task(marketing)
+    with marketing.database.write() as tx:
+        tx.execute(update(send_task).where(send_task.c.id == task.id).values(handed_over=0, accepted=0, skipped=3))
+        tx.commit()
+    assert (marketing.task(task).waiting, marketing.task(task).is_settled) == (0, True)
+    assert marketing.posts.want_results() == 1
+
+
+def test_a_second_pause_is_posted_anew(marketing: Marketing) -> None:
+    task = marketing.a_confirmed_task(3)
+
+    def pause() -> Post:
+        with marketing.database.write() as tx:
+            want_post(tx, marketing.workspace_id, CHANNEL, PostKind.PAUSED, task.id)
+            tx.commit()
+        (post,) = due(marketing, PostKind.PAUSED)
+        return post
+
+    first = pause()
+    marketing.posts.shown(first.id, "171.01", first.version, closed=True)
+    assert due(marketing, PostKind.PAUSED) == []
+    assert pause().ts is None

@@ -13,9 +13,11 @@ from sqlalchemy import select, update
 from services.carriers.ports import Receipt, Submission
 from services.database import Database
 from services.models import result, send_task
+from services.pool import Fate
 from services.receipts import APPLIED_AT_ONCE, LONGEST_SECONDS, Receipts
 from services.states import TaskState
-from services.task_reports import FailedNumber, Task
+from services.task_messages import MessagePlace, TaskMessages
+from services.task_reports import Task
 from tests.services.audit import check_every_task
 from tests.services.builders import ANA, FIRST_NUMBER, Marketing, numbers
 from tests.services.fakes import FakeCarrier, not_taken, refuse, unanswered
@@ -266,9 +268,11 @@ async def test_failed_numbers_are_listed_with_the_carriers_word(marketing: Marke
     reference = marketing.carrier.requests[0].reference
     at = marketing.in_(timedelta(seconds=9))
     marketing.report(replace(failed(reference, NUMBER + 2), at=at), delivered(reference, NUMBER + 1))
-    assert list(marketing.reports.failed_numbers(task.id)) == [
-        FailedNumber(NUMBER, "refused", "E200028", None, marketing.clock.now()),
-        FailedNumber(NUMBER + 2, "failed", "UNDELIV", f"id-{NUMBER + 2}", at),
+    page = TaskMessages(marketing.database).page(task, MessagePlace(), 10)
+    bad = [each for each in page.messages if each.fate in (Fate.REFUSED, Fate.FAILED)]
+    assert [(each.number, each.fate, each.code, each.sms_id, each.at) for each in bad] == [
+        (NUMBER, Fate.REFUSED, "E200028", None, marketing.clock.now()),
+        (NUMBER + 2, Fate.FAILED, "UNDELIV", f"id-{NUMBER + 2}", at),
     ]
 
 

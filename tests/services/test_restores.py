@@ -88,7 +88,7 @@ async def test_what_was_due_since_the_copy_may_have_been_sent(marketing: Marketi
     await nothing_leaves(marketing)
     assert marketing.task(task).state is TaskState.FINISHED
     with pytest.raises(NotAllowed):
-        marketing.tasks.send_late(marketing.workspace_id, task.number, BEN)
+        marketing.tasks.resume(marketing.workspace_id, task.number, BEN)
 
 
 async def test_what_was_due_after_the_old_one_had_ended_is_asked_about(marketing: Marketing) -> None:
@@ -96,7 +96,7 @@ async def test_what_was_due_after_the_old_one_had_ended_is_asked_about(marketing
     marketing.clock.move(2 * HOUR)
     assert take_over(marketing, ran_until=timedelta(minutes=90)) == TakenOver(0, 0, 1, 0)
     await nothing_leaves(marketing)
-    marketing.tasks.send_late(marketing.workspace_id, task.number, BEN)
+    marketing.tasks.resume(marketing.workspace_id, task.number, BEN)
     await marketing.send_all()
     assert marketing.task(task).accepted == 300
 
@@ -107,9 +107,9 @@ async def test_what_is_due_later_waits_for_a_yes_and_then_for_its_time(marketing
     paused = marketing.task(task)
     assert (paused.state, paused.pause_reason) == (TaskState.PAUSED, PauseReason.RESTORED)
     assert PostKind.LATE in {post.kind for post in marketing.posts.due()}
-    marketing.tasks.send_late(marketing.workspace_id, task.number, BEN)
+    marketing.tasks.resume(marketing.workspace_id, task.number, BEN)
     now = marketing.task(task)
-    assert (now.state, now.pause_reason, now.confirmed_by) == (TaskState.SCHEDULED, None, BEN)
+    assert (now.state, now.confirmed_by, now.resumed_by) == (TaskState.SCHEDULED, ANA, BEN)
     await nothing_leaves(marketing)
     marketing.clock.move(HOUR)
     marketing.tasks.start_due()

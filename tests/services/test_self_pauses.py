@@ -202,7 +202,7 @@ async def test_what_was_asked_about_does_not_count_again(marketing: Marketing, d
     for _ in range(3):
         await marketing.send_next(dispatch)
     assert marketing.task(task).state is PAUSED
-    marketing.tasks.send_late(WORKSPACE, task.number, ANA)
+    marketing.tasks.resume(WORKSPACE, task.number, ANA)
     marketing.carrier.will(refuse_first(10), accept, refuse_all, refuse_all)
     for _ in range(3):
         await marketing.send_next(dispatch)
@@ -212,20 +212,20 @@ async def test_what_was_asked_about_does_not_count_again(marketing: Marketing, d
     assert len(questions(database)) == 1, "the same post asks again"
 
 
-async def test_the_question_asked_before_is_opened_again(marketing: Marketing, database: Database) -> None:
+async def test_the_question_is_asked_anew_so_that_somebody_sees_it(marketing: Marketing, database: Database) -> None:
     task = marketing.a_confirmed_task(5000)
     dispatch = marketing.a_dispatch()
     marketing.carrier.will(refuse_all)
     await marketing.send_next(dispatch)
     (due,) = [each for each in marketing.posts.due() if each.kind is PostKind.PAUSED]
-    marketing.tasks.send_late(WORKSPACE, task.number, ANA)
+    marketing.tasks.resume(WORKSPACE, task.number, ANA)
     marketing.posts.shown(due.id, "171.01", marketing.task(task).version, closed=True)
     assert questions(database) == [(task.id, True)]
     marketing.carrier.will(refuse_whole("E000112"))
     await marketing.send_next(dispatch)
     assert questions(database) == [(task.id, False)]
     (again,) = [each for each in marketing.posts.due() if each.kind is PostKind.PAUSED]
-    assert (again.id, again.ts) == (due.id, "171.01")
+    assert (again.id, again.ts) == (due.id, None)
 
 
 async def test_a_stopped_task_does_not_pause(marketing: Marketing) -> None:

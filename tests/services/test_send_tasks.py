@@ -4,10 +4,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import event, select
 
+from handlers.errors import explain
 from services.content import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
 from services.errors import NotAllowed, ServiceError, UnknownThing
@@ -15,7 +17,9 @@ from services.groups import Group
 from services.models import batch, recipient
 from services.posts import PostKind
 from services.previews import Preview
-from services.states import SmsType, TaskState
+from services.resends import ResendState
+from services.states import PauseReason, SmsType, TaskState
+from services.task_changes import Edit
 from services.task_reports import Task
 from tests.services.audit import check_every_task
 from tests.services.builders import (
@@ -248,9 +252,12 @@ def test_a_chosen_signature_that_is_gone_is_told(marketing: Marketing) -> None:
     marketing.a_group("vip", numbers(3))
     draft = marketing.a_draft(template="hello")
     marketing.declare(replace(MAINLAND, signatures=(WINTER,), templates=(UNIVERSAL,)))
-    with pytest.raises(UnknownThing) as unknown:
-        marketing.confirmations.confirm(marketing.workspace_id, draft.draft_id, ANA)
-    assert (unknown.value.kind, unknown.value.name, unknown.value.known) == ("signature", "Spring", ("Winter",))
+    refused = refusal(lambda: marketing.confirmations.confirm(marketing.workspace_id, draft.draft_id, ANA))
+    assert (refused.rule, refused.facts["signature"], refused.facts["status"]) == (
+        "signature_not_approved",
+        "Spring",
+        "disabled",
+    )
 
 
 class TestPlanning:
@@ -319,15 +326,42 @@ def in_state(marketing: Marketing, state: TaskState) -> Task:
     return marketing.task(task)
 
 
+S = TaskState
+# What may be done in which states; everything else answers with the state.
 ALLOWED = {
-    TaskState.SCHEDULED: {"cancel", "stop"},
-    TaskState.SENDING: {"stop"},
-    TaskState.PAUSED: {"stop", "send_late"},
+    "cancel": {S.SCHEDULED},
+    "stop": {S.SCHEDULED, S.SENDING, S.PAUSED},
+    "pause": {S.SENDING},
+    "resume": {S.PAUSED},
+    "delete": {S.FINISHED, S.CANCELLED, S.STOPPED, S.EXPIRED},
+    "edit": {S.SCHEDULED},
+    "resend": {S.FINISHED},
 }
-REFUSALS = {"cancel": "not_cancellable", "stop": "not_stoppable", "send_late": "not_waiting"}
+RULES = {
+    "cancel": "not_cancellable",
+    "stop": "not_stoppable",
+    "pause": "not_pausable",
+    "resume": "not_resumable",
+    "delete": "not_deletable",
+    "edit": "not_editable",
+    "resend": "resend_running",
+}
 
 
-@pytest.mark.parametrize("action", list(REFUSALS))
+def act(marketing: Marketing, task: Task, action: str) -> None:
+    given = (marketing.workspace_id, task.number)
+    match action:
+        case "delete":
+            marketing.changes.delete(*given, BEN)
+        case "edit":
+            marketing.changes.edit(*given, BEN, Edit(marketing.in_(2 * HOUR), task.template_id, "new name"))
+        case "resend":
+            marketing.changes.resend(*given, ResendState.UNKNOWN, CHANNEL, BEN)
+        case _:
+            getattr(marketing.tasks, action)(*given, BEN)
+
+
+@pytest.mark.parametrize("action", list(ALLOWED))
 @pytest.mark.parametrize("state", [state for state in TaskState if state is not TaskState.DRAFT])
 async def test_what_may_be_done_in_each_state(marketing: Marketing, state: TaskState, action: str) -> None:
     task = in_state(marketing, state)
@@ -335,18 +369,30 @@ async def test_what_may_be_done_in_each_state(marketing: Marketing, state: TaskS
         await marketing.send_all()
         task = marketing.task(task)
     assert task.state is state
-
-    def act() -> object:
-        return getattr(marketing.tasks, action)(marketing.workspace_id, task.number, BEN)
-
-    if action in ALLOWED.get(state, ()):
-        act()
-        assert marketing.task(task).state is not state
+    if state in ALLOWED[action]:
+        act(marketing, task, action)
+        assert action == "resend" or marketing.task(task) != task
     else:
-        refused = refusal(act)
-        assert (refused.rule, refused.facts["state"]) == (REFUSALS[action], state.value)
+        refused = refusal(lambda: act(marketing, task, action))
+        if action == "resend" and state.is_over:
+            assert (refused.rule, refused.facts["what"]) == ("nothing_to_resend", "unknown")
+        else:
+            assert (refused.rule, refused.facts["state"]) == (RULES[action], state.value)
+            sentence = explain(refused, ZoneInfo("Europe/Madrid"))
+            assert f"Task {task.number} is {state.value}" in sentence
+            assert "`/sms-" in sentence, "what can be done"
         assert marketing.task(task) == task
     check_every_task(marketing.database)
+
+
+@pytest.mark.parametrize("action", list(ALLOWED))
+def test_another_workspaces_task_does_not_exist(marketing: Marketing, action: str) -> None:
+    task = marketing.a_confirmed_task(3)
+    other = Marketing(marketing.database, workspace_id="T0OTHER")
+    with pytest.raises(UnknownThing) as unknown:
+        act(other, task, action)
+    assert (unknown.value.kind, unknown.value.name) == ("task", str(task.number))
+    assert marketing.task(task) == task
 
 
 class TestStopping:
@@ -397,6 +443,79 @@ class TestStopping:
         check_every_task(marketing.database)
 
 
+class TestPausing:
+    """Until somebody resumes it; the counts say exactly what left."""
+
+    async def test_nothing_leaves_until_it_is_resumed(self, marketing: Marketing) -> None:
+        task = marketing.a_confirmed_task(1700)
+        dispatch = marketing.a_dispatch()
+        await marketing.send_next(dispatch)
+        await marketing.send_next(dispatch)
+        under_way = dispatch.claim(marketing.sender)
+        assert under_way is not None
+        paused = marketing.tasks.pause(marketing.workspace_id, task.number, BEN)
+        assert (paused.task.handed_over, paused.in_flight, paused.task.waiting) == (700, 500, 1000)
+        assert (paused.task.state, paused.task.paused_by) == (TaskState.PAUSED, BEN)
+        assert paused.task.pause_reason is PauseReason.PERSON
+        assert dispatch.claim(marketing.sender) is None
+        await dispatch.send_batch(under_way, marketing.sender)
+        assert marketing.task(task).handed_over == 1200
+        check_every_task(marketing.database)
+
+        marketing.clock.move(30 * HOUR)
+        assert marketing.tasks.start_due() == 0, "a day of pause does not expire what has begun"
+        resumed = marketing.tasks.resume(marketing.workspace_id, task.number, ANA)
+        assert (resumed.state, resumed.resumed_by, resumed.started_at) == (TaskState.SENDING, ANA, task.started_at)
+        await marketing.send_all(dispatch)
+        assert marketing.task(task).state is TaskState.FINISHED
+        assert marketing.carrier.numbers == numbers(1700)
+        check_every_task(marketing.database)
+
+    async def test_what_was_not_taken_waits_with_the_rest(self, marketing: Marketing) -> None:
+        task = marketing.a_confirmed_task(3)
+        dispatch = marketing.a_dispatch()
+        claim = dispatch.claim(marketing.sender)
+        assert claim is not None
+        marketing.tasks.pause(marketing.workspace_id, task.number, ANA)
+        marketing.carrier.will(not_taken())
+        await dispatch.send_batch(claim, marketing.sender)
+        assert (marketing.task(task).state, marketing.task(task).waiting) == (TaskState.PAUSED, 3)
+        check_every_task(marketing.database)
+
+    async def test_a_pause_after_the_last_claim_ends_with_its_answer(self, marketing: Marketing) -> None:
+        task = marketing.a_confirmed_task(3)
+        dispatch = marketing.a_dispatch()
+        claim = dispatch.claim(marketing.sender)
+        assert claim is not None
+        paused = marketing.tasks.pause(marketing.workspace_id, task.number, ANA)
+        assert (paused.in_flight, paused.task.waiting) == (3, 3)
+        await dispatch.send_batch(claim, marketing.sender)
+        ended = marketing.task(task)
+        assert (ended.state, ended.finished_at) == (TaskState.FINISHED, marketing.clock.now())
+
+    async def test_a_paused_one_is_stopped_with_exact_counts(self, marketing: Marketing) -> None:
+        task = marketing.a_confirmed_task(700)
+        await marketing.send_next(marketing.a_dispatch())
+        marketing.tasks.pause(marketing.workspace_id, task.number, ANA)
+        stopped = marketing.tasks.stop(marketing.workspace_id, task.number, BEN)
+        assert (stopped.handed_over, stopped.in_flight, stopped.held_back) == (200, 0, 500)
+        check_every_task(marketing.database)
+
+
+class TestDeleting:
+    """Off the list; the counts stay."""
+
+    async def test_its_counts_stay(self, marketing: Marketing) -> None:
+        task = marketing.a_confirmed_task(3)
+        await marketing.send_all()
+        gone = marketing.changes.delete(marketing.workspace_id, task.number, BEN)
+        assert (gone.deleted_by, gone.deleted_at, gone.handed_over) == (BEN, marketing.clock.now(), 3)
+        assert marketing.reports.list(marketing.workspace_id) == []
+        assert marketing.task(task) == gone
+        refused = refusal(lambda: marketing.changes.delete(marketing.workspace_id, task.number, ANA))
+        assert (refused.rule, refused.facts["by"]) == ("already_deleted", BEN)
+
+
 LATE = timedelta(minutes=15)
 
 
@@ -426,7 +545,8 @@ class TestBeingDue:
         assert now.held_back == (3 if state is TaskState.EXPIRED else 0)
         assert (marketing.a_dispatch().claim(marketing.sender) is not None) == (state is TaskState.SENDING)
         kinds = [post.kind for post in marketing.posts.due()]
-        assert kinds == [PostKind.TASK, *([PostKind.LATE] if state is TaskState.PAUSED else [])]
+        told = [PostKind.LATE] if state in (TaskState.PAUSED, TaskState.EXPIRED) else []
+        assert kinds == [PostKind.TASK, *told]
         check_every_task(marketing.database)
 
     def test_a_late_one_nobody_answers_expires(self, marketing: Marketing) -> None:
@@ -438,7 +558,7 @@ class TestBeingDue:
 
     async def test_a_yes_sends_a_late_one(self, marketing: Marketing) -> None:
         task = in_state(marketing, TaskState.PAUSED)
-        sending = marketing.tasks.send_late(marketing.workspace_id, task.number, BEN)
+        sending = marketing.tasks.resume(marketing.workspace_id, task.number, BEN)
         assert (sending.state, sending.started_at) == (TaskState.SENDING, marketing.clock.now())
         assert marketing.tasks.start_due() == 0
         await marketing.send_all()
@@ -447,8 +567,8 @@ class TestBeingDue:
     def test_a_yes_a_day_later_is_too_late(self, marketing: Marketing) -> None:
         task = in_state(marketing, TaskState.PAUSED)
         marketing.clock.move(24 * HOUR)
-        refused = refusal(lambda: marketing.tasks.send_late(marketing.workspace_id, task.number, BEN))
-        assert (refused.rule, refused.facts["state"]) == ("not_waiting", "expired")
+        refused = refusal(lambda: marketing.tasks.resume(marketing.workspace_id, task.number, BEN))
+        assert (refused.rule, refused.facts["state"]) == ("not_resumable", "expired")
 
     def test_all_that_is_due_is_started(self, marketing: Marketing) -> None:
         at = marketing.in_(HOUR)

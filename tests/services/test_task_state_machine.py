@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from services.carriers.ports import Answer, Outcome, Receipt, Submission
 from services.database import Database
@@ -44,6 +45,9 @@ from tests.services.fakes import (
 SIZES = {"one": 1, "few": 4, "more": 8}
 MOVES = [timedelta(seconds=1), timedelta(seconds=6), timedelta(minutes=4), timedelta(minutes=16)]
 MOVES += [timedelta(minutes=56), timedelta(hours=25)]
+
+
+_AFTER = {"pause": TaskState.PAUSED, "resume": TaskState.SENDING}
 
 
 class Request:
@@ -267,7 +271,7 @@ class Life(RuleBasedStateMachine):
         receipt = Receipt(status, "X", f"id-{number}", reference, number, data.draw(st.integers(1, total)), total)
         self.marketing.receipts.store([(self.marketing.application_id, receipt)])
 
-    @rule(data=st.data(), action=st.sampled_from(["cancel", "stop", "send_late"]))
+    @rule(data=st.data(), action=st.sampled_from(["cancel", "stop", "pause", "pause", "resume", "resume"]))
     @precondition(lambda self: self.tasks)
     def press(self, data: st.DataObject, action: str) -> None:
         task = data.draw(st.sampled_from(self.tasks))
@@ -275,8 +279,19 @@ class Life(RuleBasedStateMachine):
             getattr(self.marketing.tasks, action)(self.marketing.workspace_id, task.number, ANA)
         except NotAllowed:
             return
-        if action != "send_late":
-            assert self.marketing.task(task).state.is_over
+        now = self.marketing.task(task)
+        assert now.state.is_over if action in ("cancel", "stop") else now.state is _AFTER[action]
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.tasks)
+    def delete(self, data: st.DataObject) -> None:
+        task = self.marketing.task(data.draw(st.sampled_from(self.tasks)))
+        allowed = task.state.is_over and not task.is_deleted
+        with nullcontext() if allowed else pytest.raises(NotAllowed):
+            self.marketing.changes.delete(self.marketing.workspace_id, task.number, ANA)
+        now = self.marketing.task(task)
+        assert now.is_deleted == (task.is_deleted or allowed)
+        assert (now.recipients, now.handed_over, now.waiting) == (task.recipients, task.handed_over, task.waiting)
 
     @rule()
     def crash_and_restart(self) -> None:
@@ -293,6 +308,16 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def nobody_got_two(self) -> None:
         assert self.carrier.twice == []
+
+    @invariant()
+    def no_number_and_text_is_twice_in_a_task(self) -> None:
+        twice = (
+            select(recipient.c.task_id, recipient.c.number, recipient.c["values"])
+            .group_by(recipient.c.task_id, recipient.c.number, recipient.c["values"])
+            .having(func.count() > 1)
+        )
+        with self.database.read() as connection:
+            assert connection.execute(twice).all() == []
 
     @invariant()
     def final_never_moves(self) -> None:

@@ -437,6 +437,17 @@ class TestFormats:
             assert numbers(path.rename(tmp_path / name)) == ["13812345678"]
             path = tmp_path / name
 
+    def test_a_workbook_with_macros_is_read(self, tmp_path: Path) -> None:
+        plain = workbook(tmp_path / "a.xlsx", s=[["mobile"], ["13812345678"]])
+        kind = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
+        with zipfile.ZipFile(plain) as book, zipfile.ZipFile(tmp_path / "a.xlsm", "w") as made:
+            for name in book.namelist():
+                made.writestr(
+                    name, book.read(name).replace(kind, b"application/vnd.ms-excel.sheet.macroEnabled.main+xml")
+                )
+            made.writestr("xl/vbaProject.bin", b"\xd0\xcf\x11\xe0" + bytes(500))
+        assert cells(tmp_path / "a.xlsm") == [("s", 2, "13812345678")]
+
     def test_an_ods_is_read(self, tmp_path: Path) -> None:
         row = "".join(
             f'<table:table-row><table:table-cell office:value-type="string"><text:p>{text}</text:p></table:table-cell>'

@@ -157,6 +157,7 @@ def upgrade() -> None:
         sa.Column("requests_per_second", sa.Float(), server_default="50", nullable=False),
         sa.Column("price_per_segment", sa.Text(), nullable=True),
         sa.Column("currency", sa.Text(), nullable=True),
+        sa.Column("receipt_window_hours", sa.Integer(), server_default="72", nullable=False),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_application_workspace_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_application")),
         sa.UniqueConstraint("workspace_id", "name", name=op.f("uq_application_workspace_id_name")),
@@ -379,6 +380,8 @@ def upgrade() -> None:
         sa.Column("pause_code", sa.Text(), nullable=True),
         sa.Column("paused_by", sa.Text(), nullable=True),
         sa.Column("refusals_seen", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("resumed_by", sa.Text(), nullable=True),
+        sa.Column("edited_by", sa.Text(), nullable=True),
         sa.Column("deleted_by", sa.Text(), nullable=True),
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
         sa.Column("forgotten_at", sa.BigInteger(), nullable=True),
@@ -421,6 +424,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("forgotten_at IS NULL"),
         postgresql_where=sa.text("forgotten_at IS NULL"),
     )
+    op.create_index("ix_send_task_list", "send_task", ["workspace_id", "state", "number"], unique=False)
     op.create_index(
         "ix_send_task_result",
         "send_task",
@@ -500,6 +504,7 @@ def downgrade() -> None:
         sqlite_where=sa.text("result_wanted = 0"),
         postgresql_where=sa.text("NOT result_wanted"),
     )
+    op.drop_index("ix_send_task_list", table_name="send_task")
     op.drop_index(
         "ix_send_task_kept",
         table_name="send_task",

@@ -1,0 +1,65 @@
+"""Another application in the place of a task's own, for batches that provably never left or were refused whole because
+of the account; never for what may have arrived.
+
+The other one needs a template of the same name and text, and a signature of the same name. A batch that moved stays
+there: there is no third application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import Connection, bindparam, update
+
+from services.elsewhere import content_at
+from services.models import batch
+from services.outcomes import Handed, PutOff
+from services.states import BatchState, TaskState
+
+log = structlog.get_logger()
+
+# A batch whose connection failed so often goes elsewhere.
+ATTEMPTS = 3
+
+_MOVE = (
+    update(batch)
+    .where(
+        batch.c.task_id == bindparam("the_task"),
+        batch.c.no == bindparam("the_no"),
+        batch.c.attempt == bindparam("the_attempt"),
+        batch.c.state == BatchState.PLANNED.value,
+    )
+    .values(application_id=bindparam("elsewhere"))
+)
+
+
+def choose(tx: Connection, handed: Sequence[Handed], states: Mapping[int, str]) -> list[Handed]:
+    """Of those that may go elsewhere, what goes there goes back to be sent, and the others are as they were."""
+    return [each if each.elsewhere is None else _chosen(tx, each, states[each.claim.task_id]) for each in handed]
+
+
+def move(tx: Connection, handed: Sequence[Handed]) -> None:
+    """Give those that go elsewhere, and are planned again by now, to the other application."""
+    for each in handed:
+        if each.elsewhere is not None:
+            claim = each.claim
+            moved = {"the_task": claim.task_id, "the_no": claim.no, "the_attempt": claim.attempt}
+            if tx.execute(_MOVE, {**moved, "elsewhere": each.elsewhere}).rowcount:
+                log.warning("batch.moved", task=claim.task_id, batch=claim.no, application=each.elsewhere)
+
+
+def _chosen(tx: Connection, each: Handed, state: str) -> Handed:
+    assert each.elsewhere is not None
+    stays = replace(each, elsewhere=None)
+    if state not in (TaskState.SENDING, TaskState.PAUSED):
+        return stays
+    content = content_at(tx, each.claim.task_id, each.elsewhere)
+    if isinstance(content, str):
+        log.warning("failover.impossible", task=each.claim.task_id, application=each.elsewhere, why=content)
+        return stays
+    code = each.account_code or (each.rest.trouble if each.rest else None)
+    again = PutOff(frozenset(each.claim.seqs), timedelta(0), code)
+    return replace(each, outcomes={}, rest=again, account_code=None)
