@@ -128,7 +128,7 @@ def print_run(url: str) -> None:
     draft = desk.draft()
     task = desk.confirm(draft)
     finished = select(send_task.c.finished_at).where(send_task.c.id == task.id)
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         began = time.monotonic()
         while connection.execute(finished).scalar() is None:
             connection.rollback()
@@ -144,15 +144,15 @@ def print_enqueue(url: str) -> None:
     desk.group(ENQUEUED * 500 + 200)
     task = desk.confirm(desk.draft())
     database.queue = ProcrastinateQueue(queue_app(database.conninfo), window=ENQUEUED)
-    with database.write() as tx:
+    with database.write(everyone=True) as tx:
         tx.execute(update(send_task).where(send_task.c.id == task.id).values(first_batch_done=True, queued=1))
         tx.commit()
     began = time.perf_counter()
-    with database.write() as tx:
+    with database.write(everyone=True) as tx:
         database.queue.follow_up(tx, task.id)
         tx.commit()
     seconds = time.perf_counter() - began
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         jobs = connection.exec_driver_sql("SELECT count(*) FROM procrastinate_jobs").scalar_one()
     assert jobs == ENQUEUED, jobs
     print(seconds)
@@ -189,7 +189,7 @@ async def _wait(url: str) -> float:
 
 
 def _put_in(database: Database, queue: ProcrastinateQueue, task_id: int, no: int) -> float:
-    with database.write() as tx:
+    with database.write(everyone=True) as tx:
         queue.put_back(tx, task_id, no, None)
         tx.commit()
     return time.perf_counter()

@@ -24,7 +24,7 @@ _TEAM_ID = re.compile(r"T[A-Z0-9]{2,20}")
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,20}")
 
 
-# Carriers report for three days, and what is reported has to find its message.
+# What is reported has to find its message; most carriers report for three days.
 LEAST_RETENTION_DAYS = 4
 
 
@@ -390,7 +390,7 @@ def read_config(environment: Mapping[str, str] | None = None) -> Config:
         log_level=settings.log_level,
         applications=applications,
         roles=_roles(content, settings.sms_applications),
-        retention=_retention(content, settings.sms_applications),
+        retention=_retention(content, settings.sms_applications, applications),
         oauth=oauth,
     )
 
@@ -445,12 +445,22 @@ def _read_file(path: Path) -> dict[str, Any]:
     return content
 
 
-def _retention(content: Mapping[str, Any], path: Path) -> RetentionSettings:
+def _retention(
+    content: Mapping[str, Any], path: Path, applications: tuple[ApplicationSettings, ...]
+) -> RetentionSettings:
     try:
         general = _General.model_validate({name: content[name] for name in _General.model_fields if name in content})
     except ValidationError as error:
         raise BadConfig(_first(error, str, str(path))) from error
     own = {name: each.retention_days for name, each in general.workspace.items() if each.retention_days is not None}
+    shortest = min([*own.values(), *([] if general.retention_days is None else [general.retention_days])], default=None)
+    for each in applications:
+        if shortest is not None and each.receipt_window_hours >= shortest * 24:
+            raise BadConfig(
+                f"retention_days in {path} is wrong: what is deleted after {shortest} days cannot be reported any "
+                f"more, and receipt_window_hours of application {each.name} is {each.receipt_window_hours}: keep it "
+                "longer."
+            )
     return RetentionSettings(general.retention_days, own)
 
 

@@ -63,7 +63,7 @@ class Partitions:
 
     def keep_ahead(self, now: datetime, span: timedelta) -> None:
         """Begin a new span where the last one is over, and have a partition more than is in use."""
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             there, current = _numbers(connection), _current(connection)
             is_over = _began(connection, current, now) < now - span
         if is_over or current.no + 1 not in there:
@@ -75,7 +75,7 @@ class Partitions:
 
     def closed(self) -> Sequence[Partition]:
         """Those that no new task goes to, the oldest first."""
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             current = _current(connection)
             return [Partition(no) for no in sorted(_numbers(connection)) if no < current.no]
 
@@ -96,7 +96,7 @@ class Partitions:
 
     def _advance(self, no: int) -> None:
         """Have partition `no` and the next, and let no task have an earlier key from here on."""
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             tx.exec_driver_sql(f"SET LOCAL lock_timeout = {_LONGEST_WAIT_MILLISECONDS}")
             # Two who move the keys at once would give some twice.
             tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK_NAME})")

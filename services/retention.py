@@ -158,11 +158,11 @@ class Retention:
         for partition in partitions.closed():
             mine = send_task.c.id.between(partition.first, partition.last)
             kept = select(send_task.c.id).where(mine, send_task.c.forgotten_at.is_(None), ~self._is_past()).limit(1)
-            with self._database.read() as connection:
+            with self._database.read(everyone=True) as connection:
                 if connection.execute(kept).first() is not None:
                     continue
             yield from self._delete_all(sent_sms, sent_sms.c.task_id.between(partition.first, partition.last))
-            with self._database.write() as tx:
+            with self._database.write(everyone=True) as tx:
                 # Before anything of theirs, as everybody does, so that no two transactions wait for each other.
                 tx.execute(select(send_task.c.id).where(mine).order_by(send_task.c.id).with_for_update())
                 if tx.execute(kept).first() is None and partitions.drop(tx, partition):
@@ -191,10 +191,10 @@ class Retention:
             .order_by(send_task.c.id)
             .limit(AT_ONCE)
         )
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             found = connection.execute(past.limit(1)).first() is not None
         if found:
-            with self._database.write() as tx:
+            with self._database.write(everyone=True) as tx:
                 ids = tx.execute(past.with_for_update(skip_locked=True)).scalars().all()
                 tx.execute(update(send_task).where(send_task.c.id.in_(ids)).values(forgotten_at=self._clock.now()))
                 tx.commit()
@@ -208,12 +208,12 @@ class Retention:
     def _half_deleted(self) -> Sequence[int]:
         """Tasks that are forgotten and have rows; this tick's, and those of one that was cut short."""
         query = select(send_task.c.id).where(send_task.c.forgotten_at.is_not(None), ~send_task.c.rows_deleted)
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             return connection.execute(query.order_by(send_task.c.id).limit(AT_ONCE)).scalars().all()
 
     def _delete_batches(self, task_id: int) -> bool:
         """Delete some batches with all rows of theirs; after the last, note that. Whether there was one."""
-        with self._database.write() as tx:
+        with self._database.write(everyone=True) as tx:
             tx.execute(select(send_task.c.id).where(send_task.c.id == task_id).with_for_update())
             batches = _first_batches(tx, task_id)
             if batches:
@@ -230,14 +230,14 @@ class Retention:
             number_import.c.state.not_in(_IMPORTING),
             ended_at < self._cutoffs(number_import.c.workspace_id),
         )
-        with self._database.read() as connection:
+        with self._database.read(everyone=True) as connection:
             ids = connection.execute(past.order_by(number_import.c.id).limit(AT_ONCE)).scalars().all()
         for import_id in ids:
             yield from self._delete_all(import_row, import_row.c.import_id == import_id)
             yield from self._delete_all(import_reject, import_reject.c.import_id == import_id)
             # The columns to choose from have samples of what stood in them.
             forgotten = {"forgotten_at": self._clock.now(), "keepable": 0, "columns": None}
-            with self._database.write() as tx:
+            with self._database.write(everyone=True) as tx:
                 tx.execute(update(number_import).where(number_import.c.id == import_id).values(forgotten))
                 tx.commit()
             yield
@@ -254,7 +254,7 @@ class Retention:
         keys = table.primary_key.columns
         some = tuple_(*keys).in_(select(*keys).where(*which).limit(AT_ONCE))
         while True:
-            with self._database.write() as tx:
+            with self._database.write(everyone=True) as tx:
                 count = int(tx.execute(delete(table).where(*which, some)).rowcount)
                 tx.commit()
             if not count:

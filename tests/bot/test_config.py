@@ -276,6 +276,12 @@ HERE = "applications.toml, application promo-cn"
             id="a retention shorter than receipts come",
         ),
         pytest.param(
+            "retention_days = 7\n" + APPLICATION + "receipt_window_hours = 240\n" + SIGNATURE + TEMPLATE,
+            "retention_days in applications.toml is wrong: what is deleted after 7 days cannot be reported any more, "
+            "and receipt_window_hours of application promo-cn is 240: keep it longer.",
+            id="a retention shorter than an application's receipts come",
+        ),
+        pytest.param(
             WHOLE + '[workspace.T0SPRING]\nretention_days = "90 days"',
             "workspace.T0SPRING.retention_days in applications.toml is wrong: input should be a valid integer, unable "
             "to parse string as an integer.",

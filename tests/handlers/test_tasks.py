@@ -139,7 +139,8 @@ async def test_of_a_forgotten_task_the_counts_are_left(tasks: Tasks, marketing: 
     await marketing.send_all()
     marketing.clock.move(timedelta(days=99))
     Retention(marketing.database, marketing.clock, Periods(timedelta(days=90))).tick()
-    for press in (handler.failed_numbers, task_changes.resend_failed, task_changes.ask_unknown):
+    presses = (handler.failed_numbers, handler.files_form, task_details.find_form, task_changes.ask_unknown)
+    for press in (*presses, task_changes.resend_failed):
         with pytest.raises(NotAllowed, match="task_forgotten"):
             press(clicked(1), tasks)
     said = task_list.command(typed("", "/sms-tasks"), tasks)

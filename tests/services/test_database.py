@@ -106,7 +106,7 @@ def test_a_database_of_a_newer_version_is_told_apart_and_left_alone(tmp_path: Pa
     database = Database(f"sqlite:///{tmp_path / 'newer.db'}")
     database.migrate()
     for found, is_newer in (("0001", False), ("9999", True)):
-        with database.write() as tx:
+        with database.write(everyone=True) as tx:
             tx.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{found}'")
             tx.commit()
         with pytest.raises(SchemaMismatch) as mismatch:
@@ -141,7 +141,7 @@ async def test_every_migration_can_be_taken_back_and_made_again(request: pytest.
     lonely: Database = request.getfixturevalue(f"empty_{kind}")
 
     def tables() -> set[str]:
-        with lonely.read() as connection:
+        with lonely.read(everyone=True) as connection:
             return set(inspect(connection).get_table_names())
 
     lonely.migrate()
@@ -157,7 +157,7 @@ async def test_every_migration_can_be_taken_back_and_made_again(request: pytest.
 
 
 def downgrade(database: Database, revision: str) -> None:
-    with database.write() as tx:
+    with database.write(everyone=True) as tx:
         config = AlembicConfig()
         config.set_main_option("script_location", str(MIGRATIONS))
         config.attributes["connection"] = tx
@@ -177,19 +177,19 @@ async def test_the_rows_there_are_go_into_partitions_and_out_of_them(empty_postg
     )
     before = _rows(lonely)
     downgrade(lonely, "0003")
-    with lonely.read() as connection:
+    with lonely.read(everyone=True) as connection:
         assert partitions(connection) == {}
     assert _rows(lonely) == before
     lonely.migrate()
     assert _rows(lonely) == before
-    with lonely.read() as connection:
+    with lonely.read(everyone=True) as connection:
         assert set(partitions(connection).values()) == {"recipient", "submission", "result", "receipt"}
     marketing.report(Receipt("delivered", "DELIVRD", "1", reference, FIRST_NUMBER + 1))
     assert marketing.task(task).delivered == 2, "and its keys go on"
 
 
 def _rows(database: Database) -> dict[str, list[Any]]:
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         return {
             table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
             for table in (recipient, submission, result, receipt)

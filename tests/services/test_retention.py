@@ -44,7 +44,7 @@ def a_retention(marketing: Marketing, default: timedelta | None = KEPT, **of_wor
 
 
 def counts(database: Database, *tables: Table) -> list[int]:
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         return [connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables]
 
 
@@ -223,7 +223,7 @@ async def test_sms_ids_of_carriers_without_references_go_with_the_task(database:
     assert counts(database, sent_sms) == [8]
     silent.clock.move(KEPT / 2 + 4 * DAYS)
     a_retention(silent).tick()
-    with database.read() as connection:
+    with database.read(everyone=True) as connection:
         assert set(connection.execute(select(sent_sms.c.task_id)).scalars()) == {young.id}
 
 
@@ -236,14 +236,14 @@ def test_replies_and_unread_callbacks_go_by_their_age(marketing: Marketing) -> N
         unread.keep(marketing.application_id, "not JSON", b"+8613800138000")
         marketing.clock.move(KEPT / 2 + DAYS)
     a_retention(marketing).tick()
-    with marketing.database.read() as connection:
+    with marketing.database.read(everyone=True) as connection:
         assert connection.execute(select(reply.c.sms_id)).scalars().all() == ["new"]
     assert counts(marketing.database, unread_callback) == [1]
 
 
 def test_rows_of_imports_go_and_their_counts_stay(marketing: Marketing) -> None:
     group = marketing.a_group("vip", [])
-    with marketing.database.write() as tx:
+    with marketing.database.write(everyone=True) as tx:
         ids = [
             tx.execute(number_import.insert().values(_an_import(marketing, group.id, state))).inserted_primary_key[0]  # type: ignore[index]
             for state in ("done", "running")
@@ -257,7 +257,7 @@ def test_rows_of_imports_go_and_their_counts_stay(marketing: Marketing) -> None:
     marketing.clock.move(KEPT + timedelta(minutes=1))
     a_retention(marketing).tick()
     assert counts(marketing.database, import_reject, import_row) == [1, AT_ONCE + 5], "those of the one under way"
-    with marketing.database.read() as connection:
+    with marketing.database.read(everyone=True) as connection:
         done = connection.execute(select(number_import).where(number_import.c.id == ids[0])).one()
     assert (done.imported, done.invalid, done.keepable, done.columns) == (7, 1, 0, None)
     assert done.forgotten_at == marketing.clock.now()
@@ -292,7 +292,7 @@ class TestPartitions:
         return Marketing(postgresql)
 
     def partitions(self, marketing: Marketing, table: Table = recipient) -> set[int]:
-        with marketing.database.read() as connection:
+        with marketing.database.read(everyone=True) as connection:
             names = connection.exec_driver_sql(
                 "SELECT relname FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = %s::regclass",
                 (table.name,),
@@ -300,7 +300,7 @@ class TestPartitions:
             return {int(name.rpartition("_p")[2]) for name in names if "_p" in name}
 
     def sizes(self, marketing: Marketing, no: int) -> list[int]:
-        with marketing.database.read() as connection:
+        with marketing.database.read(everyone=True) as connection:
             return [
                 connection.exec_driver_sql(f"SELECT count(*) FROM {name}_p{no}").scalar_one()
                 for name in ("recipient", "submission", "result", "receipt")
@@ -346,7 +346,7 @@ class TestPartitions:
         marketing.a_confirmed_task(3)
         marketing.report(Receipt("delivered", "DELIVRD", "1", f"{10**17}-token-1", 1))
         marketing.report(Receipt("delivered", "DELIVRD", "2", None, 1))
-        with marketing.database.read() as connection:
+        with marketing.database.read(everyone=True) as connection:
             for name in ("recipient", "submission", "result", "receipt"):
                 assert connection.exec_driver_sql(f"SELECT count(*) FROM {name}_rest").scalar_one() == 0
             assert connection.exec_driver_sql("SELECT count(*) FROM receipt_untold").scalar_one() == 2
@@ -357,7 +357,7 @@ class TestPartitions:
         marketing.clock.move(3 * DAYS + timedelta(minutes=1))
         retention.tick()
         marketing.clock.move(KEPT - DAYS)
-        with marketing.database.read() as reading:
+        with marketing.database.read(everyone=True) as reading:
             assert reading.execute(select(func.count()).select_from(recipient)).scalar_one() == 3
             retention.tick()
             assert not forgotten(marketing, task)
