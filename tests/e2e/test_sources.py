@@ -49,7 +49,7 @@ async def a_file_is_tested_and_sent_to(world: World, ben: Person, path: Path) ->
     await ben.sees("Result of test task 1")
     assert world.taken() == {"+8613900010099": 1}
     await ben.press(preview, "Send to 2 customers")
-    await ben.sees("*spring* to *may.csv* (task 2)")
+    await ben.sees("*spring* to the numbers of *may.csv* (task 2)")
     await ben.sees("Result of task 2")
     assert world.taken() == {f"+86139000100{end}": 1 for end in (99, 11, 12)}
 
