@@ -24,6 +24,7 @@ PARTS = {
     "schedule": "bench.schedule",
     "export": "bench.exports",
     "tasks": "bench.tasks",
+    "fleet": "bench.fleet",
 }
 LATEST = Path(__file__).with_name("out") / "latest.json"
 

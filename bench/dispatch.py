@@ -84,15 +84,6 @@ def carrier(latency_ms: int = 0) -> Iterator[str]:
         process.wait()
 
 
-def _best(kind: str, endpoint: str) -> Mapping[str, float]:
-    runs = []
-    for _ in range(RUNS):
-        with new_database(kind) as url:
-            in_own_process(_PROGRAM.format("prepare"), url)
-            runs.append(json.loads(in_own_process(_PROGRAM.format("print_run"), url, endpoint)))
-    return {"seconds": min(run["seconds"] for run in runs), "peak_mb": max(run["peak_mb"] for run in runs)}
-
-
 def prepare(url: str, messages: str) -> None:
     """Make a database with one confirmed task, of which nothing is sent yet."""
     database = Database(url)

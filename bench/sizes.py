@@ -54,7 +54,17 @@ def _rows(task: int, application: int) -> Iterator[tuple[Any, list[str], Iterato
     batches = range(1, MESSAGES // BATCH + 1)
     columns = ["task_id", "no", "first", "last", "application_id", "reference", "state", "attempt", "owner"]
     made = (
-        (task, no, (no - 1) * BATCH + 1, no * BATCH, application, f"0123456789abcdef-{no}", "done", 1, "worker-1-12345")
+        (
+            task,
+            no,
+            (no - 1) * BATCH + 1,
+            no * BATCH,
+            application,
+            f"{task}-0123456789abcdef-{no}",
+            "done",
+            1,
+            "worker-1-12345",
+        )
         for no in batches
     )
     yield batch, columns, made
@@ -64,7 +74,7 @@ def _rows(task: int, application: int) -> Iterator[tuple[Any, list[str], Iterato
         ["task_id", "seq", "outcome", "sms_id", "code", "segments", "at"],
         ((task, seq, "accepted", _SMS_ID.format(seq), "000000", 1, _NOW) for seq in every),
     )
-    yield receipt, _RECEIPT_COLUMNS, (_receipt(application, seq) for seq in every)
+    yield receipt, _RECEIPT_COLUMNS, (_receipt(application, task, seq) for seq in every)
     yield (
         result,
         ["task_id", "seq", "state", "code", "at"],
@@ -72,13 +82,13 @@ def _rows(task: int, application: int) -> Iterator[tuple[Any, list[str], Iterato
     )
 
 
-_RECEIPT_COLUMNS = ["application_id", "reference", "number", "sms_id", "sequence", "total", "status", "code"]
+_RECEIPT_COLUMNS = ["application_id", "task_id", "reference", "number", "sms_id", "sequence", "total", "status", "code"]
 _RECEIPT_COLUMNS += ["at", "received_at", "applied"]
 
 
-def _receipt(application: int, seq: int) -> tuple[object, ...]:
-    reference, number = f"0123456789abcdef-{(seq - 1) // BATCH + 1}", 8613000000000 + seq * 11
-    return (application, reference, number, _SMS_ID.format(seq), 1, 1, "delivered", "DELIVRD", _NOW, _NOW, True)
+def _receipt(application: int, task: int, seq: int) -> tuple[object, ...]:
+    reference, number = f"{task}-0123456789abcdef-{(seq - 1) // BATCH + 1}", 8613000000000 + seq * 11
+    return (application, task, reference, number, _SMS_ID.format(seq), 1, 1, "delivered", "DELIVRD", _NOW, _NOW, True)
 
 
 def _task(tx: Any, application_id: int) -> int:
@@ -117,11 +127,10 @@ def _declare(database: Database) -> int:
 
 
 def _postgresql_sizes(database: Database) -> dict[str, int]:
+    # A partitioned table is empty itself.
+    whole = "SELECT coalesce(sum(pg_total_relation_size(relid)), 0) FROM pg_partition_tree(%s)"
     with database.read(everyone=True) as connection:
-        return {
-            table.name: int(connection.exec_driver_sql("SELECT pg_total_relation_size(%s)", (table.name,)).scalar_one())
-            for table in TABLES
-        }
+        return {table.name: int(connection.exec_driver_sql(whole, (table.name,)).scalar_one()) for table in TABLES}
 
 
 def _sqlite_sizes(database: Database) -> dict[str, int]:

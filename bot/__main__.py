@@ -1,4 +1,4 @@
-"""The command line: `python -m bot run`, `worker`, `migrate`, `after-restore`, `check-config`, `unread-callbacks`."""
+"""The command line: `python -m bot run`, `worker`, `migrate`, `copy-database`, `check-config` and others."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from cryptography.fernet import Fernet
 
 from bot.check_config import check_config
 from bot.config import BadConfig, Config, read_config
+from bot.copy_command import copy_database
 from bot.logs import set_up_logs
 from bot.process import spare_the_collector
+from bot.schema_words import describe_mismatch
 from bot.wiring import Bot
 from bot.worker import Worker
 from handlers.views.words import counted
@@ -71,6 +73,18 @@ def migrate() -> None:
         database.migrate()
         database.close()
     typer.echo("The schema is up to date.")
+
+
+@cli.command("copy-database")
+def copy(
+    to: Annotated[str, typer.Option("--to", help="The address of an empty PostgreSQL database: postgresql://…")],
+) -> None:
+    """Copy a SQLite installation to PostgreSQL, and verify it; nothing may run on either meanwhile.
+
+    One that was interrupted goes on where it was when it is run again.
+    """
+    with _one_sentence():
+        copy_database(read_config().database_url, to, SystemClock(), typer.echo)
 
 
 @cli.command("after-restore")
@@ -163,8 +177,7 @@ def _one_sentence() -> Iterator[None]:
     except BadConfig as error:
         sentence = str(error)
     except SchemaMismatch as error:
-        sentence = f"The database's schema is {error.found or 'missing'}, this version needs {error.needed}: "
-        sentence += "run `python -m bot migrate`."
+        sentence = describe_mismatch(error)
     except DatabaseUnavailable as error:
         sentence = f"DATABASE_URL: the database cannot be opened: {error}."
     else:

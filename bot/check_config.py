@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import ApplicationSettings, BadConfig, Config, TencentSettings, read_config
 from bot.oauth import INSTALL_PATH
+from bot.schema_words import describe_mismatch
 from bot.web import receipts_path, replies_path
 from bot.wiring import slack_client
 from handlers.views.words import counted
@@ -34,6 +35,7 @@ async def check_config(say: Say) -> bool:
     right = _check_database(config, say)
     right &= await _check_slack(config, say)
     right &= await _check_roles(config, say)
+    _say_retention(config, say)
     for application in config.applications:
         right &= await _check_application(application, say)
     _say_logs_and_signs(config, say)
@@ -48,6 +50,13 @@ def _say_logs_and_signs(config: Config, say: Say) -> None:
     say(
         f"✓ HTTP_HOST, HTTP_PORT: {where}/healthz, /readyz and /metrics are for probes and Prometheus, not for outside."
     )
+
+
+def _say_retention(config: Config, say: Say) -> None:
+    retention = config.retention
+    default = "for ever" if retention.days is None else f"{counted(retention.days, 'day')}"
+    own = "".join(f"; in {name} {counted(days, 'day')}" for name, days in retention.of_workspaces.items())
+    say(f"✓ retention_days: who was written to is kept {default}{own}.")
 
 
 def _check_database(config: Config, say: Say) -> bool:
@@ -69,8 +78,10 @@ def _check_database(config: Config, say: Say) -> bool:
         if database.is_sqlite and error.found is None:
             say("✓ DATABASE_URL: an empty SQLite database, filled at the first start.")
             return True
-        found = error.found or "missing"
-        say(f"✗ DATABASE_URL: the schema is {found}, needed is {error.needed}: run `python -m bot migrate`.")
+        if database.is_sqlite and not error.is_newer:
+            say("✓ DATABASE_URL: a SQLite database of an older version, brought up to date at the next start.")
+            return True
+        say(f"✗ {describe_mismatch(error)}")
         return False
     except DatabaseUnavailable as error:
         say(f"✗ DATABASE_URL: the database cannot be opened: {error}")

@@ -20,7 +20,12 @@ from bot.logs import LogFormat, LogLevel
 from services.carriers import huawei, huawei_management, kannel, tencent, twilio
 from services.states import Region, SmsType
 
+_TEAM_ID = re.compile(r"T[A-Z0-9]{2,20}")
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,20}")
+
+
+# What is reported has to find its message; most carriers report for three days.
+LEAST_RETENTION_DAYS = 4
 
 
 class BadConfig(Exception):
@@ -241,6 +246,38 @@ class RoleSettings(_Strict):
         return any((self.admin, self.approver, self.sender, self.viewer))
 
 
+class WorkspaceSettings(_Strict):
+    """`[workspace.T…]`: what is different in one workspace."""
+
+    retention_days: int | None = Field(default=None, ge=LEAST_RETENTION_DAYS, le=36_500)
+
+
+class _General(_Strict):
+    """What stands above all tables of the file, and `[workspace.T…]`."""
+
+    retention_days: int | None = Field(default=None, ge=LEAST_RETENTION_DAYS, le=36_500)
+    workspace: dict[str, WorkspaceSettings] = Field(default_factory=dict)
+
+    @field_validator("workspace")
+    @classmethod
+    def _are_teams(cls, value: dict[str, WorkspaceSettings]) -> dict[str, WorkspaceSettings]:
+        for each in value:
+            if _TEAM_ID.fullmatch(each) is None:
+                raise ValueError(f"{each} is no Slack team: write it as [workspace.T0123ABCD]")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionSettings:
+    """After how many days the rows of recipients are deleted: `days`, or what a workspace has of its own.
+
+    None: never.
+    """
+
+    days: int | None
+    of_workspaces: Mapping[str, int]
+
+
 class _Environment(BaseModel):
     slack_bot_token: str | None = None
     slack_client_id: str | None = None
@@ -303,6 +340,7 @@ class Config:
     log_level: LogLevel
     applications: tuple[ApplicationSettings, ...]
     roles: RoleSettings
+    retention: RetentionSettings
     oauth: OAuthSettings | None = None
 
     @property
@@ -349,6 +387,7 @@ def read_config(environment: Mapping[str, str] | None = None) -> Config:
         log_level=settings.log_level,
         applications=applications,
         roles=_roles(content, settings.sms_applications),
+        retention=_retention(content, settings.sms_applications, applications),
         oauth=oauth,
     )
 
@@ -395,9 +434,31 @@ def _read_file(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadConfig(f"{path} cannot be read: {error}.") from error
     for name in content:
-        if name not in ("application", "roles"):
-            raise BadConfig(f"{name} in {path} is no setting: only [[application]] tables and [roles] stand there.")
+        if name not in ("application", "roles", *_General.model_fields):
+            raise BadConfig(
+                f"{name} in {path} is no setting: only [[application]] tables, [roles], [workspace.T…] and "
+                "retention_days stand there."
+            )
     return content
+
+
+def _retention(
+    content: Mapping[str, Any], path: Path, applications: tuple[ApplicationSettings, ...]
+) -> RetentionSettings:
+    try:
+        general = _General.model_validate({name: content[name] for name in _General.model_fields if name in content})
+    except ValidationError as error:
+        raise BadConfig(_first(error, str, str(path))) from error
+    own = {name: each.retention_days for name, each in general.workspace.items() if each.retention_days is not None}
+    shortest = min([*own.values(), *([] if general.retention_days is None else [general.retention_days])], default=None)
+    for each in applications:
+        if shortest is not None and each.receipt_window_hours >= shortest * 24:
+            raise BadConfig(
+                f"retention_days in {path} is wrong: what is deleted after {shortest} days cannot be reported any "
+                f"more, and receipt_window_hours of application {each.name} is {each.receipt_window_hours}: keep it "
+                "longer."
+            )
+    return RetentionSettings(general.retention_days, own)
 
 
 def _roles(content: Mapping[str, Any], path: Path) -> RoleSettings:

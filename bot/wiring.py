@@ -22,7 +22,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.announcer import Announcer
 from bot.carriers import numbers_per_request
-from bot.config import ApplicationSettings, BadConfig, Config
+from bot.config import ApplicationSettings, BadConfig, Config, RetentionSettings
 from bot.downloads import Downloads
 from bot.health import Health, Verdict, database_part, ticks_verdict
 from bot.import_runner import ImportRunner
@@ -74,6 +74,7 @@ from services.previews import Previews
 from services.receipts import Receipts
 from services.removals import Removals
 from services.replies import Replies
+from services.retention import Periods, Retention
 from services.send_tasks import SendTasks
 from services.settling import Settling
 from services.task_changes import TaskChanges
@@ -451,6 +452,8 @@ class Bot:
         if not self._database.is_sqlite:
             self._ticks.every(1, self._dispatch.requeue_lost, in_thread=True)
         self._ticks.every(3600, services.posts.close_old, in_thread=True)
+        retention = Retention(self._database, self._clock, _periods(self._config.retention))
+        self._ticks.every(60, retention.tick, in_thread=True)
         self._ticks.every(3600, services.tasks.send_tasks.forget_drafts, in_thread=True)
         self._ticks.every(30, puller.tick, in_thread=False)
         self._ticks.every(0.5, self._imports.tick, in_thread=False)
@@ -475,6 +478,13 @@ def _limits(one: Connected, connected: list[Connected]) -> Limits:
     """A batch must fit where it may go, too."""
     both = [one.carrier, *(each.carrier for each in connected if each.is_failover_of(one))]
     return Limits(min(each.max_numbers for each in both), min(each.max_numbers_with_values for each in both))
+
+
+def _periods(retention: RetentionSettings) -> Periods:
+    return Periods(
+        default=None if retention.days is None else timedelta(days=retention.days),
+        of_workspaces={name: timedelta(days=days) for name, days in retention.of_workspaces.items()},
+    )
 
 
 def _by_name(services: Services) -> dict[str, object]:

@@ -325,6 +325,10 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
         f"Task {f['number']} starts at {_time(f['at'], z)}, in less than 5 minutes, "
         f"and can no longer be cancelled. `/sms-stop {f['number']}` stops it."
     ),
+    "task_forgotten": lambda f, z: (
+        f"The numbers of task {f['number']} were deleted on {_time(f['at'], z)}, as long after it as your "
+        "administrator's settings say. Its counts stay: `/sms-tasks` shows them."
+    ),
     "not_stoppable": lambda f, z: (
         f"Task {f['number']} is {f['state']}, so there is nothing left to stop. {_can_be_done(f)}"
     ),
@@ -350,6 +354,10 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
     ),
     "edit_time_passed": lambda f, z: (
         f"{_time(f['at'], z)} is over, so task {f['number']} stays as it was. Choose a later time."
+    ),
+    "edit_hours": lambda f, z: (
+        f"Carriers refuse promotional SMS at that hour, so task {f['number']} stays as it was. "
+        f"The next time they take it is {_time(f['at'], z)}."
     ),
     "edit_template": lambda f, z: (
         f"This template cannot stand in for {bold(f['template'])} in task {f['number']}: it must be approved, of the "

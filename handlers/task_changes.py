@@ -60,7 +60,7 @@ def resend_failed(request: Click, service: Tasks) -> Reply:
 
 def ask_unknown(request: Click, service: Tasks) -> Reply:
     """**Resend to unknown…**: how many of which kind, and what it risks."""
-    task = service.reports.get(request.workspace, int(request.value))
+    task = service.reports.get_with_numbers(request.workspace, int(request.value))
     if not task.state.is_over or task.waiting:
         raise NotAllowed("resend_running", number=task.number, state=task.state.value)
     if not task.unknown:

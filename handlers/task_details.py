@@ -43,7 +43,9 @@ def turn(request: Click, service: Tasks) -> Reply:
 
 def find_form(request: Click, service: Tasks) -> Reply:
     """**Find a number…**."""
-    return OpenForm(views.find_form(service.reports.get(request.workspace, int(request.value))), context=request.value)
+    return OpenForm(
+        views.find_form(service.reports.get_with_numbers(request.workspace, int(request.value))), context=request.value
+    )
 
 
 def find(request: Submission, service: Tasks) -> Reply:

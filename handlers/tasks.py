@@ -88,7 +88,7 @@ def failed_numbers(request: Click, service: Tasks) -> Reply:
 
 def files_form(request: Click, service: Tasks) -> Reply:
     """**Files…**: which messages, and the kind of file."""
-    task = service.reports.get(request.workspace, int(request.value))
+    task = service.reports.get_with_numbers(request.workspace, int(request.value))
     return OpenForm(task_details.files_form(task), context=request.value)
 
 
@@ -132,7 +132,7 @@ def _delete(request: Command | Click, service: Tasks, number: int) -> Reply:
 
 
 def _file(request: Click | Submission, service: Tasks, number: int, which: Which, kind: FileKind) -> Reply:
-    task = service.reports.get(request.workspace, number)
+    task = service.reports.get_with_numbers(request.workspace, number)
 
     def write(path: Path) -> None:
         service.files.write(task, which, kind, path)

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +51,8 @@ class Settings:
     bot: tuple[str, ...] = BOT
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 on which nobody listens now."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -70,7 +71,7 @@ class Demo:
         self.data = settings.data or Path(tempfile.mkdtemp(prefix="sms-demo-"))
         self.log = self.data / "bot.log"
         self.is_new = not (self.data / "sms.db").exists()
-        self.bot_port = _free_port()
+        self.bot_port = free_port()
         request_url = f"http://{HOST}:{self.bot_port}/slack/events" if settings.http else None
         self.slack = SlackSandbox(settings.manifest, request_url=request_url, timings=settings.timings)
         self.carrier: CarrierSandbox = make_carrier(settings.carrier, settings.receipt_delay)
@@ -103,15 +104,19 @@ class Demo:
 
     async def start_bot(self) -> asyncio.subprocess.Process:
         """Start the bot, pointed at the stand-ins, with whatever an earlier one left in the data folder."""
-        environment = self._environment()
-        with self.log.open("ab") as log:
+        return await self.start(self.settings.bot, self.log)
+
+    async def start(self, command: Sequence[str], log: Path, **settings: str) -> asyncio.subprocess.Process:
+        """Start a process of the bot with these settings in place of the demo's own; its output goes to `log`."""
+        environment = self._environment() | settings
+        with log.open("ab") as output:
             # A session of its own, so that Ctrl-C reaches only us and the bot is stopped the way a server is.
             return await asyncio.create_subprocess_exec(
-                *self.settings.bot,
+                *command,
                 env=environment,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
             )
 

@@ -97,8 +97,9 @@ class NoQueue:
 class ProcrastinateQueue:
     """Jobs put in on the caller's own connection: they are there exactly when what they are about is."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, window: int = WINDOW) -> None:
         self._app = app
+        self._window = window
 
     def open(self, tx: Connection, task_id: int) -> None:
         """As the protocol says."""
@@ -110,7 +111,7 @@ class ProcrastinateQueue:
             select(send_task.c.queued).where(send_task.c.id == task_id, send_task.c.first_batch_done)
         ).first()
         if task is not None:
-            self._advance(tx, task_id, task.queued, WINDOW if task.queued <= 1 else recorded)
+            self._advance(tx, task_id, task.queued, self._window if task.queued <= 1 else recorded)
 
     def put_back(self, tx: Connection, task_id: int, no: int, not_before: datetime | None) -> None:
         """As the protocol says."""

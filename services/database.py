@@ -34,11 +34,13 @@ _PRAGMAS = (
 
 
 class SchemaMismatch(Exception):
-    """The database's schema is not the one this version needs. `found` is None where there is none yet."""
+    """The database's schema is not the one this version needs. `found` is None where there is none yet; `is_newer`
+    where a newer version has made it.
+    """
 
-    def __init__(self, found: str | None, needed: str) -> None:
+    def __init__(self, found: str | None, needed: str, *, is_newer: bool = False) -> None:
         super().__init__(f"schema is {found}, needed is {needed}")
-        self.found, self.needed = found, needed
+        self.found, self.needed, self.is_newer = found, needed, is_newer
 
 
 class DatabaseUnavailable(Exception):
@@ -119,20 +121,24 @@ class Database:
                 self._one_writer.release()
 
     def migrate(self) -> None:
-        """Bring the schema to this version's. Does nothing where it is already there. Raises DatabaseUnavailable."""
+        """Bring the schema to this version's. Does nothing where it is already there.
+
+        Raises DatabaseUnavailable, or SchemaMismatch where a newer version has made it.
+        """
         with self._opened() as connection:
             connection = connection.execution_options(**{_WRITES: True})
+            mismatch = _mismatch(connection)
+            if mismatch is not None and mismatch.is_newer:
+                raise mismatch
             command.upgrade(_alembic(connection), "head")
             connection.commit()
 
     def check_schema(self) -> None:
         """Raises SchemaMismatch or DatabaseUnavailable."""
-        needed = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
-        assert needed is not None
         with self._opened() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
-        if found != needed:
-            raise SchemaMismatch(found, needed)
+            mismatch = _mismatch(connection)
+        if mismatch is not None:
+            raise mismatch
 
     @contextmanager
     def _opened(self) -> Iterator[Connection]:
@@ -146,6 +152,17 @@ class Database:
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def _mismatch(connection: Connection) -> SchemaMismatch | None:
+    scripts = ScriptDirectory(str(_MIGRATIONS))
+    needed = scripts.get_current_head()
+    assert needed is not None
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found == needed:
+        return None
+    known = {script.revision for script in scripts.walk_revisions()}
+    return SchemaMismatch(found, needed, is_newer=found is not None and found not in known)
 
 
 def _alembic(connection: Connection) -> AlembicConfig:

@@ -8,15 +8,33 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ColumnElement, Connection, Integer, Table, func, literal_column, select, tuple_
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    MetaData,
+    Table,
+    func,
+    inspect,
+    literal_column,
+    select,
+    text,
+    tuple_,
+)
 
 from services.clock import Clock
 from services.database import Database
 from services.models import lease, metadata, send_task
+from services.partitions import Partitions
 from services.states import TaskState
 
 ROWS_AT_ONCE = 20_000
 _HASH_BYTES = 8
+# The tables of packages that belong to the installation; the others fill themselves.
+_OF_PACKAGES = ("slack_bots", "slack_installations")
+_LAST_KEY = text("SELECT seq FROM sqlite_sequence WHERE name = :name")
 
 Report = Callable[[str, int], None]
 
@@ -65,10 +83,12 @@ class DatabaseCopy:
                 raise CopyRefused(why, owner=owner)
         tables = [table for table in metadata.sorted_tables if table is not lease]
         with self._source.read(everyone=True) as source:
+            tables += _of_packages(source)
+            Partitions(self._target).cover(_last_given(source, send_task))
             for table in tables:
                 self._copy(source, table, report)
             copied = [self._verified(source, table) for table in tables]
-        self._number_on(tables)
+            self._number_on(source, tables)
         self._queue_what_is_being_sent()
         return copied
 
@@ -93,16 +113,16 @@ class DatabaseCopy:
             raise CopyRefused("differs", table=table.name, source_rows=ours.rows, target_rows=theirs.rows)
         return ours
 
-    def _number_on(self, tables: Sequence[Table]) -> None:
-        """The next row of each table gets a number that no copied row has."""
+    def _number_on(self, source: Connection, tables: Sequence[Table]) -> None:
+        """The next row of each table gets a number that no row ever had, not even one that is gone."""
         with self._target.write(everyone=True) as tx:
             for table in tables:
-                if table.autoincrement_column is None:
+                if (counting := table.autoincrement_column) is None:
                     continue
-                name = table.autoincrement_column.name
-                last = tx.execute(select(func.max(table.c[name]))).scalar()
-                if last is not None:
-                    tx.execute(select(func.setval(func.pg_get_serial_sequence(table.name, name), last)))
+                last = _last_given(source, table)
+                sequence = func.pg_get_serial_sequence(table.name, counting.name)
+                if last and tx.execute(select(func.nextval(sequence))).scalar_one() <= last:
+                    tx.execute(select(func.setval(sequence, last)))
             tx.commit()
 
     def _queue_what_is_being_sent(self) -> None:
@@ -124,6 +144,21 @@ def _live(database: Database, now: datetime) -> str | None:
         return connection.execute(select(lease.c.owner).where(lease.c.until > now)).scalar()
 
 
+def _of_packages(source: Connection) -> list[Table]:
+    """As they are in the source, types included: those know how each database writes a moment."""
+    found = MetaData()
+    there = inspect(source).get_table_names()
+    return [Table(name, found, autoload_with=source) for name in _OF_PACKAGES if name in there]
+
+
+def _last_given(source: Connection, table: Table) -> int:
+    """The last key that SQLite gave to a row; it remembers that of some tables beyond their rows."""
+    counting = table.autoincrement_column
+    assert counting is not None
+    last: int = source.execute(select(func.coalesce(func.max(counting), 0))).scalar_one()
+    return max(last, source.execute(_LAST_KEY, {"name": table.name}).scalar() or 0)
+
+
 def _last_key(target: Connection, table: Table) -> tuple[Any, ...] | None:
     """The key of the last row that arrived. Text goes by its bytes, as in SQLite, whatever order PostgreSQL has."""
     behind = [
@@ -136,7 +171,7 @@ def _last_key(target: Connection, table: Table) -> tuple[Any, ...] | None:
 
 
 def _next_rows(source: Connection, table: Table, behind: tuple[Any, ...] | None, most: int) -> list[tuple[Any, ...]]:
-    query = select(*_plain(table.columns)).select_from(table).order_by(*table.primary_key.columns).limit(most)
+    query = select(*_plain(table.columns)).select_from(table).order_by(*_plain(table.primary_key.columns)).limit(most)
     if behind is not None:
         query = query.where(tuple_(*_plain(table.primary_key.columns)) > tuple_(*behind))
     return [_alike(table.columns, row) for row in source.execute(query)]
@@ -155,8 +190,8 @@ def _summed(connection: Connection, table: Table) -> CopiedTable:
 
 
 def _plain(columns: Iterable[Column[Any]]) -> list[ColumnElement[Any]]:
-    """The columns without their types: values as the driver gives and takes them."""
-    return [literal_column(f'"{column.name}"') for column in columns]
+    """Our own columns without their types: values as the driver gives and takes them."""
+    return [literal_column(f'"{column.name}"') if column.table.metadata is metadata else column for column in columns]
 
 
 def _alike(columns: Iterable[Column[Any]], row: Sequence[Any]) -> tuple[Any, ...]:

@@ -1,5 +1,6 @@
 """The tables. Those that hold a row per recipient are appended to and never updated.
 
+On PostgreSQL recipient, submission, result and receipt are partitioned by task (services/partitions.py).
 Moments are stored as milliseconds since 1970 in UTC: small, sortable, and the same on SQLite and PostgreSQL.
 `customer_group` and `number_import` are DESIGN's group and import, whose plain names are SQL's or Python's own.
 """
@@ -225,6 +226,8 @@ number_import = Table(
     Column("ended_by", Text),
     Column("started_at", Moment),
     Column("finished_at", Moment),
+    # When its rows were deleted, because the workspace's retention is over; its counts stay.
+    Column("forgotten_at", Moment),
     _count("version"),
     UniqueConstraint("workspace_id", "channel", "file_id"),
     Index("ix_number_import_state", "state"),
@@ -317,6 +320,10 @@ send_task = Table(
     # Off the list, but not forgotten: its counts stay.
     Column("deleted_by", Text),
     Column("deleted_at", Moment),
+    # When the rows of its recipients were deleted, because its workspace's retention is over; its counts stay.
+    Column("forgotten_at", Moment),
+    # Whether the last of those rows is gone.
+    Column("rows_deleted", Boolean, nullable=False, server_default=text("false")),
     # Batches 1 to this have been given to the queue, where a fleet has one.
     _count("queued"),
     Column("first_batch_done", Boolean, nullable=False, server_default=text("false")),
@@ -336,6 +343,18 @@ send_task = Table(
     UniqueConstraint("workspace_id", "number"),
     Index("ix_send_task_state", "state", "created_at"),
     Index("ix_send_task_list", "workspace_id", "state", "number"),
+    Index(
+        "ix_send_task_kept",
+        "created_at",
+        sqlite_where=text("forgotten_at IS NULL"),
+        postgresql_where=text("forgotten_at IS NULL"),
+    ),
+    Index(
+        "ix_send_task_half_deleted",
+        "forgotten_at",
+        sqlite_where=text("forgotten_at IS NOT NULL AND rows_deleted = 0"),
+        postgresql_where=text("forgotten_at IS NOT NULL AND NOT rows_deleted"),
+    ),
     Index(
         "ix_send_task_result",
         "finished_at",
@@ -424,14 +443,22 @@ sent_sms = Table(
     Column("number", BigInteger, nullable=False),
     Column("task_id", _Id, nullable=False),
     Column("seq", Integer, nullable=False),
+    Index("ix_sent_sms_task_id", "task_id"),
     sqlite_with_rowid=False,
 )
+
+# What makes a receipt the same one told again. `task_id` follows from the reference, and stands in it because
+# PostgreSQL wants a partitioned table's every unique key to hold what it is partitioned by.
+RECEIPT_KEY = ("application_id", "reference", "number", "sms_id", "sequence", "status", "task_id")
 
 receipt = Table(
     "receipt",
     metadata,
     _id(),
-    _ref("application_id", "application.id"),
+    # No foreign key, as in every table with a row per recipient.
+    Column("application_id", _Id, nullable=False),
+    # As its reference says (services/references.py); 0 where it has none, or one of no task that is there.
+    Column("task_id", _Id, nullable=False, server_default="0"),
     Column("reference", Text, nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("sms_id", Text, nullable=False),
@@ -442,8 +469,15 @@ receipt = Table(
     Column("at", Moment),
     Column("received_at", Moment, nullable=False),
     Column("applied", Boolean, nullable=False, server_default=text("false")),
-    UniqueConstraint("application_id", "reference", "number", "sms_id", "sequence", "status", name="uq_receipt_once"),
+    UniqueConstraint(*RECEIPT_KEY, name="uq_receipt_once"),
     Index("ix_receipt_new", "id", sqlite_where=text("applied = 0"), postgresql_where=text("NOT applied")),
+    # Those that no task takes with it when it is forgotten.
+    Index(
+        "ix_receipt_of_no_task",
+        "received_at",
+        sqlite_where=text("task_id = 0"),
+        postgresql_where=text("task_id = 0"),
+    ),
 )
 
 result = Table(

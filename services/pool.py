@@ -259,7 +259,9 @@ def _confirmed(workspace_id: str) -> Select[Any]:
     """Each task with recipients, and where the search in them begins."""
     return select(
         send_task.c.id.label("task_id"), literal(1).label("low"), (send_task.c.recipients + 1).label("high")
-    ).where(send_task.c.workspace_id == workspace_id, send_task.c.number.is_not(None))
+    ).where(
+        send_task.c.workspace_id == workspace_id, send_task.c.number.is_not(None), send_task.c.forgotten_at.is_(None)
+    )
 
 
 def _sent(connection: Connection, tasks: Select[Any], number: int) -> list[tuple[int, int]]:

@@ -370,6 +370,7 @@ def _import(connection: Connection, workspace_id: str, import_id: int | None) ->
         number_import.c.workspace_id == workspace_id,
         number_import.c.purpose == Purpose.SEND.value,
         number_import.c.state == ImportState.DONE.value,
+        number_import.c.forgotten_at.is_(None),
     )
     row = connection.execute(query).first()
     if row is None:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, Select, func, insert, literal, select
 from services.bulk import BulkWriter
 from services.carriers.ports import Limits
 from services.models import batch, recipient
+from services.references import reference_of
 from services.states import BatchState
 
 # A small first batch goes alone, so that a bad send is noticed before it is large.
@@ -44,7 +45,15 @@ def plan_batches(bulk: BulkWriter, tx: Connection, draft: Row[Any], layers: Sequ
     """Plan the batches of a draft (a row of send_task); `layers` are the sizes of its layers."""
     max_numbers = limits.plain if draft.variables is None else limits.with_values
     rows = (
-        (draft.id, no, first, last, draft.application_id, f"{draft.token}-{no}", BatchState.PLANNED.value)
+        (
+            draft.id,
+            no,
+            first,
+            last,
+            draft.application_id,
+            reference_of(draft.id, draft.token, no),
+            BatchState.PLANNED.value,
+        )
         for no, (first, last) in enumerate(plan(layers, max_numbers), start=1)
     )
     bulk.insert(tx, batch, _BATCH_COLUMNS, rows)

@@ -104,6 +104,8 @@ class SendTasks:
                 _move(tx, task, TaskState.SCHEDULED, now, resumed_by=by)
             else:
                 _move(tx, task, TaskState.SENDING, now, started_at=task.started_at or now, resumed_by=by)
+                if task.started_at is None:
+                    self._database.queue.open(tx, task.id)
             tx.commit()
             return find_task(tx, workspace_id, number)
 

@@ -14,11 +14,12 @@ from services.clock import Clock
 from services.content import Content, Template
 from services.database import Database
 from services.errors import NotAllowed
-from services.models import send_task, template
+from services.hours import may_send, next_allowed
+from services.models import application, send_task, template
 from services.previews import Preview, Previews, SendRequest
 from services.resends import Resend, ResendState
-from services.states import SmsType, Source, TaskState, may_cancel
-from services.task_reports import Task, find_task
+from services.states import Region, SmsType, Source, TaskState, may_cancel
+from services.task_reports import Task, check_not_forgotten, find_task
 
 NAME_LIMIT = 100
 
@@ -49,7 +50,7 @@ class TaskChanges:
     def templates_for(self, workspace_id: str, task: Task) -> Sequence[Template]:
         """Those that may stand in for the task's own, which comes first where it can still be chosen."""
         with self._database.read(workspace_id) as connection:
-            sms_type = SmsType(_sms_type(connection, task))
+            sms_type, _ = _type_and_region(connection, task)
         known = self._content.templates(workspace_id)
         own = [each for each in known if each.id == task.template_id]
         if task.variables:
@@ -66,6 +67,7 @@ class TaskChanges:
         now = self._clock.now()
         if wanted.at != task.scheduled_at and wanted.at <= now:
             raise NotAllowed("edit_time_passed", number=number, at=wanted.at)
+        self._check_hours(task, wanted.at)
         name = " ".join(wanted.name.split())
         if len(name) > NAME_LIMIT:
             raise NotAllowed("task_name", limit=NAME_LIMIT)
@@ -103,6 +105,7 @@ class TaskChanges:
         with self._database.read() as connection:
             task = find_task(connection, workspace_id, number)
             chosen = next((t for t in self._content.templates(workspace_id) if t.id == task.template_id), None)
+        check_not_forgotten(task)
         if not task.state.is_over or task.waiting:
             raise NotAllowed("resend_running", number=number, state=task.state.value)
         if chosen is None:
@@ -147,6 +150,13 @@ class TaskChanges:
             raise NotAllowed("too_late_to_edit", number=number, at=task.scheduled_at)
         return task
 
+    def _check_hours(self, task: Task, at: datetime) -> None:
+        """As for a new send. Raises NotAllowed("edit_hours")."""
+        with self._database.read() as connection:
+            sms_type, region = _type_and_region(connection, task)
+        if not may_send(sms_type, region, at):
+            raise NotAllowed("edit_hours", number=task.number, at=next_allowed(at))
+
     def _other_text(self, workspace_id: str, task: Task, template_id: int) -> dict[str, Any]:
         chosen = next((each for each in self.templates_for(workspace_id, task) if each.id == template_id), None)
         if chosen is None:
@@ -168,9 +178,13 @@ class TaskChanges:
         }
 
 
-def _sms_type(connection: Connection, task: Task) -> str:
-    found: str = connection.execute(select(template.c.sms_type).where(template.c.id == task.template_id)).scalar_one()
-    return found
+def _type_and_region(connection: Connection, task: Task) -> tuple[SmsType, Region]:
+    """Of its template, also where that can no longer be chosen."""
+    query = select(template.c.sms_type, application.c.region).join(
+        application, application.c.id == template.c.application_id
+    )
+    row = connection.execute(query.where(template.c.id == task.template_id)).one()
+    return SmsType(row.sms_type), Region(row.region)
 
 
 def _fits(chosen: Template, task: Task, sms_type: SmsType) -> bool:

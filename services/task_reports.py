@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, select
 
 from services.database import Database
-from services.errors import UnknownThing
+from services.errors import NotAllowed, UnknownThing
 from services.models import application, number_import, send_task, signature, task_group, template
 from services.states import RECEIPT_WINDOW, PauseReason, Source, TaskState
 
@@ -22,6 +22,7 @@ class Task:
     `finished_at` is when the last request was answered or given up; receipts may come after it, for `receipt_window`.
     `pause_reason` and what belongs to it are those of the last pause. `resend_of` is the number of the task whose
     messages this one sends again, `file` the name of the file its recipients came from, where they did.
+    Once `forgotten_at`, nothing but this is left of it: no numbers, no single messages.
     """
 
     id: int
@@ -72,6 +73,7 @@ class Task:
     deleted_by: str | None = None
     deleted_at: datetime | None = None
     receipt_window: timedelta = RECEIPT_WINDOW
+    forgotten_at: datetime | None = None
 
     @property
     def waiting(self) -> int:
@@ -117,6 +119,12 @@ class TaskReports:
         with self._database.read() as connection:
             return find_task(connection, workspace_id, number)
 
+    def get_with_numbers(self, workspace_id: str, number: int) -> Task:
+        """The same, for what needs the task's numbers. Raises UnknownThing or NotAllowed("task_forgotten")."""
+        task = self.get(workspace_id, number)
+        check_not_forgotten(task)
+        return task
+
     def by_id(self, workspace_id: str, task_id: int) -> Task:
         """For posts. Raises UnknownThing."""
         with self._database.read() as connection:
@@ -129,6 +137,12 @@ class TaskReports:
             query = query.where(send_task.c.state == state.value)
         with self._database.read() as connection:
             return read_tasks(connection, query.order_by(send_task.c.number.desc()).limit(limit))
+
+
+def check_not_forgotten(task: Task) -> None:
+    """Before anything that needs the task's numbers. Raises NotAllowed("task_forgotten")."""
+    if task.forgotten_at is not None:
+        raise NotAllowed("task_forgotten", number=task.number, at=task.forgotten_at)
 
 
 def find_task(connection: Connection, workspace_id: str, number: int) -> Task:
@@ -203,7 +217,7 @@ _AS_THEY_ARE = (
     *("recipients", "confirmed_by", "confirmed_at", "scheduled_at", "started_at", "finished_at", "ended_by", "trouble"),
     *("handed_over", "accepted", "refused", "delivered", "failed", "held_back", "version", "skipped", "carrier"),
     *("distinct_numbers", "is_test", "resend_state", "template_id", "created_by", "pause_code", "paused_by"),
-    *("resumed_by", "edited_by", "deleted_by", "deleted_at"),
+    *("resumed_by", "edited_by", "deleted_by", "deleted_at", "forgotten_at"),
 )
 
 

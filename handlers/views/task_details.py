@@ -124,6 +124,9 @@ def _source(task: Task) -> list[Block]:
 
 
 def _messages(task: Task, page: MessagePage, search: str) -> list[Block]:
+    if task.forgotten_at is not None:
+        gone = f"Its numbers were deleted on {moment(task.forgotten_at)}, as your administrator's settings say."
+        return [blocks.section(gone)]
     if not page.messages:
         none = f"No number of this task is {code(search)} or ends so." if search else "It has no messages."
         return [blocks.section(none)]

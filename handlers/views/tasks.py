@@ -33,7 +33,7 @@ def post(task: Task) -> tuple[str, list[Block]]:
             body.append(blocks.actions(task_buttons.pause(task), task_buttons.stop(task)))
         case TaskState.PAUSED if task.pause_reason is PauseReason.PERSON:
             body.append(blocks.actions(task_buttons.resume(task), task_buttons.stop(task)))
-        case TaskState.FINISHED if task.pause_reason is PauseReason.RESTORED:
+        case TaskState.FINISHED if _given_up(task):
             body.append(blocks.context(_RESTORED))
     return head, body
 
@@ -65,6 +65,11 @@ def _how_it_goes(task: Task) -> str:
             took = f" in {duration(max(task.took, timedelta(0)))}" if task.took is not None else ""
             handed = counted(task.handed_over, "customer")
             return f"{handed} handed over to the carrier{took}{_skipped(task)}. The result is a post of its own."
+
+
+def _given_up(task: Task) -> bool:
+    """What it had not sent when the database was restored is unknown; nobody was asked to go on with it."""
+    return task.pause_reason is PauseReason.RESTORED and task.resumed_by is None
 
 
 def _live(task: Task) -> str:
@@ -104,7 +109,7 @@ def result(task: Task) -> tuple[str, list[Block]]:
     if task.took is not None:
         pairs.append(("Took", duration(task.took)))
     body = [blocks.section(head), blocks.fields(pairs)]
-    if task.pause_reason is PauseReason.RESTORED:
+    if _given_up(task):
         body.append(blocks.context(_RESTORED))
     if task.unknown and task.finished_at is not None:
         until = moment(task.finished_at + task.receipt_window)

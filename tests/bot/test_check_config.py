@@ -60,6 +60,7 @@ async def test_what_is_right_is_said(operator: Operator, slack: SlackSandbox, ca
         "✓ SLACK_BOT_TOKEN: sms in Yunfan Coffee (T0SANDBOX).",
         "✓ SLACK_APP_TOKEN: Socket Mode.",
         "! [roles]: nobody is named, so everybody may send, and any member but the author approves.",
+        "✓ retention_days: who was written to is kept for ever.",
         (
             "✓ application promo-cn (huawei, mainland): its endpoint answers. Templates: spring. "
             "The credentials show with the first SMS."
@@ -223,6 +224,28 @@ async def test_slack_knows_whom_the_roles_name(operator: Operator, roles: str, r
     found, said = await operator.checks(f"{operator.toml}\n[roles]\n{roles}\n")
     assert line in said
     assert found is right
+
+
+async def test_the_retention_is_said(operator: Operator) -> None:
+    toml = f"retention_days = 365\n{operator.toml}\n[workspace.T0SANDBOX]\nretention_days = 90\n"
+    _, said = await operator.checks(toml)
+    assert "✓ retention_days: who was written to is kept 365 days; in T0SANDBOX 90 days." in said
+
+
+async def test_a_schema_that_is_not_this_versions_is_said(operator: Operator, tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'sms.db'}")
+    database.migrate()
+    for found, right, line in (
+        ("0001", True, "✓ DATABASE_URL: a SQLite database of an older version, brought up to date at the next start."),
+        ("9999", False, "✗ DATABASE_URL: this database was made by a newer version: its schema is 9999, and this "),
+    ):
+        with database.write(everyone=True) as tx:
+            tx.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{found}'")
+            tx.commit()
+        works, said = await operator.checks()
+        assert said[1].startswith(line)
+        assert works is right
+    database.close()
 
 
 async def test_the_format_and_the_level_of_the_log_are_said(operator: Operator) -> None:

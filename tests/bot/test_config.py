@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from bot.config import BadConfig, HuaweiSettings, KannelSettings, TencentSettings, TwilioSettings, read_config
+from bot.config import (
+    BadConfig,
+    HuaweiSettings,
+    KannelSettings,
+    RetentionSettings,
+    TencentSettings,
+    TwilioSettings,
+    read_config,
+)
 from services.states import Region, SmsType
 from tests.bot.settings import APPLICATION, SIGNATURE, TEMPLATE, WHOLE, a_config, environment, over_http
 
@@ -45,6 +53,21 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
     config = a_config(tmp_path, HTTP_PORT=None, DATABASE_URL=None, PUBLIC_URL="", HTTP_HOST="")
     assert (config.http_host, config.http_port, config.public_url) == ("127.0.0.1", 3000, None)
     assert (config.database_url, config.slack_api_url) == ("sqlite:///sms.db", "https://slack.com/api/")
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "days", "own"),
+    [
+        ("", "", None, {}),
+        ("retention_days = 365\n", "", 365, {}),
+        ("", "[workspace.T0SPRING]\nretention_days = 90\n", None, {"T0SPRING": 90}),
+        ("retention_days = 4\n", "[workspace.T0A]\nretention_days = 30\n[workspace.T0B]\n", 4, {"T0A": 30}),
+    ],
+)
+def test_each_workspace_may_have_a_retention_of_its_own(
+    tmp_path: Path, above: str, below: str, days: int | None, own: dict[str, int]
+) -> None:
+    assert a_config(tmp_path, f"{above}{WHOLE}\n{below}").retention == RetentionSettings(days, own)
 
 
 def test_over_http_the_signing_secret_takes_the_place_of_the_app_token(tmp_path: Path) -> None:
@@ -158,7 +181,8 @@ HERE = "applications.toml, application promo-cn"
         ),
         pytest.param(
             WHOLE + "\n[[aplication]]",
-            "aplication in applications.toml is no setting: only [[application]] tables and [roles] stand there.",
+            "aplication in applications.toml is no setting: only [[application]] tables, [roles], "
+            "[workspace.T…] and retention_days stand there.",
             id="a misspelled table",
         ),
         pytest.param(
@@ -274,6 +298,33 @@ HERE = "applications.toml, application promo-cn"
             WHOLE + '[roles]\nsenders = ["U0ANA"]',
             "senders in applications.toml, roles is no setting: remove it, or correct its spelling",
             id="no such role",
+        ),
+        pytest.param(
+            "retention_days = 3\n" + WHOLE,
+            "retention_days in applications.toml is wrong: input should be greater than or equal to 4.",
+            id="a retention shorter than receipts come",
+        ),
+        pytest.param(
+            "retention_days = 7\n" + APPLICATION + "receipt_window_hours = 240\n" + SIGNATURE + TEMPLATE,
+            "retention_days in applications.toml is wrong: what is deleted after 7 days cannot be reported any more, "
+            "and receipt_window_hours of application promo-cn is 240: keep it longer.",
+            id="a retention shorter than an application's receipts come",
+        ),
+        pytest.param(
+            WHOLE + '[workspace.T0SPRING]\nretention_days = "90 days"',
+            "workspace.T0SPRING.retention_days in applications.toml is wrong: input should be a valid integer, unable "
+            "to parse string as an integer.",
+            id="a retention in words",
+        ),
+        pytest.param(
+            WHOLE + "[workspace.spring]\nretention_days = 90",
+            "workspace in applications.toml is wrong: spring is no Slack team: write it as [workspace.T0123ABCD].",
+            id="a workspace by its name",
+        ),
+        pytest.param(
+            WHOLE + "[workspace.T0SPRING]\nretention = 90",
+            "workspace.T0SPRING.retention in applications.toml is no setting: remove it, or correct its spelling",
+            id="a setting of a workspace that is none",
         ),
         pytest.param(
             WHOLE + "[[roles]]\n",

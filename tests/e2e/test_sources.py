@@ -45,11 +45,11 @@ async def a_file_is_tested_and_sent_to(world: World, ben: Person, path: Path) ->
     assert list(await ben.fill(form, own="139")) == ["own"]
     assert await ben.fill(form, own="13900010099") == {}
     await ben.sees("The test to 1 number is on its way as task 1")
-    await ben.sees("a *test* of *spring* (task 1)")
-    await ben.sees("Result of task 1")
+    await ben.sees("a test of *spring* to typed numbers (task 1)")
+    await ben.sees("Result of test task 1")
     assert world.taken() == {"+8613900010099": 1}
     await ben.press(preview, "Send to 2 customers")
-    await ben.sees("*spring* to *may.csv* (task 2)")
+    await ben.sees("*spring* to the numbers of *may.csv* (task 2)")
     await ben.sees("Result of task 2")
     assert world.taken() == {f"+86139000100{end}": 1 for end in (99, 11, 12)}
 
@@ -63,7 +63,7 @@ async def typed_numbers_are_sent_to(world: World, ben: Person) -> None:
     test = await ben.form()
     assert test["blocks"][0]["element"]["initial_value"] == "+8613900010099", "as last time"
     assert await ben.fill(test, own="+8613900010099") == {}
-    await ben.sees("Result of task 3")
+    await ben.sees("Result of test task 3")
     await ben.press(preview, "Send to 2 customers")
     await ben.sees("*spring* to typed numbers (task 4)")
     await ben.sees("Result of task 4")

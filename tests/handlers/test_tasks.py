@@ -8,13 +8,14 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from handlers import task_list
+from handlers import task_changes, task_details, task_list
 from handlers import tasks as handler
 from handlers.arguments import BadArguments
 from handlers.errors import explain
 from handlers.replies import Say, SendFile
 from handlers.tasks import Tasks
 from services.errors import NotAllowed, ServiceError, UnknownThing
+from services.retention import Periods, Retention
 from services.states import TaskState
 from tests.handlers.samples import ANA_HERE, clicked, typed
 from tests.services.builders import FIRST_NUMBER, Marketing
@@ -130,6 +131,24 @@ async def test_failed_numbers_come_as_a_file_by_direct_message(
     rows = [*sheet.iter_rows(values_only=True)]
     assert rows[0] == ("Number", "Result", "Carrier code", "What it means", "SMS ID", "Time (UTC)")
     assert [row[:3] for row in rows[1:]] == [(f"+{FIRST_NUMBER + 1}", "refused", "E200028")]
+
+
+async def test_of_a_forgotten_task_the_counts_are_left(tasks: Tasks, marketing: Marketing) -> None:
+    marketing.carrier.will(refuse(FIRST_NUMBER + 1))
+    marketing.a_confirmed_task(3)
+    await marketing.send_all()
+    marketing.clock.move(timedelta(days=99))
+    Retention(marketing.database, marketing.clock, Periods(timedelta(days=90))).tick()
+    presses = (handler.failed_numbers, handler.files_form, task_details.find_form, task_changes.ask_unknown)
+    for press in (*presses, task_changes.resend_failed):
+        with pytest.raises(NotAllowed, match="task_forgotten"):
+            press(clicked(1), tasks)
+    said = task_list.command(typed("", "/sms-tasks"), tasks)
+    assert isinstance(said, Say)
+    assert "1 failed" in str(said.blocks)
+    shown = task_details.command(typed("1", "/sms-task"), tasks)
+    assert isinstance(shown, Say)
+    assert "Its numbers were deleted on" in str(shown.blocks)
 
 
 def test_another_workspaces_task_is_not_there(tasks: Tasks, marketing: Marketing) -> None:

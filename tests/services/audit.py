@@ -31,7 +31,11 @@ class Counted:
 def check_every_task(database: Database) -> None:
     """Each task's counters are what its tables say, and its messages add up to its recipients."""
     with database.read(everyone=True) as connection:
-        confirmed = select(send_task.c.id, send_task.c.workspace_id).where(send_task.c.state != TaskState.DRAFT.value)
+        confirmed = select(send_task.c.id, send_task.c.workspace_id).where(
+            send_task.c.state != TaskState.DRAFT.value,
+            # Nothing but the counts is left of the others.
+            send_task.c.forgotten_at.is_(None),
+        )
         for row in connection.execute(confirmed).all():
             _check(connection, task_by_id(connection, row.workspace_id, row.id))
 

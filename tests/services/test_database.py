@@ -2,17 +2,27 @@
 
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, event, func, select
+from sqlalchemy import Connection, event, func, inspect, select
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
+import services.database
+from services.carriers.ports import Receipt
 from services.database import Database, SchemaMismatch
-from services.models import metadata, post, workspace
-from tests.services.builders import Marketing
+from services.models import metadata, post, receipt, recipient, result, submission, workspace
+from tests.services.builders import FIRST_NUMBER, Marketing
+
+MIGRATIONS = Path(services.database.__file__).with_name("migrations")
 
 # What the tables of packages begin with.
 PACKAGES = ("procrastinate_", "slack_")
@@ -27,16 +37,28 @@ def note(connection: Connection, name: str) -> None:
     connection.execute(workspace.insert().values(id=name))
 
 
+def partitions(connection: Connection) -> dict[str, str]:
+    """Each partition's name and its table's; none on SQLite."""
+    if connection.dialect.name == "sqlite":
+        return {}
+    rows = connection.exec_driver_sql(
+        "SELECT inhrelid::regclass::text AS name, inhparent::regclass::text AS whole FROM pg_inherits"
+        " JOIN pg_class ON oid = inhrelid WHERE relkind = 'r'"
+    )
+    return {row.name: row.whole for row in rows}
+
+
 def test_migrations_produce_the_models(database: Database) -> None:
     with database.read(everyone=True) as connection:
+        parts = partitions(connection)
         context = MigrationContext.configure(
             connection,
             opts={
                 "compare_type": True,
                 "compare_server_default": not database.is_sqlite,
-                # Those of packages are theirs.
+                # Those of packages are theirs, and a partition is made from its table.
                 "include_name": lambda name, kind, _: (
-                    kind != "table" or not name.startswith(("procrastinate_", "slack_"))
+                    kind != "table" or not (name.startswith(PACKAGES) or name in parts)
                 ),
             },
         )
@@ -78,6 +100,100 @@ def test_a_database_without_schema_is_told_apart(tmp_path: Path) -> None:
         empty.check_schema()
     assert mismatch.value.found is None
     empty.close()
+
+
+def test_a_database_of_a_newer_version_is_told_apart_and_left_alone(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'newer.db'}")
+    database.migrate()
+    for found, is_newer in (("0001", False), ("9999", True)):
+        with database.write(everyone=True) as tx:
+            tx.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{found}'")
+            tx.commit()
+        with pytest.raises(SchemaMismatch) as mismatch:
+            database.check_schema()
+        assert (mismatch.value.found, mismatch.value.is_newer) == (found, is_newer)
+    with pytest.raises(SchemaMismatch):
+        database.migrate()
+    database.close()
+
+
+@pytest.fixture
+def empty_sqlite(tmp_path: Path) -> Iterator[Database]:
+    """Without a schema."""
+    database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def empty_postgresql(postgresql_url: str) -> Iterator[Database]:
+    """Without a schema, and of this test's own."""
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE empty")
+        database = Database(make_url(postgresql_url).set(database="empty").render_as_string(hide_password=False))
+        yield database
+        database.close()
+        connection.execute("DROP DATABASE empty WITH (FORCE)")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_every_migration_can_be_taken_back_and_made_again(request: pytest.FixtureRequest, kind: str) -> None:
+    lonely: Database = request.getfixturevalue(f"empty_{kind}")
+
+    def tables() -> set[str]:
+        with lonely.read(everyone=True) as connection:
+            return set(inspect(connection).get_table_names())
+
+    lonely.migrate()
+    first = tables()
+    downgrade(lonely, "base")
+    assert tables() == {"alembic_version"}
+    lonely.migrate()
+    assert tables() == first
+    marketing = Marketing(lonely)
+    task = marketing.a_confirmed_task(3)
+    await marketing.send_all()
+    assert marketing.task(task).accepted == 3
+
+
+def downgrade(database: Database, revision: str) -> None:
+    with database.write(everyone=True) as tx:
+        config = AlembicConfig()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = tx
+        command.downgrade(config, revision)
+        tx.commit()
+
+
+async def test_the_rows_there_are_go_into_partitions_and_out_of_them(empty_postgresql: Database) -> None:
+    lonely = empty_postgresql
+    lonely.migrate()
+    marketing = Marketing(lonely)
+    task = marketing.a_confirmed_task(30)
+    await marketing.send_all()
+    reference = marketing.carrier.requests[0].reference
+    marketing.report(
+        Receipt("delivered", "DELIVRD", "1", reference, FIRST_NUMBER), Receipt("pending", "", "2", None, 1)
+    )
+    before = _rows(lonely)
+    downgrade(lonely, "0003")
+    with lonely.read(everyone=True) as connection:
+        assert partitions(connection) == {}
+    assert _rows(lonely) == before
+    lonely.migrate()
+    assert _rows(lonely) == before
+    with lonely.read(everyone=True) as connection:
+        assert set(partitions(connection).values()) == {"recipient", "submission", "result", "receipt"}
+    marketing.report(Receipt("delivered", "DELIVRD", "1", reference, FIRST_NUMBER + 1))
+    assert marketing.task(task).delivered == 2, "and its keys go on"
+
+
+def _rows(database: Database) -> dict[str, list[Any]]:
+    with database.read(everyone=True) as connection:
+        return {
+            table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+            for table in (recipient, submission, result, receipt)
+        }
 
 
 def test_what_is_not_committed_is_rolled_back(database: Database) -> None:

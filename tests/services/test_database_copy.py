@@ -1,9 +1,9 @@
 """From SQLite to PostgreSQL: every row, as often as it is tried, and nothing beside a live bot."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import MetaData, Table, func, select, update
 
 from services.batch_queue import ProcrastinateQueue, queue_app
 from services.carriers.ports import Receipt
@@ -11,6 +11,7 @@ from services.database import Database
 from services.database_copy import CopyRefused, DatabaseCopy
 from services.leases import Leases
 from services.models import customer_group, group_member, metadata, send_task
+from services.partitions import WIDTH
 from tests.services.audit import check_every_task
 from tests.services.builders import ANA, Marketing, numbers
 from tests.services.fakes import FakeClock
@@ -52,7 +53,8 @@ def test_every_row_arrives_and_the_bot_goes_on_there(
     lived: Marketing, copy: DatabaseCopy, postgresql: Database
 ) -> None:
     copied = copy.run()
-    assert {each.name: each.rows for each in copied} == {
+    slack = {"slack_bots": 0, "slack_installations": 0}
+    assert {each.name: each.rows for each in copied} == slack | {
         name: count for name, count in rows(lived.database).items() if name != "lease"
     }
     assert rows(postgresql) == rows(lived.database)
@@ -63,6 +65,64 @@ def test_every_row_arrives_and_the_bot_goes_on_there(
     ]
     made = there.a_group("made there", numbers(5))
     assert made.size == 5, "its number was not taken yet"
+
+
+def test_a_key_that_was_given_once_is_never_given_again(
+    lived: Marketing, copy: DatabaseCopy, postgresql: Database
+) -> None:
+    """Not that of a preview that is gone either: its buttons are still in Slack."""
+    gone = lived.a_draft(["vip"])
+    lived.clock.move(timedelta(days=3))
+    assert lived.tasks.forget_drafts() == 1
+    copy.run()
+    there = Marketing(postgresql, clock=lived.clock)
+    assert there.a_draft(["vip"]).draft_id > gone.draft_id
+
+
+def test_keys_far_beyond_the_first_partition_have_one_too(
+    lived: Marketing, copy: DatabaseCopy, postgresql: Database
+) -> None:
+    """Each restore of a SQLite installation has skipped a million of them."""
+    with postgresql.read(everyone=True) as connection:
+        no = connection.exec_driver_sql("SELECT last_value FROM send_task_id_seq").scalar_one() // WIDTH + 3
+    far = no * WIDTH + 5
+    with lived.database.write(everyone=True) as tx:
+        tx.exec_driver_sql(f"UPDATE sqlite_sequence SET seq = {far} WHERE name = 'send_task'")
+        tx.commit()
+    task = lived.a_confirmed_task(7, group="far")
+    assert task.id > far
+    copy.run()
+    with postgresql.read(everyone=True) as connection:
+        where = "SELECT DISTINCT tableoid::regclass::text FROM recipient WHERE task_id = %s"
+        assert connection.exec_driver_sql(where, (task.id,)).scalar_one() == f"recipient_p{no}"
+    assert Marketing(postgresql, clock=lived.clock).a_confirmed_task(3, group="there").id > task.id
+
+
+def test_the_workspaces_that_installed_the_app_come_along(
+    lived: Marketing, copy: DatabaseCopy, postgresql: Database
+) -> None:
+    at = datetime(2026, 3, 4, 2, 0, 0, 123456)  # noqa: DTZ001 - Slack's stores keep UTC without saying so
+    source = Table("slack_bots", MetaData(), autoload_with=lived.database.engine)
+    target = Table("slack_bots", MetaData(), autoload_with=postgresql.engine)
+    with lived.database.write(everyone=True) as tx:
+        tx.execute(source.insert().values(id=7, client_id="1", team_id="T1", installed_at=at, **_NO_COMPANY))
+        tx.commit()
+    copied = {each.name: each.rows for each in copy.run()}
+    assert copied["slack_bots"] == 1
+    with postgresql.write(everyone=True) as tx:
+        row = tx.execute(select(target)).one()
+        new = tx.execute(target.insert().values(client_id="1", installed_at=at, **_NO_COMPANY)).inserted_primary_key
+        tx.execute(target.delete())
+        tx.commit()
+    with lived.database.write(everyone=True) as tx:
+        tx.execute(source.delete())
+        tx.commit()
+    assert (row.team_id, row.is_enterprise_install, row.installed_at) == ("T1", False, at)
+    assert new is not None
+    assert new[0] > row.id == 7
+
+
+_NO_COMPANY = {"is_enterprise_install": False}
 
 
 def test_the_rest_of_a_task_waits_in_the_queue(copy: DatabaseCopy, postgresql: Database) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -10,7 +11,7 @@ from services.carriers.ports import Receipt
 from services.content import TemplateDeclaration
 from services.errors import NotAllowed, UnknownThing
 from services.group_changes import GroupChanges
-from services.models import recipient
+from services.models import opt_out, recipient
 from services.previews import Preview
 from services.resends import ResendState
 from services.states import SmsType, Source, TaskState
@@ -118,6 +119,14 @@ class TestEditing:
             given = (marketing.workspace_id, task.number, ANA, wanted)
             assert refusal_of(lambda given=given: marketing.changes.edit(*given)).rule == rule
         assert marketing.task(task) == task
+
+    def test_promotional_sms_stay_within_carriers_hours(self, marketing: Marketing) -> None:
+        marketing.a_group("buyers", numbers(1), SmsType.PROMOTIONAL)
+        task = marketing.confirmed(marketing.a_draft(["buyers"], "sale", at=marketing.in_(HOUR)))
+        # Ten at night in Shanghai.
+        given = (marketing.workspace_id, task.number, ANA, Edit(marketing.in_(12 * HOUR), task.template_id, ""))
+        refused = refusal_of(lambda: marketing.changes.edit(*given))
+        assert (refused.rule, refused.facts["at"]) == ("edit_hours", marketing.in_(22 * HOUR))
 
 
 class TestCopying:
@@ -251,3 +260,38 @@ class TestResending:
         await marketing.send_all()
         third = marketing.changes.resend(marketing.workspace_id, again.number, ResendState.FAILED, CHANNEL, ANA)
         assert recipients(marketing, marketing.confirmed(third)) == [FIRST_NUMBER]
+
+
+async def test_what_filled_a_failed_message_fills_it_again(marketing: Marketing, tmp_path: Path) -> None:
+    """Each with its own text, from the columns of the file that its number came from."""
+    path = tmp_path / "customers.csv"
+    path.write_text("mobile,name\n13800000001,Ana\n13800000002,Ben\n13800000003,李\n", "utf-8")
+    marketing.imported(path, marketing.a_group("vip"))
+    task = marketing.confirmed(marketing.a_draft(template="personal"))
+    marketing.carrier.will(refuse(FIRST_NUMBER + 1, FIRST_NUMBER + 2))
+    await marketing.send_all()
+    preview = marketing.changes.resend(marketing.workspace_id, task.number, ResendState.FAILED, CHANNEL, ANA)
+    assert [text for _, text in preview.samples] == [
+        "【Spring】Dear Ben, see you at Ben.",
+        "【Spring】Dear 李, see you at 李.",
+    ]
+    again = marketing.confirmed(preview)
+    assert again.variables == task.variables
+    await marketing.send_all()
+    request = marketing.carrier.requests[-1]
+    assert [request.text_for(number) for number in request.numbers] == [text for _, text in preview.samples]
+    check_every_task(marketing.database)
+
+
+async def test_who_has_opted_out_since_is_not_sent_a_promotion_again(marketing: Marketing) -> None:
+    marketing.a_group("buyers", numbers(2), SmsType.PROMOTIONAL)
+    task = marketing.confirmed(marketing.a_draft(["buyers"], "sale"))
+    marketing.carrier.will(refuse(FIRST_NUMBER, FIRST_NUMBER + 1))
+    await marketing.send_all()
+    with marketing.database.write() as tx:
+        values = {"workspace_id": marketing.workspace_id, "number": FIRST_NUMBER, "origin": "reply"}
+        tx.execute(opt_out.insert().values(**values, at=marketing.clock.now()))
+        tx.commit()
+    preview = marketing.changes.resend(marketing.workspace_id, task.number, ResendState.FAILED, CHANNEL, ANA)
+    assert (preview.recipients, preview.opted_out) == (1, 1)
+    assert recipients(marketing, marketing.confirmed(preview)) == [FIRST_NUMBER + 1]

@@ -28,6 +28,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], set[str]]] = {
     "### `[[application.signature]]`": (config.SignatureSettings, set()),
     "### `[[application.template]]`": (config.TemplateSettings, set()),
     "### `[roles]`": (config.RoleSettings, set()),
+    "### `[workspace.T…]`": (config.WorkspaceSettings, set()),
 }
 
 

@@ -57,6 +57,42 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_lease")),
     )
     op.create_table(
+        "receipt",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("application_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("sms_id", sa.Text(), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=True),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("applied", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_receipt")),
+        sa.UniqueConstraint(
+            "application_id", "reference", "number", "sms_id", "sequence", "status", "task_id", name="uq_receipt_once"
+        ),
+    )
+    op.create_index(
+        "ix_receipt_new",
+        "receipt",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("applied = 0"),
+        postgresql_where=sa.text("NOT applied"),
+    )
+    op.create_index(
+        "ix_receipt_of_no_task",
+        "receipt",
+        ["received_at"],
+        unique=False,
+        sqlite_where=sa.text("task_id = 0"),
+        postgresql_where=sa.text("task_id = 0"),
+    )
+    op.create_table(
         "recipient",
         sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
@@ -90,6 +126,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("application_id", "sms_id", name=op.f("pk_sent_sms")),
         sqlite_with_rowid=False,
     )
+    op.create_index("ix_sent_sms_task_id", "sent_sms", ["task_id"], unique=False)
     op.create_table(
         "submission",
         sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
@@ -219,6 +256,7 @@ def upgrade() -> None:
         sa.Column("ended_by", sa.Text(), nullable=True),
         sa.Column("started_at", sa.BigInteger(), nullable=True),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.Column("forgotten_at", sa.BigInteger(), nullable=True),
         sa.Column("version", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["group_id"], ["customer_group.id"], name=op.f("fk_number_import_group_id")),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_number_import_workspace_id")),
@@ -235,34 +273,6 @@ def upgrade() -> None:
         sa.Column("next_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_rate_turn_application_id")),
         sa.PrimaryKeyConstraint("application_id", name=op.f("pk_rate_turn")),
-    )
-    op.create_table(
-        "receipt",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("application_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("reference", sa.Text(), nullable=False),
-        sa.Column("number", sa.BigInteger(), nullable=False),
-        sa.Column("sms_id", sa.Text(), nullable=False),
-        sa.Column("sequence", sa.Integer(), nullable=False),
-        sa.Column("total", sa.Integer(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("code", sa.Text(), nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=True),
-        sa.Column("received_at", sa.BigInteger(), nullable=False),
-        sa.Column("applied", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
-        sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_receipt_application_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_receipt")),
-        sa.UniqueConstraint(
-            "application_id", "reference", "number", "sms_id", "sequence", "status", name="uq_receipt_once"
-        ),
-    )
-    op.create_index(
-        "ix_receipt_new",
-        "receipt",
-        ["id"],
-        unique=False,
-        sqlite_where=sa.text("applied = 0"),
-        postgresql_where=sa.text("NOT applied"),
     )
     op.create_table(
         "reply",
@@ -375,6 +385,8 @@ def upgrade() -> None:
         sa.Column("edited_by", sa.Text(), nullable=True),
         sa.Column("deleted_by", sa.Text(), nullable=True),
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
+        sa.Column("forgotten_at", sa.BigInteger(), nullable=True),
+        sa.Column("rows_deleted", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("queued", sa.Integer(), server_default="0", nullable=False),
         sa.Column("first_batch_done", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("trouble", sa.Text(), nullable=True),
@@ -396,6 +408,22 @@ def upgrade() -> None:
         sa.UniqueConstraint("token", name=op.f("uq_send_task_token")),
         sa.UniqueConstraint("workspace_id", "number", name=op.f("uq_send_task_workspace_id_number")),
         sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "ix_send_task_half_deleted",
+        "send_task",
+        ["forgotten_at"],
+        unique=False,
+        sqlite_where=sa.text("forgotten_at IS NOT NULL AND rows_deleted = 0"),
+        postgresql_where=sa.text("forgotten_at IS NOT NULL AND NOT rows_deleted"),
+    )
+    op.create_index(
+        "ix_send_task_kept",
+        "send_task",
+        ["created_at"],
+        unique=False,
+        sqlite_where=sa.text("forgotten_at IS NULL"),
+        postgresql_where=sa.text("forgotten_at IS NULL"),
     )
     op.create_index("ix_send_task_list", "send_task", ["workspace_id", "state", "number"], unique=False)
     op.create_index(
@@ -478,19 +506,24 @@ def downgrade() -> None:
         postgresql_where=sa.text("NOT result_wanted"),
     )
     op.drop_index("ix_send_task_list", table_name="send_task")
+    op.drop_index(
+        "ix_send_task_kept",
+        table_name="send_task",
+        sqlite_where=sa.text("forgotten_at IS NULL"),
+        postgresql_where=sa.text("forgotten_at IS NULL"),
+    )
+    op.drop_index(
+        "ix_send_task_half_deleted",
+        table_name="send_task",
+        sqlite_where=sa.text("forgotten_at IS NOT NULL AND rows_deleted = 0"),
+        postgresql_where=sa.text("forgotten_at IS NOT NULL AND NOT rows_deleted"),
+    )
     op.drop_table("send_task")
     op.drop_table("template")
     op.drop_table("unread_callback")
     op.drop_table("signature")
     op.drop_index("ix_reply_number", table_name="reply")
     op.drop_table("reply")
-    op.drop_index(
-        "ix_receipt_new",
-        table_name="receipt",
-        sqlite_where=sa.text("applied = 0"),
-        postgresql_where=sa.text("NOT applied"),
-    )
-    op.drop_table("receipt")
     op.drop_table("rate_turn")
     op.drop_index("ix_number_import_state", table_name="number_import")
     op.drop_table("number_import")
@@ -504,9 +537,23 @@ def downgrade() -> None:
     op.drop_table("application")
     op.drop_table("workspace")
     op.drop_table("submission")
+    op.drop_index("ix_sent_sms_task_id", table_name="sent_sms")
     op.drop_table("sent_sms")
     op.drop_table("result")
     op.drop_table("recipient")
+    op.drop_index(
+        "ix_receipt_of_no_task",
+        table_name="receipt",
+        sqlite_where=sa.text("task_id = 0"),
+        postgresql_where=sa.text("task_id = 0"),
+    )
+    op.drop_index(
+        "ix_receipt_new",
+        table_name="receipt",
+        sqlite_where=sa.text("applied = 0"),
+        postgresql_where=sa.text("NOT applied"),
+    )
+    op.drop_table("receipt")
     op.drop_table("lease")
     op.drop_table("import_row")
     op.drop_table("import_reject")
