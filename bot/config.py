@@ -363,10 +363,7 @@ def read_config(environment: Mapping[str, str] | None = None) -> Config:
         )
     oauth = _oauth(settings)
     if settings.slack_bot_token is None and oauth is None:
-        raise BadConfig(
-            "SLACK_BOT_TOKEN is missing in the environment: set it (docs/settings.md lists every setting), or "
-            "SLACK_CLIENT_ID where several workspaces install the app."
-        )
+        raise BadConfig("SLACK_BOT_TOKEN is missing in the environment: set it (docs/settings.md lists every setting).")
     if settings.slack_bot_token is not None:
         _check_token("SLACK_BOT_TOKEN", settings.slack_bot_token, "xoxb-")
     if settings.slack_app_token is not None:

@@ -132,6 +132,8 @@ class Bot:
         self._metrics = Metrics(FigureReader(self._database, self._clock).read, lambda: self._ticks.ages())
         self._client = slack_client(config, self._metrics)
         self._removals = Removals(self._database, self._clock)
+        self._installations: Installations | None = None
+        self._workspaces = Workspaces(None, None, None, lambda _token: self._client)
         self._http = Http(
             connect_seconds=config.carrier_connect_seconds,
             read_seconds=config.carrier_read_seconds,
@@ -217,17 +219,19 @@ class Bot:
     async def _find_workspaces(self) -> str | None:
         """The workspace of SLACK_BOT_TOKEN, if there is one; others come and go."""
         home = None if self._config.slack_bot_token is None else await self._ask_home()
-        oauth, installations, rotator = self._config.oauth, None, None
+        oauth, rotator = self._config.oauth, None
         if oauth is not None:
-            installations = Installations(self._database, oauth.client_id, TokenCipher(oauth.token_keys))
+            self._installations = Installations(self._database, oauth.client_id, TokenCipher(oauth.token_keys))
             rotator = AsyncTokenRotator(
                 client_id=oauth.client_id,
                 client_secret=oauth.client_secret,
                 client=AsyncWebClient(base_url=self._config.slack_api_url),
             )
-        self._installations = installations
         self._workspaces = Workspaces(
-            home, installations, rotator, lambda token: make_client(token, self._config.slack_api_url, self._metrics)
+            home,
+            self._installations,
+            rotator,
+            lambda token: make_client(token, self._config.slack_api_url, self._metrics),
         )
         return None if home is None else home.team_id
 

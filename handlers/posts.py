@@ -21,7 +21,7 @@ from services.groups import Group
 from services.imports import NO_VALID_NUMBER, Import, Progress, Purpose
 from services.posts import Post, PostKind
 from services.replies import Replies
-from services.states import ApprovalStatus, ImportState, TaskState
+from services.states import ApprovalStatus, ImportState, PauseReason, TaskState
 from services.task_reports import Task
 
 
@@ -59,7 +59,9 @@ def compose(post: Post, importing: Importing, tasks: Tasks, progress: Progress |
             is_last = task.is_settled
         case PostKind.LATE:
             text, body = task_views.late(task)
-            is_last = task.state is not TaskState.PAUSED or task.started_at is not None
+            # One that the workspace had removed the bot under may have begun before.
+            is_asked = task.started_at is None or task.pause_reason is PauseReason.UNINSTALLED
+            is_last = task.state is not TaskState.PAUSED or not is_asked
         case PostKind.PAUSED:
             text, body = task_views.paused(task)
             is_last = task.state is not TaskState.PAUSED

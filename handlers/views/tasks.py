@@ -216,6 +216,8 @@ def _why_paused(task: Task) -> str:
             return f"The carrier refuses too many of its messages{said}."
         case PauseReason.ACCOUNT:
             return f"The carrier says that the account cannot send{said}."
+        case PauseReason.UNINSTALLED:
+            return "Paused, because this workspace had removed me."
         case PauseReason.PERSON if task.paused_by:
             return f"Paused by {person(task.paused_by)}."
         case _:

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from bot.announcer import EDIT_EVERY_SECONDS, REPLY_EVERY_SECONDS, RETRY_AFTER_SECONDS, Announcer
 from bot.wiring import slack_client
-from bot.workspaces import only_home
+from bot.workspaces import Workspaces, only_home
 from handlers.imports import Importing
 from sandbox.slack.core import Throttle
 from sandbox.slack.server import SlackSandbox
@@ -59,14 +59,14 @@ class Desk:
         self._client = slack_client(a_config(folder, SLACK_API_URL=slack.api_url))
         self.announcer = self.an_announcer(self.marketing.posts)
 
-    def an_announcer(self, posts: Posts) -> Announcer:
+    def an_announcer(self, posts: Posts, workspaces: Workspaces | None = None) -> Announcer:
         """As after a start."""
         importing = Importing(self.marketing.imports, self.marketing.groups)
         tasks = tasks_of(self.marketing)
         replies = Replies(self.marketing.database, self.marketing.clock)
         contents = contents_of(self.marketing)
         return Announcer(
-            only_home(TEAM_ID, self._client),
+            workspaces or only_home(TEAM_ID, self._client),
             posts,
             importing,
             tasks,
@@ -189,6 +189,22 @@ async def test_two_tasks_at_once_are_two_posts(desk: Desk) -> None:
     await desk.tick()
     assert len(desk.shown()) == 2
     assert desk.marketing.posts.due() == []
+
+
+async def test_the_posts_of_a_workspace_that_removed_the_bot_wait(desk: Desk) -> None:
+    workspaces = only_home(TEAM_ID, desk._client)
+    desk.announcer = desk.an_announcer(desk.marketing.posts, workspaces)
+    await workspaces.forget(TEAM_ID)
+    desk.a_task()
+    with capture_logs() as logs:
+        await desk.tick()
+        await desk.tick(after=100)
+    assert desk.shown() == []
+    assert [each["event"] for each in logs] == ["workspace.gone"]
+    assert len(desk.marketing.posts.due()) == 1
+    desk.announcer = desk.an_announcer(desk.marketing.posts)
+    await desk.tick()
+    assert len(desk.shown()) == 1
 
 
 @pytest.mark.parametrize("channel", ["C0NOWHERE", GENERAL])

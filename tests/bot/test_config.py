@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
 from bot.config import (
     BadConfig,
@@ -19,6 +20,14 @@ from bot.config import (
 )
 from services.states import Region, SmsType
 from tests.bot.settings import APPLICATION, SIGNATURE, TEMPLATE, WHOLE, a_config, environment, over_http
+
+INSTALLED = {
+    "SLACK_BOT_TOKEN": None,
+    "SLACK_CLIENT_ID": "1.2",
+    "SLACK_CLIENT_SECRET": "secret",
+    "SLACK_TOKEN_KEYS": Fernet.generate_key().decode(),
+    "PUBLIC_URL": "https://sms.example.com",
+}
 
 
 def sentence(folder: Path, toml: str = WHOLE, **changes: Any) -> str:
@@ -77,6 +86,26 @@ def test_over_http_the_signing_secret_takes_the_place_of_the_app_token(tmp_path:
             {"SLACK_BOT_TOKEN": ""},
             "SLACK_BOT_TOKEN is missing in the environment: set it (docs/settings.md lists every setting).",
             id="empty bot token",
+        ),
+        pytest.param(
+            {"SLACK_CLIENT_ID": "1.2"},
+            "SLACK_CLIENT_ID, SLACK_CLIENT_SECRET and SLACK_TOKEN_KEYS go together: set all three or none.",
+            id="a client id alone",
+        ),
+        pytest.param(
+            {**INSTALLED, "PUBLIC_URL": None},
+            "PUBLIC_URL is missing: with SLACK_CLIENT_ID, Slack leads whoever installs the app back there.",
+            id="nowhere to come back to",
+        ),
+        pytest.param(
+            {**INSTALLED, "SLACK_TOKEN_KEYS": "secret"},
+            "SLACK_TOKEN_KEYS is wrong: each is a key that `python -m bot new-token-key` prints, with commas between.",
+            id="a key that is none",
+        ),
+        pytest.param(
+            {**INSTALLED, "SLACK_TOKEN_KEYS": " , "},
+            "SLACK_TOKEN_KEYS is wrong: each is a key that `python -m bot new-token-key` prints, with commas between.",
+            id="no key",
         ),
         pytest.param(
             {"SLACK_APP_TOKEN": None},
@@ -446,3 +475,21 @@ def test_a_price_is_exact(written: str, tmp_path: Path) -> None:
     priced = WHOLE.replace(APPLICATION, APPLICATION + f'price_per_segment = {written}\ncurrency = "CNY"\n')
     (application,) = a_config(tmp_path, priced).applications
     assert (application.price_per_segment, application.currency) == (Decimal("0.045"), "CNY")
+
+
+def test_where_workspaces_install_the_app_it_needs_no_token(tmp_path: Path) -> None:
+    toml = WHOLE.replace('name = "promo-cn"', 'name = "promo-cn"\nworkspace = "T0SPRING"')
+    config = a_config(tmp_path, toml, **INSTALLED)
+    assert config.slack_bot_token is None
+    assert config.oauth is not None
+    assert config.oauth.client_id == "1.2"
+    assert "secret" not in repr(config.oauth.token_keys)
+
+
+def test_where_workspaces_install_the_app_each_application_names_its_own(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig) as raised:
+        a_config(tmp_path, WHOLE, **INSTALLED)
+    assert str(raised.value) == (
+        f"workspace is missing in {tmp_path / 'applications.toml'}, application promo-cn: with SLACK_CLIENT_ID each "
+        "application says which workspace it belongs to."
+    )

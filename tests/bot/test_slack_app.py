@@ -364,8 +364,9 @@ async def test_no_log_line_of_a_whole_job_holds_a_number(socket_place: Workplace
     ],
 )
 def test_a_click_comes_from_wherever_there_are_buttons(body: Json, channel: str, replaces: bool) -> None:
-    found = _place_of_click({**body, "user": {"id": "U1"}, "trigger_id": "1.2"})
-    assert (found.channel, found.person, found.trigger_id, found.replaces) == (channel, "U1", "1.2", replaces)
+    found = _place_of_click({**body, "team": {"id": "T1"}, "user": {"id": "U1"}, "trigger_id": "1.2"})
+    assert (found.workspace, found.channel, found.person, found.trigger_id) == ("T1", channel, "U1", "1.2")
+    assert found.replaces is replaces
     assert found.response_url == body.get("response_url")
 
 

@@ -16,9 +16,10 @@ from handlers.views.imports import CHOOSE_GROUP, NEW_GROUP, NOT_NOW, USE_ONCE
 from services.errors import BadFile, NotAllowed, UnknownThing
 from services.imports import Import, Progress
 from services.posts import Post, PostKind
+from services.removals import Removals
 from services.states import ImportState
 from tests.handlers.samples import clicked, dropped, sent
-from tests.services.builders import WORKSPACE, Marketing
+from tests.services.builders import ANA, WORKSPACE, Marketing
 
 CSV = "mobile,name\n13812345678,Ana\n13812345679,Ben\n13812345678,Ana again\n12345,=HYPERLINK(1)\n"
 
@@ -224,3 +225,24 @@ async def test_a_task_has_its_post_its_result_and_the_question_when_it_is_late(
     assert isinstance(result, Message)
     assert (over.is_last, result.is_last) == (True, False)
     assert result.text == "Result of task 1: 0 delivered, 0 failed, 3 unknown"
+
+
+async def test_a_task_of_a_workspace_that_had_removed_the_bot_is_asked_about(
+    importing: Importing, tasks: Tasks, marketing: Marketing
+) -> None:
+    task = marketing.a_confirmed_task(3)
+    removals = Removals(marketing.database, marketing.clock)
+    removals.removed(marketing.workspace_id)
+    removals.installed(marketing.workspace_id)
+    own = compose(a_post(PostKind.TASK, task.id), importing, tasks)
+    asked = compose(a_post(PostKind.LATE, task.id), importing, tasks)
+    assert isinstance(own, Message)
+    assert isinstance(asked, Message)
+    assert "Paused, because this workspace had removed me." in str(own.blocks)
+    assert "It has still to go to 3 customers. Send it all the same?" in str(asked.blocks)
+    assert not asked.is_last
+    marketing.tasks.resume(marketing.workspace_id, task.number, ANA)
+    decided = compose(a_post(PostKind.LATE, task.id), importing, tasks)
+    assert isinstance(decided, Message)
+    assert "It is sending." in str(decided.blocks)
+    assert decided.is_last
