@@ -112,7 +112,7 @@ def changes(tx: Connection, draft: Row[Any], chosen: Template) -> list[str]:
 def audience_of(tx: Connection, draft: Row[Any], chosen: Template) -> tuple[Audience, bool]:
     """The draft's audience as it is now, and whether its groups are those that were shown."""
     shown = tx.execute(select(task_group).where(task_group.c.task_id == draft.id)).all()
-    groups = _lock_groups(tx, [row.group_id for row in shown])
+    groups = _lock_groups(tx, draft.workspace_id, [row.group_id for row in shown])
     there = [row for row in shown if row.group_id in groups]
     is_same = len(there) == len(shown) and all(row.size == groups[row.group_id].size for row in shown)
     if any(groups[row.group_id].sms_type is not chosen.sms_type for row in there if not row.excluded):
@@ -148,9 +148,10 @@ def _is_still_signed_so(draft: Row[Any], chosen: Template, signature: Signature 
     return chosen.signature_id == signature.id and draft.request_signature is None
 
 
-def _lock_groups(tx: Connection, group_ids: list[int]) -> dict[int, Group]:
+def _lock_groups(tx: Connection, workspace_id: str, group_ids: list[int]) -> dict[int, Group]:
     """As they are and will be until we commit: what is imported meanwhile waits, so that size and members agree."""
-    query = select(customer_group).where(customer_group.c.id.in_(group_ids)).order_by(customer_group.c.id)
+    mine = (customer_group.c.workspace_id == workspace_id, customer_group.c.id.in_(group_ids))
+    query = select(customer_group).where(*mine).order_by(customer_group.c.id)
     return {row.id: group_of(row) for row in tx.execute(query.with_for_update(read=True))}
 
 

@@ -152,7 +152,7 @@ class TaskChanges:
 
     def _check_hours(self, task: Task, at: datetime) -> None:
         """As for a new send. Raises NotAllowed("edit_hours")."""
-        with self._database.read() as connection:
+        with self._database.read(task.workspace_id) as connection:
             sms_type, region = _type_and_region(connection, task)
         if not may_send(sms_type, region, at):
             raise NotAllowed("edit_hours", number=task.number, at=next_allowed(at))
