@@ -6,9 +6,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 # No test pulls the plug, so none has to wait for a disk.
 _SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum": "off"}
+
+
+# How long an example takes is the machine's affair; what is fast enough is measured in bench/.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -20,7 +21,7 @@ class Callback:
 
     async def take(self, request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        called = self.url if request.path == "/receipts" else self.replies_url
+        called = self.url if request.path.endswith("/receipts") else self.replies_url
         url = f"{called.partition('?')[0]}?{request.raw_path.partition('?')[2]}".rstrip("?")
         body = await request.read()
         self._requests.put_nowait(ReceiptsRequest(request.method, headers, dict(request.query), body, url))
@@ -43,12 +44,14 @@ class Callback:
 @asynccontextmanager
 async def listening(callback: Callback) -> AsyncIterator[None]:
     app = web.Application()
-    app.router.add_route("*", "/receipts", callback.take)
-    app.router.add_route("*", "/replies", callback.take)
+    # A carrier of another test, in another process, may still call a port that is ours by now.
+    mine = f"/{secrets.token_hex(8)}"
+    app.router.add_route("*", f"{mine}/receipts", callback.take)
+    app.router.add_route("*", f"{mine}/replies", callback.take)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    host = f"http://127.0.0.1:{runner.addresses[0][1]}{mine}"
     callback.url, callback.replies_url = f"{host}/receipts", f"{host}/replies"
     yield
     await runner.cleanup()
