@@ -138,8 +138,9 @@ def _messages(task: Task, page: MessagePage, search: str) -> list[Block]:
 
 
 def _message(each: TaskMessage) -> str:
-    parts = [f"*{mask(each.number)}*", _FATES[each.fate]]
-    if each.code and each.fate in (Fate.FAILED, Fate.REFUSED, Fate.DELIVERED):
+    # Between asterisks those of the mask would not show.
+    parts = [code(mask(each.number)), _FATES[each.fate]]
+    if each.code and each.fate in (Fate.FAILED, Fate.REFUSED):
         parts.append(_words(each.carrier, each.code))
     if each.at:
         parts.append(moment(each.at))

@@ -26,7 +26,7 @@ def show(text: str, tasks: Tasks) -> Say:
 
 def messages(reply: Reply) -> list[str]:
     assert isinstance(reply, Say | Replace)
-    return [each for each in strings(reply.blocks) if each.startswith("*+86 138")]
+    return [each for each in strings(reply.blocks) if each.startswith("`+86 138")]
 
 
 def button(reply: Reply, action_id: str) -> str:
@@ -52,7 +52,7 @@ async def test_counts_times_people_and_messages(marketing: Marketing, tasks: Tas
     assert "*Unknown*\n6" in shown
     assert any(f"Confirmed by <@{ANA}>" in each and "Last request" in each for each in shown)
     first, second, *rest = messages(reply)
-    assert first.startswith("*+86 138****0001* · refused · ")
+    assert first.startswith("`+86 138****0001` · refused · ")
     assert "(`E200028`)" in first
     assert f"SMS ID `id-{FIRST_NUMBER + 1}`" in second
     assert "its segments: 1 of 2 delivered `DELIVRD`, 2 of 2 delivered `DELIVRD`" in second
