@@ -127,10 +127,13 @@ def _declare(database: Database) -> int:
 
 
 def _postgresql_sizes(database: Database) -> dict[str, int]:
-    # A partitioned table is empty itself.
-    whole = "SELECT coalesce(sum(pg_total_relation_size(relid)), 0) FROM pg_partition_tree(%s)"
+    # A partitioned table is empty itself, and one that is not has no tree.
+    parts = "SELECT coalesce(sum(pg_total_relation_size(relid)), 0) FROM pg_partition_tree(%(table)s)"
+    whole = f"SELECT pg_total_relation_size(%(table)s) + ({parts})"
     with database.read(everyone=True) as connection:
-        return {table.name: int(connection.exec_driver_sql(whole, (table.name,)).scalar_one()) for table in TABLES}
+        return {
+            table.name: int(connection.exec_driver_sql(whole, {"table": table.name}).scalar_one()) for table in TABLES
+        }
 
 
 def _sqlite_sizes(database: Database) -> dict[str, int]:
