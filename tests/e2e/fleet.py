@@ -14,6 +14,7 @@ import aiohttp
 
 from sandbox.carriers.server import CarrierSandbox
 from sandbox.demo import Demo, Settings, end, free_port
+from sandbox.slack.core import Core
 from sandbox.slack.server import HOST
 from tests.e2e.person import BEN, MARKETING, Person
 from tests.e2e.world import PATIENT, RECEIPT_DELAY
@@ -38,6 +39,11 @@ class Fleet:
     @property
     def carrier(self) -> CarrierSandbox:
         return self._demo.carrier
+
+    @property
+    def slack(self) -> Core:
+        """The workspace from the inside, for what nobody can do on the page."""
+        return self._demo.slack.core
 
     @property
     def ben(self) -> Person:

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from sandbox.slack.delivery import Attempt
 from sandbox.slack.workspace import TEAM_ID
 from services.database import Database
 from services.states import TaskState
@@ -46,7 +47,8 @@ async def test_two_of_a_fleet_die_and_nobody_gets_a_second_sms(database_url: str
         await fleet.start_run("standing by", receipts=True)
         await asyncio.gather(*(fleet.start_worker(f"worker {number}") for number in (1, 2, 3)))
         assert "leadership.taken" not in fleet.log("standing by")
-        await send_to_all(fleet.ben, customers)
+        await import_into_vip(fleet, customers)
+        await send_to_all(fleet.ben)
         await two_die_on_the_way(fleet)
         await fleet.ben.sees("Result of task 1", RESULT_SECONDS)
         await everybody_is_accounted_for(fleet, customers, database_url)
@@ -54,11 +56,20 @@ async def test_two_of_a_fleet_die_and_nobody_gets_a_second_sms(database_url: str
         assert len(await fleet.ben.all("*spring* to *vip* (task 1)")) == 1
 
 
-async def send_to_all(ben: Person, customers: CustomerList) -> None:
+async def import_into_vip(fleet: Fleet, customers: CustomerList) -> None:
+    """Slack tells of the file again while it is imported, and both that serve hear of it."""
+    ben, delivery = fleet.ben, fleet.slack.delivery
     await ben.answer("/sms-groups create name:vip type:notification")
     await ben.upload(customers.path, "group:vip")
+    (told,) = [event for event in delivery.events if event["event"].get("subtype") == "file_share"]
+    await asyncio.gather(*(delivery.try_event(told, Attempt(number, "timeout")) for number in range(1, 5)))
     imported = await ben.sees("200,000 imported", 120)
     assert "now has 200,000 customers" in words(imported)
+    await ben.answer("/sms-help")
+    assert len(await ben.all("*vip.csv*")) == 1
+
+
+async def send_to_all(ben: Person) -> None:
     await ben.command("/sms-send group:vip template:spring")
     preview = await ben.sees("nothing has been sent yet")
     await ben.press(preview, "Send to 200,000 customers")
