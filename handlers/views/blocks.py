@@ -11,8 +11,6 @@ SECTION_LIMIT = 3000
 OPTION_LIMIT = 75
 BUTTON_LIMIT = 75
 MENU_LIMIT = 100
-# Slack documents none, and was seen to refuse about 13,200 characters in all (bolt-js issue 2509).
-MESSAGE_LIMIT = 12_000
 
 
 def plain(text: str, limit: int) -> dict[str, Any]:
@@ -114,27 +112,6 @@ def form(callback_id: str, title: str, submit: str, blocks: Sequence[Block]) -> 
         "close": plain("Close", 24),
         "blocks": [*blocks],
     }
-
-
-def fitting(rows: Sequence[Block], most: int) -> list[Block]:
-    """As many of these from the first as one message takes, and no more than `most`."""
-    shown: list[Block] = []
-    length = 0
-    for row in rows[:most]:
-        length += _length(row)
-        if length > MESSAGE_LIMIT:
-            break
-        shown.append(row)
-    return shown
-
-
-def _length(node: Any) -> int:
-    """The characters a reader sees in a block."""
-    if isinstance(node, dict):
-        return sum(
-            len(each) if key == "text" and isinstance(each, str) else _length(each) for key, each in node.items()
-        )
-    return sum(map(_length, node)) if isinstance(node, list) else 0
 
 
 def cut(text: str, limit: int) -> str:

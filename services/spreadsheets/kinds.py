@@ -55,13 +55,6 @@ def kind_of(file: BinaryIO) -> Kind:
     return _kind_of_markup(head) or "text"
 
 
-def sheet_sizes(file: BinaryIO) -> list[int]:
-    """How large each sheet of an xlsx is, in order, for a progress that moves evenly; empty if it is no xlsx."""
-    with ZipFile(file) as book:
-        found = ((re.fullmatch(r"xl/worksheets/sheet(\d+)\.xml", info.filename), info) for info in book.infolist())
-        return [info.file_size for _, info in sorted((int(match[1]), info) for match, info in found if match)]
-
-
 def why_unreadable(file: BinaryIO, kind: Kind, error: str) -> BadFile:
     """Say what is wrong with a workbook that the reader library gave up on."""
     if kind == "ole":
