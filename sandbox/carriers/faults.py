@@ -6,12 +6,13 @@ import asyncio
 import socket
 import struct
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 
 from aiohttp import web
 
 REQUEST_FAULTS = {
-    "delay": "works as ever, `seconds` later",
+    "delay": "works as ever, `seconds` later, or as soon as the faults are cleared",
     "http_429": "not taken: 429 with Retry-After: `seconds`",
     "slow_down": "not taken: what this carrier itself says when it is too busy",
     "http_500": "not taken: 500 without a readable body",
@@ -44,6 +45,7 @@ class Faults:
     def __init__(self) -> None:
         self._requests: deque[Fault] = deque()
         self._receipts: deque[Fault] = deque()
+        self._cleared = asyncio.Event()
 
     def inject(self, kind: str, count: int = 1, seconds: float = 1.0) -> None:
         """The next `count` requests (or receipts) get this fault. Raises ValueError for a kind not in the tables."""
@@ -55,9 +57,16 @@ class Faults:
         queue.extend([Fault(kind, seconds)] * count)
 
     def clear(self) -> None:
-        """Everything works again from now on."""
+        """Everything works again from now on, requests that are being delayed too."""
         self._requests.clear()
         self._receipts.clear()
+        self._cleared.set()
+        self._cleared = asyncio.Event()
+
+    async def hold_up(self, seconds: float) -> None:
+        """Returns after that time, or when the faults are cleared."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._cleared.wait(), seconds)
 
     def for_request(self) -> Fault | None:
         return self._requests.popleft() if self._requests else None

@@ -169,9 +169,10 @@ class CarrierSandbox(ABC):
         headers = {name.lower(): value for name, value in request.headers.items()}
         fault = self.faults.for_request()
         kind, seconds = (fault.kind, fault.seconds) if fault else ("", 0.0)
-        delay = self._latency + (seconds if kind == "delay" else 0.0)
-        if delay:
-            await asyncio.sleep(delay)
+        if self._latency:
+            await asyncio.sleep(self._latency)
+        if kind == "delay":
+            await self.faults.hold_up(seconds)
         if kind in faults.BEFORE:
             self.requests.append(Request(self.now(), headers, body, kind, request.raw_path))
             return self._fail(request, kind, seconds)

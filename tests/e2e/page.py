@@ -92,8 +92,8 @@ async def look_into_the_reject_file(page: Page, customers: CustomerList) -> None
 
 
 async def preview_and_send(world: World, page: Page) -> None:
-    # Slow enough that the progress can be seen to move.
-    world.carrier.inject("delay", count=20, seconds=1.2)
+    # Nothing is answered until the progress was seen, within the bot's patience of 10 s.
+    world.carrier.inject("delay", count=1_000, seconds=9)
     preview = await type_command(page, "/sms-send group:vip template:spring")
     await expect(preview.locator("pre")).to_have_text(TEXT)
     await expect(preview).to_contain_text("8,000 in vip")
@@ -103,6 +103,7 @@ async def preview_and_send(world: World, page: Page) -> None:
     await expect(preview).to_contain_text("Task 1 is sending to 8,000 customers")
     await expect(preview.get_by_role("button", name="Send to")).to_have_count(0)
     posted = await held(post(page, "of 8,000 customers handed over"))
+    world.carrier.faults.clear()
     await expect(posted).to_contain_text("8,000 customers handed over to the carrier in", timeout=LONG)
 
 

@@ -329,6 +329,20 @@ async def test_a_delay_answers_later_and_rightly(phone: Phone) -> None:
     assert time.monotonic() - began >= 0.1
 
 
+async def test_clearing_ends_a_delay_and_the_answer_is_as_ever(phone: Phone) -> None:
+    phone.sandbox.inject("delay", seconds=3600)
+    asked = asyncio.create_task(phone.post(FIELDS))
+    for _ in range(200):
+        if not phone.sandbox.faults.waiting():
+            break
+        await asyncio.sleep(0.01)
+    assert not phone.sandbox.faults.waiting()
+    assert not phone.sandbox.log
+    assert await phone.control("DELETE", "faults") == (200, {"waiting": {}})
+    assert (await asked)[1]["code"] == "000000"
+    assert len(phone.sandbox.log) == 1
+
+
 @pytest.mark.parametrize(("kind", "copies"), [("lost", 0), ("duplicated", 2)])
 async def test_the_next_receipt_is_lost_or_doubled(phone: Phone, kind: str, copies: int) -> None:
     phone.sandbox.inject(kind)
