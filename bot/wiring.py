@@ -451,7 +451,7 @@ class Bot:
         self._ticks.every(2, self._dispatch.give_up_lost, in_thread=True)
         if not self._database.is_sqlite:
             self._ticks.every(1, self._dispatch.requeue_lost, in_thread=True)
-        self._ticks.every(3600, services.posts.close_old, in_thread=True)
+        self._ticks.every(3600, services.posts.close_receipt_windows, in_thread=True)
         retention = Retention(self._database, self._clock, _periods(self._config.retention))
         self._ticks.every(60, retention.tick, in_thread=True)
         self._ticks.every(3600, services.tasks.send_tasks.forget_drafts, in_thread=True)

@@ -56,7 +56,7 @@ def compose(post: Post, importing: Importing, tasks: Tasks, progress: Progress |
     match post.kind:
         case PostKind.RESULT:
             text, body = task_views.result(task)
-            is_last = task.is_settled
+            is_last = task.is_settled or task.receipts_over
         case PostKind.LATE:
             text, body = task_views.late(task)
             # One that the workspace had removed the bot under may have begun before.

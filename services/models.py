@@ -338,6 +338,8 @@ send_task = Table(
     # Not handed over when their turn came, because they had opted out since it was confirmed.
     _count("skipped"),
     Column("result_wanted", Boolean, nullable=False, server_default=text("false")),
+    # The carrier's receipt window has closed: what is unknown stays so, and its posts say that and change no more.
+    Column("receipts_over", Boolean, nullable=False, server_default=text("false")),
     # Grows with every change a channel post shows.
     _count("version"),
     UniqueConstraint("workspace_id", "number"),

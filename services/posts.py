@@ -16,7 +16,6 @@ from sqlalchemy import (
     and_,
     exists,
     func,
-    literal,
     null,
     or_,
     select,
@@ -165,28 +164,23 @@ class Posts:
             tx.commit()
         return len(rows)
 
-    def close_old(self) -> int:
-        """Stop keeping posts up to date whose carrier's receipt window has closed. Returns how many."""
+    def close_receipt_windows(self) -> int:
+        """Let the posts of tasks whose carrier's receipt window has closed say so, which is the last they say.
+
+        Returns how many tasks.
+        """
+        now = to_milliseconds(self._clock.now())
         ended_at = type_coerce(send_task.c.finished_at, BigInteger)
-        over = (
-            select(literal(1))
-            .join(application, application.c.id == send_task.c.application_id)
-            .where(
-                send_task.c.id == post.c.subject_id,
-                ended_at + application.c.receipt_window_hours * MILLISECONDS_AN_HOUR
-                < to_milliseconds(self._clock.now()),
-            )
+        window = (
+            select(application.c.receipt_window_hours * MILLISECONDS_AN_HOUR)
+            .where(application.c.id == send_task.c.application_id)
+            .scalar_subquery()
         )
         with self._database.write(everyone=True) as tx:
             closed = tx.execute(
-                update(post)
-                .where(
-                    ~post.c.closed,
-                    post.c.ts.is_not(None),
-                    post.c.kind.in_([PostKind.TASK.value, PostKind.RESULT.value]),
-                    over.exists(),
-                )
-                .values(closed=True)
+                update(send_task)
+                .where(~send_task.c.receipts_over, send_task.c.finished_at.is_not(None), ended_at + window < now)
+                .values(receipts_over=True, version=send_task.c.version + 1)
             ).rowcount
             tx.commit()
         return closed

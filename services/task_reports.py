@@ -19,7 +19,8 @@ from services.states import RECEIPT_WINDOW, PauseReason, Source, TaskState
 class Task:
     """A confirmed send task. The counts of messages always add up to `recipients` (DESIGN rule 2).
 
-    `finished_at` is when the last request was answered or given up; receipts may come after it, for `receipt_window`.
+    `finished_at` is when the last request was answered or given up; receipts may come after it, for `receipt_window`,
+    and `receipts_over` says that it has closed.
     `pause_reason` and what belongs to it are those of the last pause. `resend_of` is the number of the task whose
     messages this one sends again, `file` the name of the file its recipients came from, where they did.
     Once `forgotten_at`, nothing but this is left of it: no numbers, no single messages.
@@ -73,6 +74,7 @@ class Task:
     deleted_by: str | None = None
     deleted_at: datetime | None = None
     receipt_window: timedelta = RECEIPT_WINDOW
+    receipts_over: bool = False
     forgotten_at: datetime | None = None
 
     @property
@@ -217,7 +219,7 @@ _AS_THEY_ARE = (
     *("recipients", "confirmed_by", "confirmed_at", "scheduled_at", "started_at", "finished_at", "ended_by", "trouble"),
     *("handed_over", "accepted", "refused", "delivered", "failed", "held_back", "version", "skipped", "carrier"),
     *("distinct_numbers", "is_test", "resend_state", "template_id", "created_by", "pause_code", "paused_by"),
-    *("resumed_by", "edited_by", "deleted_by", "deleted_at", "forgotten_at"),
+    *("resumed_by", "edited_by", "deleted_by", "deleted_at", "receipts_over", "forgotten_at"),
 )
 
 

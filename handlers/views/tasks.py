@@ -111,7 +111,14 @@ def result(task: Task) -> tuple[str, list[Block]]:
     body = [blocks.section(head), blocks.fields(pairs)]
     if _given_up(task):
         body.append(blocks.context(_RESTORED))
-    if task.unknown and task.finished_at is not None:
+    if task.unknown and task.receipts_over:
+        body.append(
+            blocks.context(
+                "Unknown: the carrier has not said whether these arrived, and its reports are waited for no more. "
+                "This post is not brought up to date any longer."
+            )
+        )
+    elif task.unknown and task.finished_at is not None:
         until = moment(task.finished_at + task.receipt_window)
         body.append(
             blocks.context(

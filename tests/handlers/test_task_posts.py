@@ -144,6 +144,18 @@ async def test_the_result_is_edited_until_the_last_receipt_and_says_so(marketing
     assert late.is_last
 
 
+async def test_the_result_says_when_the_carrier_is_waited_for_no_more(marketing: Marketing, channel: Channel) -> None:
+    task = marketing.a_confirmed_task(2)
+    await marketing.send_all()
+    assert "This post is brought up to date as it does, until" in shown(channel.sees(PostKind.RESULT, task))
+    marketing.clock.move(73 * HOUR)
+    assert marketing.posts.close_receipt_windows() == 1
+    last = channel.sees(PostKind.RESULT, task)
+    assert "until" not in shown(last)
+    assert "its reports are waited for no more" in shown(last)
+    assert last.is_last
+
+
 def test_an_edit_shows_in_the_channel(marketing: Marketing, channel: Channel) -> None:
     task = marketing.a_confirmed_task(2, at=marketing.in_(HOUR))
     wanted = Edit(marketing.in_(3 * HOUR), task.template_id, "spring opening")

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import update
 
 from services.carriers.ports import Receipt
@@ -194,23 +193,27 @@ class TestTheResult:
         assert {post.subject_id for post in due(marketing, PostKind.RESULT)} == {task.id for task in tasks}
 
 
-@pytest.mark.parametrize(("hours", "closed"), [(71.9, 0), (72.1, 2)])
-async def test_posts_are_kept_up_to_date_for_72_hours(marketing: Marketing, hours: float, closed: int) -> None:
-    await a_sent_task(marketing)
+async def test_a_result_owes_its_last_words_when_the_receipt_window_closes(marketing: Marketing) -> None:
+    task = await a_sent_task(marketing)
     marketing.clock.move(3 * MINUTE)
     marketing.posts.want_results()
     show_all(marketing)
-    marketing.clock.move(timedelta(hours=hours) - 3 * MINUTE)
-    assert marketing.posts.close_old() == closed
-    report_all(marketing)
-    assert len(due(marketing)) == 2 - closed
+    marketing.clock.move(timedelta(hours=71.9) - 3 * MINUTE)
+    assert marketing.posts.close_receipt_windows() == 0
+    assert not marketing.task(task).receipts_over
+    assert not due(marketing)
+    marketing.clock.move(timedelta(hours=0.2))
+    assert marketing.posts.close_receipt_windows() == 1
+    assert marketing.task(task).receipts_over
+    assert PostKind.RESULT in {post.kind for post in due(marketing)}
+    assert marketing.posts.close_receipt_windows() == 0
 
 
 async def test_an_old_post_that_slack_never_took_is_still_owed(marketing: Marketing) -> None:
     await a_sent_task(marketing)
     marketing.clock.move(timedelta(hours=80))
     marketing.posts.want_results()
-    assert marketing.posts.close_old() == 0
+    marketing.posts.close_receipt_windows()
     assert {post.kind for post in due(marketing)} == {PostKind.TASK, PostKind.RESULT}
 
 
@@ -218,11 +221,16 @@ async def test_each_application_has_its_own_receipt_window(database: Database) -
     marketing = Marketing(database, applications=[replace(MAINLAND, receipt_window_hours=24)])
     task = await a_sent_task(marketing)
     assert task.receipt_window == timedelta(hours=24)
-    show_all(marketing)
     marketing.clock.move(timedelta(hours=23.9))
-    assert marketing.posts.close_old() == 0
+    assert marketing.posts.close_receipt_windows() == 0
     marketing.clock.move(timedelta(hours=0.2))
-    assert marketing.posts.close_old() == 1
+    assert marketing.posts.close_receipt_windows() == 1
+
+
+def test_a_task_that_has_not_ended_waits_for_reports_however_long(marketing: Marketing) -> None:
+    marketing.a_confirmed_task(2)
+    marketing.clock.move(timedelta(hours=80))
+    assert marketing.posts.close_receipt_windows() == 0
 
 
 async def test_skipped_messages_alone_have_a_result_too(marketing: Marketing) -> None:

@@ -398,6 +398,7 @@ def upgrade() -> None:
         sa.Column("held_back", sa.Integer(), server_default="0", nullable=False),
         sa.Column("skipped", sa.Integer(), server_default="0", nullable=False),
         sa.Column("result_wanted", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("receipts_over", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("version", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_send_task_application_id")),
         sa.ForeignKeyConstraint(["import_id"], ["number_import.id"], name=op.f("fk_send_task_import_id")),
