@@ -98,6 +98,7 @@ def _task(tx: Any, application_id: int) -> int:
             workspace_id="T0BENCH",
             token="0123456789abcdef",
             name="",
+            name_key="",
             state="finished",
             channel="C0BENCH",
             application_id=application_id,

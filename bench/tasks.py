@@ -184,18 +184,19 @@ INSERT INTO customer_group (workspace_id, name, name_key, sms_type, size, create
 {each_of_groups}
 SELECT '{workspace}', 'group-' || (i - 1), 'group-' || (i - 1), 'notification', 9, 'U1', {now} FROM g;
 INSERT INTO send_task (
-  id, workspace_id, number, token, name, state, channel, application_id, template_id, template_code, sender, text,
-  segments_each, segments, recipients, distinct_numbers, outside_region, created_by, created_at, confirmed_by,
+  id, workspace_id, number, token, name, name_key, state, channel, application_id, template_id, template_code, sender,
+  text, segments_each, segments, recipients, distinct_numbers, outside_region, created_by, created_at, confirmed_by,
   confirmed_at, started_at, finished_at, handed_over, accepted, delivered, failed, result_wanted, version)
 {each_of_tasks}
 SELECT
-  i, '{workspace}', i, 'token-' || i, 'campaign-' || i, CASE WHEN i % 50 = 0 THEN 'stopped' ELSE 'finished' END, 'C1',
+  i, '{workspace}', i, 'token-' || i, 'campaign-' || i, 'campaign-' || i,
+  CASE WHEN i % 50 = 0 THEN 'stopped' ELSE 'finished' END, 'C1',
   1, 1, 'tpl-1', '106', 'We open at nine. We are glad to see you.', 1, {size}, {size}, {size}, 0, 'U' || (i % {people}),
   {now} - ({tasks} - i) * 300000, 'U1', {now} - ({tasks} - i) * 300000, {now}, {now}, {size}, {size},
   ({size}) * 9 / 10, ({size}) / 20, 1, 9
 FROM g;
-INSERT INTO task_group (task_id, group_id, excluded, name, size)
-SELECT id, 1 + id % {groups}, 0, 'group-' || (id % {groups}), recipients FROM send_task;
+INSERT INTO task_group (task_id, group_id, excluded, name, name_key, size)
+SELECT id, 1 + id % {groups}, 0, 'group-' || (id % {groups}), 'group-' || (id % {groups}), recipients FROM send_task;
 INSERT INTO recipient (task_id, seq, number, import_id, "row")
 {each_of_all}
 SELECT {task}, {seq}, {first_number} + {seq}, 1, (i * 7919) % 1000003 FROM g;

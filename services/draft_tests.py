@@ -96,6 +96,7 @@ class DraftTests:
         made = {
             "token": self._new_token(),
             "name": draft.name,
+            "name_key": draft.name_key,
             "state": TaskState.DRAFT.value,
             "source": Source.TYPED.value,
             "is_test": True,

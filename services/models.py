@@ -270,6 +270,7 @@ send_task = Table(
     Column("number", Integer),
     Column("token", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("channel", Text, nullable=False),
     _ref("application_id", "application.id"),
@@ -373,6 +374,7 @@ task_group = Table(
     Column("group_id", _Id, primary_key=True, autoincrement=False),
     Column("excluded", Boolean, nullable=False),
     Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False),
     Column("size", Integer, nullable=False),
 )
 

@@ -18,7 +18,7 @@ from services.content import Content, Signature, Template
 from services.database import Database
 from services.entries import CheckedLines, Entries
 from services.errors import NotAllowed, UnknownThing
-from services.groups import Group, Groups, find_all
+from services.groups import Group, Groups, find_all, name_key
 from services.hours import may_send, next_allowed
 from services.import_records import Purpose
 from services.models import application, customer_group, import_row, number_import, send_task, task_group, template
@@ -254,6 +254,7 @@ class Previews:
             "workspace_id": audience.workspace_id,
             "token": self._new_token(),
             "name": wanted.name or "",
+            "name_key": name_key(wanted.name or ""),
             "state": TaskState.DRAFT.value,
             "channel": channel,
             "application_id": chosen.application_id,
@@ -287,7 +288,7 @@ class Previews:
             # A group that is left out of what it is in itself is only left out.
             for group, is_excluded in {group.id: (group, left_out) for group, left_out in chosen_groups}.values():
                 row = {"group_id": group.id, "excluded": is_excluded, "name": group.name, "size": group.size}
-                tx.execute(task_group.insert().values(task_id=task_id, **row))
+                tx.execute(task_group.insert().values(task_id=task_id, name_key=name_key(group.name), **row))
             tx.commit()
         return task_id
 

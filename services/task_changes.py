@@ -14,6 +14,7 @@ from services.clock import Clock
 from services.content import Content, Template
 from services.database import Database
 from services.errors import NotAllowed
+from services.groups import name_key
 from services.hours import may_send, next_allowed
 from services.models import application, send_task, template
 from services.previews import Preview, Previews, SendRequest
@@ -71,7 +72,7 @@ class TaskChanges:
         name = " ".join(wanted.name.split())
         if len(name) > NAME_LIMIT:
             raise NotAllowed("task_name", limit=NAME_LIMIT)
-        values: dict[str, Any] = {"scheduled_at": wanted.at, "name": name, "edited_by": by}
+        values: dict[str, Any] = {"scheduled_at": wanted.at, "name": name, "name_key": name_key(name), "edited_by": by}
         if wanted.template_id != task.template_id:
             values |= self._other_text(workspace_id, task, wanted.template_id)
         with self._database.write() as tx:

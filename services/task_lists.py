@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select
 from services.database import Database
 from services.errors import UnknownThing
 from services.groups import name_key
-from services.models import Moment, customer_group, send_task, task_group, template
+from services.models import Moment, application, customer_group, send_task, task_group, template
 from services.states import TaskState
 from services.task_reports import Task, read_tasks, tasks_of
 
@@ -21,7 +21,8 @@ from services.task_reports import Task, read_tasks, tasks_of
 class TaskFilter:
     """Which tasks are wanted; what is None or empty leaves all.
 
-    `name` is part of the task's or its template's name, `group` one it was sent to, by the name it has or had then.
+    `name` is part of the task's or its template's name, `group` one it was sent to, by the name it has or had then,
+    both whatever the case and width of letters.
     `since` and `until` (not included) are about when it was or is to be sent. `deleted` wants those off the list.
     """
 
@@ -62,7 +63,8 @@ class TaskLists:
         number = send_task.c.number
         with self._database.read() as connection:
             group_id = self._group(workspace_id, wanted.group) if wanted.group else None
-            matching = tasks_of(workspace_id).where(*_conditions(wanted, group_id))
+            templates = self._templates(workspace_id, wanted.name) if wanted.name else []
+            matching = tasks_of(workspace_id).where(*_conditions(wanted, group_id, templates))
             if place.side == "older":
                 behind = matching if place.than is None else matching.where(number < place.than)
                 tasks = read_tasks(connection, behind.order_by(number.desc()).limit(size + 1))
@@ -92,15 +94,24 @@ class TaskLists:
                 raise UnknownThing("group", name, connection.execute(known).scalars().all())
         return found
 
+    def _templates(self, workspace_id: str, part: str) -> list[int]:
+        """Those whose name holds it."""
+        with self._database.read() as connection:
+            known = select(template.c.id, template.c.name).join(application)
+            rows = connection.execute(known.where(application.c.workspace_id == workspace_id))
+            return [row.id for row in rows if name_key(part) in name_key(row.name)]
 
-def _conditions(wanted: TaskFilter, group_id: int | None) -> list[ColumnElement[bool]]:
+
+def _conditions(wanted: TaskFilter, group_id: int | None, templates: Sequence[int]) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [
         send_task.c.deleted_at.is_not(None) if wanted.deleted else send_task.c.deleted_at.is_(None)
     ]
     if wanted.state is not None:
         conditions.append(send_task.c.state == wanted.state.value)
     if wanted.name:
-        conditions.append(or_(_holds(send_task.c.name, wanted.name), _holds(template.c.name, wanted.name)))
+        part = name_key(wanted.name)
+        by_template = [] if not templates else [send_task.c.template_id.in_(templates)]
+        conditions.append(or_(send_task.c.name_key.contains(part, autoescape=True), *by_template))
     if wanted.group:
         is_it = _is_called(wanted.group)
         is_it = is_it if group_id is None else or_(task_group.c.group_id == group_id, is_it)
@@ -115,10 +126,5 @@ def _conditions(wanted: TaskFilter, group_id: int | None) -> list[ColumnElement[
     return conditions
 
 
-def _holds(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
-    """Whatever the case; SQLite knows that of ASCII letters only, so others must be typed as they are."""
-    return or_(func.lower(column).contains(part.lower(), autoescape=True), column.contains(part, autoescape=True))
-
-
 def _is_called(name: str) -> ColumnElement[bool]:
-    return or_(func.lower(task_group.c.name) == name.lower(), task_group.c.name == name)
+    return task_group.c.name_key == name_key(name)

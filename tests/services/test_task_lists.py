@@ -71,11 +71,14 @@ def test_by_part_of_the_name_or_of_the_templates(marketing: Marketing) -> None:
     a_named_task(marketing, "100% off_today")
     a_named_task(marketing, "春季开业")
     a_named_task(marketing, "", template="hello")
+    a_named_task(marketing, "ÉTÉ · Straße", template="hello")
     assert shown(page(marketing, name="opening")) == [1]
+    assert shown(page(marketing, name="été")) == shown(page(marketing, name="STRASSE")) == [5]
+    assert shown(page(marketing, name="１００％")) == [2]
     assert shown(page(marketing, name="季开")) == [3]
     assert shown(page(marketing, name="0% OFF_")) == [2]
     assert shown(page(marketing, name="%")) == [2]
-    assert shown(page(marketing, name="HELL")) == [4]
+    assert shown(page(marketing, name="HELL")) == [5, 4]
     assert shown(page(marketing, name="spring")) == [3, 2, 1], "the template's name"
     assert shown(page(marketing, name="winter")) == []
 
