@@ -437,11 +437,11 @@ ROUTES: Sequence[Route] = (
         Kind.ACTION, task_buttons.FILES, tasks.files_form, "tasks", "Choose which numbers of a task to get as a file."
     ),
     Route(Kind.VIEW, detail_views.FILES_FORM, tasks.submit_files, "tasks", "Get numbers of a task as a file."),
-    Route(Kind.ACTION, task_buttons.CANCEL, tasks.cancel_button, "tasks", "Cancel a scheduled task."),
-    Route(Kind.ACTION, task_buttons.STOP, tasks.stop_button, "tasks", "Stop a task."),
-    Route(Kind.ACTION, task_buttons.PAUSE, tasks.pause_button, "tasks", "Pause a task."),
-    Route(Kind.ACTION, task_buttons.RESUME, tasks.resume_button, "tasks", "Go on with a paused or late task."),
-    Route(Kind.ACTION, task_buttons.DELETE, tasks.delete_button, "tasks", "Take a task off the list."),
+    Route(Kind.ACTION, task_buttons.CANCEL, tasks.cancel, "tasks", "Cancel a scheduled task."),
+    Route(Kind.ACTION, task_buttons.STOP, tasks.stop, "tasks", "Stop a task."),
+    Route(Kind.ACTION, task_buttons.PAUSE, tasks.pause, "tasks", "Pause a task."),
+    Route(Kind.ACTION, task_buttons.RESUME, tasks.resume, "tasks", "Go on with a paused or late task."),
+    Route(Kind.ACTION, task_buttons.DELETE, tasks.delete, "tasks", "Take a task off the list."),
     Route(Kind.ACTION, task_buttons.EDIT, task_changes.edit_form, "tasks", "Open the form of a scheduled task."),
     Route(
         Kind.VIEW,

@@ -31,54 +31,29 @@ class Tasks:
     files: TaskFiles
 
 
-def cancel(request: Command, service: Tasks) -> Reply:
-    """`/sms-cancel 42`."""
-    return _cancel(request, service, number_typed(request.text))
+def cancel(request: Command | Click, service: Tasks) -> Reply:
+    """`/sms-cancel 42`, or **Cancel** in the list and the details."""
+    return Say(views.cancelled(service.send_tasks.cancel(request.workspace, _task_meant(request), request.person)))
 
 
-def cancel_button(request: Click, service: Tasks) -> Reply:
-    """**Cancel** in the list and the details."""
-    return _cancel(request, service, int(request.value))
+def stop(request: Command | Click, service: Tasks) -> Reply:
+    """`/sms-stop 42`, **Stop** on a task's post or in the list, or **Don't send** on a late one."""
+    return Say(views.stopped(service.send_tasks.stop(request.workspace, _task_meant(request), request.person)))
 
 
-def stop(request: Command, service: Tasks) -> Reply:
-    """`/sms-stop 42`."""
-    return _stop(request, service, number_typed(request.text))
+def pause(request: Command | Click, service: Tasks) -> Reply:
+    """`/sms-pause 42`, or **Pause** on a task's post or in the list."""
+    return Say(views.was_paused(service.send_tasks.pause(request.workspace, _task_meant(request), request.person)))
 
 
-def stop_button(request: Click, service: Tasks) -> Reply:
-    """**Stop** on a task's post or in the list, **Don't send** on a late one."""
-    return _stop(request, service, int(request.value))
+def resume(request: Command | Click, service: Tasks) -> Reply:
+    """`/sms-resume 42`, **Go on** on a paused task, or **Send now** on one that is late."""
+    return Say(views.resumed(service.send_tasks.resume(request.workspace, _task_meant(request), request.person)))
 
 
-def pause(request: Command, service: Tasks) -> Reply:
-    """`/sms-pause 42`."""
-    return _pause(request, service, number_typed(request.text))
-
-
-def pause_button(request: Click, service: Tasks) -> Reply:
-    """**Pause** on a task's post or in the list."""
-    return _pause(request, service, int(request.value))
-
-
-def resume(request: Command, service: Tasks) -> Reply:
-    """`/sms-resume 42`."""
-    return _resume(request, service, number_typed(request.text))
-
-
-def resume_button(request: Click, service: Tasks) -> Reply:
-    """**Go on** on a paused task, **Send now** on one that is late."""
-    return _resume(request, service, int(request.value))
-
-
-def delete(request: Command, service: Tasks) -> Reply:
-    """`/sms-delete 42`."""
-    return _delete(request, service, number_typed(request.text))
-
-
-def delete_button(request: Click, service: Tasks) -> Reply:
-    """**Delete** in the list and the details."""
-    return _delete(request, service, int(request.value))
+def delete(request: Command | Click, service: Tasks) -> Reply:
+    """`/sms-delete 42`, or **Delete** in the list and the details."""
+    return Say(views.deleted(service.changes.delete(request.workspace, _task_meant(request), request.person)))
 
 
 def failed_numbers(request: Click, service: Tasks) -> Reply:
@@ -111,24 +86,8 @@ def number_of(word: str) -> int:
     return int(digits)
 
 
-def _cancel(request: Command | Click, service: Tasks, number: int) -> Reply:
-    return Say(views.cancelled(service.send_tasks.cancel(request.workspace, number, request.person)))
-
-
-def _stop(request: Command | Click, service: Tasks, number: int) -> Reply:
-    return Say(views.stopped(service.send_tasks.stop(request.workspace, number, request.person)))
-
-
-def _pause(request: Command | Click, service: Tasks, number: int) -> Reply:
-    return Say(views.was_paused(service.send_tasks.pause(request.workspace, number, request.person)))
-
-
-def _resume(request: Command | Click, service: Tasks, number: int) -> Reply:
-    return Say(views.resumed(service.send_tasks.resume(request.workspace, number, request.person)))
-
-
-def _delete(request: Command | Click, service: Tasks, number: int) -> Reply:
-    return Say(views.deleted(service.changes.delete(request.workspace, number, request.person)))
+def _task_meant(request: Command | Click) -> int:
+    return number_typed(request.text) if isinstance(request, Command) else int(request.value)
 
 
 def _file(request: Click | Submission, service: Tasks, number: int, which: Which, kind: FileKind) -> Reply:

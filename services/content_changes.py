@@ -23,7 +23,7 @@ from services.content_lists import (
     listed_template,
     signatures_query,
 )
-from services.database import Database
+from services.database import Database, insert_row
 from services.errors import NotAllowed, UnknownThing
 from services.groups import NAME_LIMIT, name_key, tidy
 from services.models import application, signature, template
@@ -329,9 +329,7 @@ def _insert(
     tx: Connection, table: Table, where: ListedApplication, origin: ContentOrigin, by: str, values: dict[str, Any]
 ) -> int:
     first = {"application_id": where.id, "origin": origin.value, **_pending(by)}
-    inserted = tx.execute(table.insert().values(**first, **values)).inserted_primary_key
-    assert inserted is not None
-    return inserted[0]  # type: ignore[no-any-return]
+    return insert_row(tx, table.insert().values(**first, **values))
 
 
 def _pending(by: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from services.carriers.ports import CarrierSignature, CarrierTemplate, SyncsCont
 from services.clock import Clock
 from services.content import is_out_of_settings
 from services.content_lists import SIGNED_BY_NAME
-from services.database import Database
+from services.database import Database, insert_row
 from services.errors import CarrierError, RequestRefused
 from services.groups import NAME_LIMIT, name_key, tidy
 from services.models import application, signature, template
@@ -213,9 +213,7 @@ def _bring(tx: Connection, table: Table, application_id: int, row: Row[Any] | No
     """Insert or update where anything differs; the id. What the settings declare is left as it is."""
     if row is None:
         first = {"application_id": application_id, "origin": ContentOrigin.CARRIER.value}
-        inserted = tx.execute(table.insert().values(**first, **values)).inserted_primary_key
-        assert inserted is not None
-        return inserted[0]  # type: ignore[no-any-return]
+        return insert_row(tx, table.insert().values(**first, **values))
     row_id: int = row.id
     if row.origin == ContentOrigin.SETTINGS and not is_out_of_settings(row):
         return row_id

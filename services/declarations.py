@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select, update
 
+from services.database import insert_row
 from services.groups import name_key
 from services.models import application, signature, template, workspace
 from services.states import ApprovalStatus, ContentOrigin, Region, SmsType
@@ -109,11 +110,8 @@ def _application(tx: Connection, workspace_id: str, declared: ApplicationDeclara
         tx.execute(update(application).where(application.c.id == found.id).values(**values))
         return DeclaredApplication(found.id, found.receipts_token)
     token = secrets.token_urlsafe(24)
-    inserted = tx.execute(
-        application.insert().values(workspace_id=workspace_id, name=declared.name, receipts_token=token, **values)
-    ).inserted_primary_key
-    assert inserted is not None
-    return DeclaredApplication(inserted[0], token)
+    made = application.insert().values(workspace_id=workspace_id, name=declared.name, receipts_token=token, **values)
+    return DeclaredApplication(insert_row(tx, made), token)
 
 
 class _Rows:
@@ -143,6 +141,4 @@ class _Rows:
             changed = {**approved, "version": table.c.version + 1}
             self._tx.execute(update(table).where(table.c.id == found).values(**changed))
             return found
-        inserted = self._tx.execute(table.insert().values(application_id=self._application_id, **approved))
-        assert inserted.inserted_primary_key is not None
-        return inserted.inserted_primary_key[0]  # type: ignore[no-any-return]
+        return insert_row(self._tx, table.insert().values(application_id=self._application_id, **approved))

@@ -15,7 +15,7 @@ from services.carriers.ports import Limits
 from services.clock import Clock
 from services.confirm import audience_of, changes, lock_draft, make_real
 from services.content import Template, template_by_id
-from services.database import Database
+from services.database import Database, insert_row
 from services.errors import NotAllowed
 from services.hours import may_send, next_allowed
 from services.models import own_number, recipient, send_task
@@ -108,12 +108,11 @@ class DraftTests:
             "created_by": by,
             "created_at": self._clock.now(),
         }
-        inserted = tx.execute(insert(send_task).values({**kept, **made})).inserted_primary_key
-        assert inserted is not None
+        task_id = insert_row(tx, insert(send_task).values({**kept, **made}))
         filled = None if values is None else to_json(values)
-        rows = [(inserted[0], seq, number, filled) for seq, number in enumerate(numbers, start=1)]
+        rows = [(task_id, seq, number, filled) for seq, number in enumerate(numbers, start=1)]
         self._database.bulk.insert(tx, recipient, ["task_id", "seq", "number", "values"], rows)
-        return tx.execute(select(send_task).where(send_task.c.id == inserted[0])).one()
+        return tx.execute(select(send_task).where(send_task.c.id == task_id)).one()
 
 
 def _check(tx: Connection, workspace_id: str, chosen: Template, number: int) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from services.clock import Clock
-from services.database import Database
+from services.database import Database, insert_row
 from services.errors import NotAllowed
 from services.groups import group_by_id
 from services.import_records import IMPORT_ROW_COLUMNS, Import, Purpose, find_import
@@ -58,9 +58,7 @@ class Entries:
         first = dict(reversed([(number, line) for line, number in lines.right]))
         with self._database.write() as tx:
             group_by_id(tx, workspace_id, group_id, lock=True)
-            inserted = tx.execute(insert(number_import).values(self._import(workspace_id, group_id, channel, by)))
-            assert inserted.inserted_primary_key is not None
-            import_id: int = inserted.inserted_primary_key[0]
+            import_id = insert_row(tx, insert(number_import).values(self._import(workspace_id, group_id, channel, by)))
             members = ((group_id, number, import_id, line) for number, line in sorted(first.items()))
             columns = ["group_id", "number", "import_id", "row"]
             imported = self._database.bulk.insert_new(tx, group_member, columns, members)
@@ -101,9 +99,7 @@ class Entries:
             "by_country_code": len(lines.by_country_code),
         }
         with self._database.write() as tx:
-            inserted = tx.execute(insert(number_import).values(values)).inserted_primary_key
-            assert inserted is not None
-            import_id: int = inserted[0]
+            import_id = insert_row(tx, insert(number_import).values(values))
             rows = [(import_id, seq, number, first[number], None) for seq, number in enumerate(sorted(first), start=1)]
             self._database.bulk.insert(tx, import_row, IMPORT_ROW_COLUMNS, rows)
             columns = ["import_id", "seq", "sheet", "row", "original", "reason", "suggestion", "candidate"]

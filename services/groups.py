@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 from sqlalchemy.exc import IntegrityError
 
 from services.clock import Clock
-from services.database import Database
+from services.database import Database, insert_row
 from services.errors import NotAllowed, UnknownThing
 from services.models import customer_group, number_import, send_task, task_group
 from services.states import ImportState, SmsType
@@ -130,11 +130,9 @@ def add_group(tx: Connection, workspace_id: str, name: str, sms_type: SmsType, b
         "created_at": now,
     }
     try:
-        inserted = tx.execute(customer_group.insert().values(**values)).inserted_primary_key
+        return insert_row(tx, customer_group.insert().values(**values))
     except IntegrityError as error:
         raise NotAllowed("group_exists", group=name) from error
-    assert inserted is not None
-    return inserted[0]  # type: ignore[no-any-return]
 
 
 def group_by_id(connection: Connection, workspace_id: str, group_id: int, *, lock: bool = False) -> Group:

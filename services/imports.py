@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from services.clock import Clock
-from services.database import Database
+from services.database import Database, insert_row
 from services.errors import NotAllowed, UnknownThing
 from services.groups import Group, group_by_id
 from services.import_records import (
@@ -72,12 +72,11 @@ class Imports:
         }
         with self._database.write() as tx:
             try:
-                inserted = tx.execute(number_import.insert().values(**values)).inserted_primary_key
+                import_id = insert_row(tx, number_import.insert().values(**values))
             except IntegrityError:
                 return None
             tx.commit()
-        assert inserted is not None
-        return self.get(workspace_id, inserted[0])
+        return self.get(workspace_id, import_id)
 
     def begin(self, workspace_id: str, import_id: int, group_id: int) -> Import:
         """Start taking the file into the group, once. Raises UnknownThing or NotAllowed("import_begun")."""

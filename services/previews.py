@@ -15,7 +15,7 @@ from services import text
 from services.audiences import Audience, heeds_opt_outs
 from services.clock import Clock
 from services.content import Content, Signature, Template
-from services.database import Database
+from services.database import Database, insert_row
 from services.entries import CheckedLines, Entries
 from services.errors import NotAllowed, UnknownThing
 from services.groups import Group, Groups, find_all, name_key
@@ -282,9 +282,7 @@ class Previews:
         }
         chosen_groups = [*((each, False) for each in audience.groups), *((each, True) for each in audience.excluded)]
         with self._database.write() as tx:
-            inserted = tx.execute(send_task.insert().values(**values)).inserted_primary_key
-            assert inserted is not None
-            task_id: int = inserted[0]
+            task_id = insert_row(tx, send_task.insert().values(**values))
             # A group that is left out of what it is in itself is only left out.
             for group, is_excluded in {group.id: (group, left_out) for group, left_out in chosen_groups}.values():
                 row = {"group_id": group.id, "excluded": is_excluded, "name": group.name, "size": group.size}

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select
 
 from services.clock import Clock
-from services.database import Database
+from services.database import Database, insert_row
 from services.models import application, unread_callback
 
 BODY_LIMIT = 4096
@@ -60,11 +60,10 @@ class UnreadCallbacks:
             .scalar_subquery()
         )
         with self._database.write(everyone=True) as tx:
-            inserted = tx.execute(insert(unread_callback).values(**values)).inserted_primary_key
-            assert inserted is not None
+            callback_id = insert_row(tx, insert(unread_callback).values(**values))
             tx.execute(delete(unread_callback).where(mine, unread_callback.c.id <= last_to_go))
             tx.commit()
-        return int(inserted[0])
+        return callback_id
 
     def kept(self) -> Sequence[UnreadCallback]:
         """All of them, the oldest first."""

@@ -29,7 +29,7 @@ def test_a_task_is_cancelled_free_until_five_minutes_before(tasks: Tasks, market
     said = handler.cancel(typed("1", "/sms-cancel"), tasks)
     assert said == Say("Task 1 is cancelled. None of its 3 messages was sent, and you are not charged.")
     with pytest.raises(NotAllowed, match="not_cancellable"):
-        handler.cancel_button(clicked(1), tasks)
+        handler.cancel(clicked(1), tasks)
 
 
 @pytest.mark.parametrize("text", ["1", " 1 ", "#1", "＃1", "１", '"1"'])
@@ -72,19 +72,17 @@ def test_a_task_is_stopped_with_exact_counts(tasks: Tasks, marketing: Marketing)
     said = handler.stop(typed("1", "/sms-stop"), tasks)
     assert said == Say("Task 1 is stopped: 0 were handed to the carrier, 5 are held back.")
     with pytest.raises(NotAllowed, match="not_stoppable"):
-        handler.stop_button(clicked(1), tasks)
+        handler.stop(clicked(1), tasks)
 
 
 def test_a_late_task_is_sent_when_somebody_says_so(tasks: Tasks, marketing: Marketing) -> None:
     marketing.a_confirmed_task(at=marketing.in_(HOUR))
     marketing.clock.move(HOUR * 2)
     marketing.tasks.start_due()
-    assert handler.resume_button(clicked(1), tasks) == Say(
-        "Task 1 goes on: 0 were handed to the carrier, 3 are still to go."
-    )
+    assert handler.resume(clicked(1), tasks) == Say("Task 1 goes on: 0 were handed to the carrier, 3 are still to go.")
     assert tasks.reports.get(marketing.workspace_id, 1).state is TaskState.SENDING
     with pytest.raises(NotAllowed, match="not_resumable"):
-        handler.resume_button(clicked(1), tasks)
+        handler.resume(clicked(1), tasks)
 
 
 def test_tasks_are_listed_newest_first_or_of_one_status(tasks: Tasks, marketing: Marketing) -> None:
@@ -153,6 +151,6 @@ async def test_of_a_forgotten_task_the_counts_are_left(tasks: Tasks, marketing: 
 
 def test_another_workspaces_task_is_not_there(tasks: Tasks, marketing: Marketing) -> None:
     marketing.a_confirmed_task()
-    for press in (handler.stop_button, handler.failed_numbers, handler.cancel_button, handler.resume_button):
+    for press in (handler.stop, handler.failed_numbers, handler.cancel, handler.resume):
         with pytest.raises(UnknownThing):
             press(clicked(1, workspace="T0OTHER"), tasks)
