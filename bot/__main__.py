@@ -17,8 +17,9 @@ import typer
 import uvloop
 from cryptography.fernet import Fernet
 
+from bot.bad_config import BadConfig
 from bot.check_config import check_config
-from bot.config import BadConfig, Config, read_config
+from bot.config import WorkerConfig, read_config, read_worker_config
 from bot.copy_command import copy_database
 from bot.logs import set_up_logs
 from bot.process import spare_the_collector
@@ -53,16 +54,18 @@ def run(
 ) -> None:
     """Serve Slack, receive receipts and send."""
     with _one_sentence():
-        config = _ready_to_serve()
-        uvloop.run(_serve(Bot, config, sends=sending))
+        config = read_config()
+        _set_up(config)
+        uvloop.run(_serve(lambda: Bot(config, sends=sending)))
 
 
 @cli.command()
 def worker() -> None:
-    """Only send: one of any number beside `run`, on the same PostgreSQL."""
+    """Only send: one of any number beside `run`, on the same PostgreSQL. It needs none of Slack's settings."""
     with _one_sentence():
-        config = _ready_to_serve()
-        uvloop.run(_serve(Worker, config))
+        config = read_worker_config()
+        _set_up(config)
+        uvloop.run(_serve(lambda: Worker(config)))
 
 
 @cli.command()
@@ -142,15 +145,13 @@ def _harmless(text: str) -> str:
     return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
-def _ready_to_serve() -> Config:
+def _set_up(config: WorkerConfig) -> None:
     spare_the_collector()
-    config = read_config()
     set_up_logs(config.log_format, config.log_level)
-    return config
 
 
-async def _serve(make: Callable[..., Bot | Worker], config: Config, **how: bool) -> None:
-    bot = make(config, **how)
+async def _serve(make: Callable[[], Bot | Worker]) -> None:
+    bot = make()
     asked_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):

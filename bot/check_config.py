@@ -10,11 +10,13 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.config import ApplicationSettings, BadConfig, Config, TencentSettings, read_config
+from bot.application_settings import ApplicationSettings, TencentSettings
+from bot.bad_config import BadConfig
+from bot.config import Config, read_config
 from bot.oauth import INSTALL_PATH
 from bot.schema_words import describe_mismatch
+from bot.slack_calls import slack_client
 from bot.web import receipts_path, replies_path
-from bot.wiring import slack_client
 from handlers.views.words import counted
 from services.content import Content, DeclaredApplication
 from services.database import Database, DatabaseUnavailable, SchemaMismatch
@@ -91,11 +93,11 @@ def _check_database(config: Config, say: Say) -> bool:
 
 
 async def _check_slack(config: Config, say: Say) -> bool:
-    client = slack_client(config)
-    if config.oauth is not None:
+    client = slack_client(config.slack)
+    if config.slack.oauth is not None:
         say(f"✓ SLACK_CLIENT_ID: workspaces install the app at {config.public_url}{INSTALL_PATH}.")
-    if config.slack_bot_token is None:
-        return await _check_app_token(config, client, say) if config.uses_socket_mode else _say_over_http(say)
+    if config.slack.bot_token is None:
+        return await _check_app_token(config, client, say) if config.slack.uses_socket_mode else _say_over_http(say)
     try:
         who = await client.auth_test()
         say(f"✓ SLACK_BOT_TOKEN: {who['user']} in {who['team']} ({who['team_id']}).")
@@ -103,9 +105,9 @@ async def _check_slack(config: Config, say: Say) -> bool:
         say(f"✗ SLACK_BOT_TOKEN: Slack refuses it: {error.response.get('error')}. docs/slack.md says how to get one.")
         return False
     except (aiohttp.ClientError, TimeoutError) as error:
-        say(f"✗ SLACK_API_URL: {config.slack_api_url} does not answer: {error}")
+        say(f"✗ SLACK_API_URL: {config.slack.api_url} does not answer: {error}")
         return False
-    return await _check_app_token(config, client, say) if config.uses_socket_mode else _say_over_http(say)
+    return await _check_app_token(config, client, say) if config.slack.uses_socket_mode else _say_over_http(say)
 
 
 def _say_over_http(say: Say) -> bool:
@@ -115,7 +117,7 @@ def _say_over_http(say: Say) -> bool:
 
 async def _check_app_token(config: Config, client: AsyncWebClient, say: Say) -> bool:
     try:
-        await client.apps_connections_open(app_token=config.slack_app_token or "")
+        await client.apps_connections_open(app_token=config.slack.app_token or "")
     except SlackApiError as error:
         say(
             f"✗ SLACK_APP_TOKEN: Slack refuses it: {error.response.get('error')}. It needs the scope connections:write."
@@ -131,10 +133,10 @@ async def _check_roles(config: Config, say: Say) -> bool:
     if not roles.are_set:
         say("! [roles]: nobody is named, so everybody may send, and any member but the author approves.")
         return True
-    if config.slack_bot_token is None:
+    if config.slack.bot_token is None:
         say("! [roles]: which workspace has these people cannot be looked up without SLACK_BOT_TOKEN.")
         return True
-    client = slack_client(config)
+    client = slack_client(config.slack)
     try:
         for entry in dict.fromkeys((*roles.admin, *roles.approver, *roles.sender, *roles.viewer)):
             if entry.startswith("S"):

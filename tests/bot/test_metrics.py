@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from bot.metrics import KEPT_SECONDS, Metrics
 from bot.observed_carrier import ObservedCarrier
 from bot.scheduler import TickAge
-from bot.wiring import slack_client
+from bot.slack_calls import slack_client
 from sandbox.slack.core import Throttle
 from sandbox.slack.server import SlackSandbox
 from services.carriers.ports import Answer, Submission
@@ -183,7 +183,7 @@ async def slack() -> AsyncIterator[SlackSandbox]:
 
 async def test_calls_of_slack_are_counted_with_what_came_of_them(slack: SlackSandbox, tmp_path: Path) -> None:
     metrics = Metrics()
-    client = slack_client(a_config(tmp_path, SLACK_API_URL=slack.api_url), metrics)
+    client = slack_client(a_config(tmp_path, SLACK_API_URL=slack.api_url).slack, metrics)
     slack.core.throttles["chat.postMessage"] = Throttle(times=1, retry_after=1)
     await client.auth_test()
     await client.chat_postMessage(channel=MARKETING, text="Hello")

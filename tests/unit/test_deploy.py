@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
-from bot import config
 from bot.__main__ import cli
+from bot.config import read_config
+from bot.environment import Environment, SlackEnvironment
 from bot.metrics import Metrics
 from services.figures import Figures, Waiting
 from tests.unit.test_docs import anchors
@@ -33,7 +34,8 @@ RULES = [
 DASHBOARD = json.loads((DEPLOY / "grafana/dashboard.json").read_text("utf-8"))
 UNITS = sorted(DEPLOY.glob("*.service"))
 CONTAINERFILE = (DEPLOY / "Containerfile").read_text("utf-8")
-SETTINGS = {name.upper() for name in config._Environment.model_fields}
+OF_SLACK = {name.upper() for name in SlackEnvironment.model_fields}
+SETTINGS = OF_SLACK | {name.upper() for name in Environment.model_fields}
 COMMANDS = {command.name or command.callback.__name__ for command in cli.registered_commands if command.callback}
 NONE = Waiting(0, 0.0)
 FIGURES = Figures({}, {}, NONE, 0, 0, NONE, NONE, NONE, 0)
@@ -182,7 +184,7 @@ def test_the_example_environment_is_one_the_bot_reads(tmp_path: Path) -> None:
     secrets = {"HUAWEI_APP_KEY", "HUAWEI_APP_SECRET"}
     assert given.keys() - secrets <= SETTINGS
     given["SMS_APPLICATIONS"] = str(ROOT / "docs/applications.example.toml")
-    assert config.read_config(given).public_url == "https://sms.example.com"
+    assert read_config(given).public_url == "https://sms.example.com"
 
 
 def test_the_image_runs_as_nobody_special_and_sets_only_what_is_ours() -> None:
