@@ -59,6 +59,12 @@ def over_http(folder: Path, toml: str = WHOLE, **changes: str | None) -> dict[st
     return environment(folder, toml, SLACK_APP_TOKEN=None, SLACK_SIGNING_SECRET=SIGNING_SECRET, **changes)
 
 
+def without_slack(folder: Path, **changes: str | None) -> dict[str, str]:
+    """The same for a worker."""
+    given = environment(folder, **changes)
+    return {name: value for name, value in given.items() if not name.startswith("SLACK_")}
+
+
 def a_config(folder: Path, toml: str = WHOLE, **changes: Any) -> Config:
     """What is read from it."""
     return read_config(environment(folder, toml, **changes))
