@@ -21,6 +21,7 @@ from bot.bad_config import BadConfig
 from bot.check_config import check_config
 from bot.config import WorkerConfig, read_config, read_worker_config
 from bot.copy_command import copy_database
+from bot.environment import read_environment
 from bot.logs import set_up_logs
 from bot.process import spare_the_collector
 from bot.schema_words import describe_mismatch
@@ -72,7 +73,7 @@ def worker() -> None:
 def migrate() -> None:
     """Bring the database's schema to this version's."""
     with _one_sentence():
-        database = Database(read_config().database_url)
+        database = Database(read_environment().database_url)
         database.migrate()
         database.close()
     typer.echo("The schema is up to date.")
@@ -87,7 +88,7 @@ def copy(
     One that was interrupted goes on where it was when it is run again.
     """
     with _one_sentence():
-        copy_database(read_config().database_url, to, SystemClock(), typer.echo)
+        copy_database(read_environment().database_url, to, SystemClock(), typer.echo)
 
 
 @cli.command("after-restore")
@@ -99,7 +100,7 @@ def after_restore(
 ) -> None:
     """Make a database that was restored from an older copy safe to start; nothing may run on it meanwhile."""
     with _one_sentence():
-        database = Database(read_config().database_url)
+        database = Database(read_environment().database_url)
         database.check_schema()
         clock = SystemClock()
         until = clock.now() if ran_until is None else ran_until.replace(tzinfo=UTC)
@@ -130,7 +131,7 @@ def new_token_key() -> None:
 def unread_callbacks() -> None:
     """Print the callbacks that could not be read. They may hold customers' numbers and words."""
     with _one_sentence():
-        database = Database(read_config().database_url)
+        database = Database(read_environment().database_url)
         database.check_schema()
         kept = UnreadCallbacks(database, SystemClock()).kept()
         database.close()

@@ -178,6 +178,16 @@ def test_compose_has_a_bot_two_workers_and_a_database_whose_passwords_agree() ->
     assert OURS["bot"]["build"]["dockerfile"] == "deploy/Containerfile"
 
 
+def test_a_worker_is_given_nothing_of_slacks() -> None:
+    given = OURS["worker"]["environment"]
+    assert {name: given[name] for name in OF_SLACK} == dict.fromkeys(OF_SLACK, "")
+    assert OURS["worker"]["env_file"] == OURS["bot"]["env_file"] == "environment"
+    taken = re.findall(r"^UnsetEnvironment=(.*)$", (DEPLOY / "sms-worker@.service").read_text("utf-8"), re.MULTILINE)
+    assert set(" ".join(taken).split()) == OF_SLACK
+    assert OURS["migrate"]["env_file"] == []
+    assert not OURS["bot"]["environment"].keys() & OF_SLACK
+
+
 def test_the_example_environment_is_one_the_bot_reads(tmp_path: Path) -> None:
     lines = (DEPLOY / "environment.example").read_text("utf-8").splitlines()
     given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
