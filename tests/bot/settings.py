@@ -61,7 +61,7 @@ def over_http(folder: Path, toml: str = WHOLE, **changes: str | None) -> dict[st
 
 def without_slack(folder: Path, **changes: str | None) -> dict[str, str]:
     """The same for a worker."""
-    given = environment(folder, **changes)
+    given = environment(folder, WHOLE, **changes)
     return {name: value for name, value in given.items() if not name.startswith("SLACK_")}
 
 
