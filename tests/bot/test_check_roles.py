@@ -158,8 +158,8 @@ async def test_whom_a_workspace_may_know_that_could_not_be_asked_is_said_to_be_o
     assert right
     assert about_roles(said) == [
         (
-            "! [roles]: whether there is S0AUTUMN is not known: no_such_subteam in T0SANDBOX; T0AUTUMN could not be asked (it "
-            "has not installed the app)."
+            "! [roles]: whether there is S0AUTUMN is not known: no_such_subteam in T0SANDBOX; T0AUTUMN could not "
+            "be asked (it has not installed the app)."
         ),
         "✓ [roles]: sender: S0MARKETING. Everybody else may look.",
     ]
@@ -195,8 +195,8 @@ async def test_a_token_that_has_ended_is_left_to_the_bot(operator: Operator, sil
     assert right
     assert about_roles(said) == [
         (
-            "! [roles]: whether there is S0MARKETING is not known: T0SANDBOX could not be asked (its token has to be exchanged "
-            "first, which the bot does)."
+            "! [roles]: whether there is S0MARKETING is not known: T0SANDBOX could not be asked (its token has "
+            "to be exchanged first, which the bot does)."
         )
     ]
 
