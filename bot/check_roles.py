@@ -24,7 +24,7 @@ _EXPIRED = "token_expired"
 
 
 async def check_roles(config: Config, database: Database | None, say: Say) -> bool:
-    """Say what could be found out, and what could not. `database` may hold the workspaces' tokens; None: there is none.
+    """Say what could be found out, and what could not. `database` holds the workspaces' tokens; None: there is none.
 
     The ids are of whatever workspace, so each is looked for in all of them.
     """
@@ -47,9 +47,8 @@ async def check_roles(config: Config, database: Database | None, say: Say) -> bo
         if refused is None:
             known.add(entry)
         elif silent:
-            say(
-                f"! [roles]: whether there is {entry} is not known: {'; '.join([*_codes(refused), *_reasons(silent)])}."
-            )
+            why = "; ".join([*_codes(refused), *_reasons(silent)])
+            say(f"! [roles]: whether there is {entry} is not known: {why}.")
         else:
             say(f"✗ [roles]: {entry} was not found: {'; '.join(_codes(refused))}.")
             right = False
@@ -69,9 +68,10 @@ async def _workspaces(config: Config, database: Database | None) -> tuple[dict[s
         return clients, unasked
     installations = None if database is None else installations_of(slack.oauth, database)
     for team in sorted({each.workspace for each in config.applications if each.workspace} - clients.keys()):
-        unasked[team] = "it has not installed the app"
         if installations is None:
+            unasked[team] = "there is no database to look for its token in"
             continue
+        unasked[team] = "it has not installed the app"
         try:
             found = await installations.async_find_bot(enterprise_id=None, team_id=team)
         except UnreadableTokens:
