@@ -35,8 +35,6 @@ AT_FULL_SPEED = 500_000
 ENQUEUED = 2_000
 JOBS = 200
 _PROGRAM = "import sys; from bench import fleet; fleet.{}(*sys.argv[1:])"
-# A worker reads the same settings as a `run`, and never speaks to Slack.
-_SLACK = {"SLACK_BOT_TOKEN": "xoxb-bench", "SLACK_APP_TOKEN": "xapp-bench"}
 _APPLICATION = """
 [[application]]
 name = "bench"
@@ -90,7 +88,7 @@ def _send(endpoint: str, workers: int, connections: int, messages: int) -> tuple
         in_own_process(_PROGRAM.format("prepare"), url, str(messages))
         settings = Path(folder, "applications.toml")
         settings.write_text(_APPLICATION.format(endpoint=endpoint, connections=connections), "utf-8")
-        environment = {**os.environ, **_SLACK, "DATABASE_URL": url, "SMS_APPLICATIONS": str(settings), "HTTP_PORT": "0"}
+        environment = {**os.environ, "DATABASE_URL": url, "SMS_APPLICATIONS": str(settings), "HTTP_PORT": "0"}
         began = time.monotonic()
         for number in range(workers):
             running.enter_context(_worker(environment, Path(folder, f"{number}.log")))

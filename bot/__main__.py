@@ -17,9 +17,11 @@ import typer
 import uvloop
 from cryptography.fernet import Fernet
 
+from bot.bad_config import BadConfig
 from bot.check_config import check_config
-from bot.config import BadConfig, Config, read_config
+from bot.config import WorkerConfig, read_config, read_worker_config
 from bot.copy_command import copy_database
+from bot.environment import read_environment
 from bot.logs import set_up_logs
 from bot.process import spare_the_collector
 from bot.schema_words import describe_mismatch
@@ -53,23 +55,25 @@ def run(
 ) -> None:
     """Serve Slack, receive receipts and send."""
     with _one_sentence():
-        config = _ready_to_serve()
-        uvloop.run(_serve(Bot, config, sends=sending))
+        config = read_config()
+        _set_up(config)
+        uvloop.run(_serve(lambda: Bot(config, sends=sending)))
 
 
 @cli.command()
 def worker() -> None:
-    """Only send: one of any number beside `run`, on the same PostgreSQL."""
+    """Only send: one of any number beside `run`, on the same PostgreSQL. It needs none of Slack's settings."""
     with _one_sentence():
-        config = _ready_to_serve()
-        uvloop.run(_serve(Worker, config))
+        config = read_worker_config()
+        _set_up(config)
+        uvloop.run(_serve(lambda: Worker(config)))
 
 
 @cli.command()
 def migrate() -> None:
     """Bring the database's schema to this version's."""
     with _one_sentence():
-        database = Database(read_config().database_url)
+        database = Database(read_environment().database_url)
         database.migrate()
         database.close()
     typer.echo("The schema is up to date.")
@@ -84,7 +88,7 @@ def copy(
     One that was interrupted goes on where it was when it is run again.
     """
     with _one_sentence():
-        copy_database(read_config().database_url, to, SystemClock(), typer.echo)
+        copy_database(read_environment().database_url, to, SystemClock(), typer.echo)
 
 
 @cli.command("after-restore")
@@ -96,7 +100,7 @@ def after_restore(
 ) -> None:
     """Make a database that was restored from an older copy safe to start; nothing may run on it meanwhile."""
     with _one_sentence():
-        database = Database(read_config().database_url)
+        database = Database(read_environment().database_url)
         database.check_schema()
         clock = SystemClock()
         until = clock.now() if ran_until is None else ran_until.replace(tzinfo=UTC)
@@ -127,7 +131,7 @@ def new_token_key() -> None:
 def unread_callbacks() -> None:
     """Print the callbacks that could not be read. They may hold customers' numbers and words."""
     with _one_sentence():
-        database = Database(read_config().database_url)
+        database = Database(read_environment().database_url)
         database.check_schema()
         kept = UnreadCallbacks(database, SystemClock()).kept()
         database.close()
@@ -142,15 +146,13 @@ def _harmless(text: str) -> str:
     return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
-def _ready_to_serve() -> Config:
+def _set_up(config: WorkerConfig) -> None:
     spare_the_collector()
-    config = read_config()
     set_up_logs(config.log_format, config.log_level)
-    return config
 
 
-async def _serve(make: Callable[..., Bot | Worker], config: Config, **how: bool) -> None:
-    bot = make(config, **how)
+async def _serve(make: Callable[[], Bot | Worker]) -> None:
+    bot = make()
     asked_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):

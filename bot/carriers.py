@@ -6,7 +6,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from bot.config import ApplicationSettings, HuaweiSettings, KannelSettings, TencentSettings, TwilioSettings
+from bot.application_settings import (
+    ApplicationSettings,
+    HuaweiSettings,
+    KannelSettings,
+    TencentSettings,
+    TwilioSettings,
+)
 from services.carriers.http import Http
 from services.carriers.huawei import Huawei
 from services.carriers.huawei_management import ManagedHuawei, Management

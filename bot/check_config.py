@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.config import ApplicationSettings, BadConfig, Config, TencentSettings, read_config
+from bot.application_settings import ApplicationSettings, TencentSettings
+from bot.bad_config import BadConfig
+from bot.check_roles import Say, check_roles
+from bot.config import Config, read_config
 from bot.oauth import INSTALL_PATH
 from bot.schema_words import describe_mismatch
+from bot.slack_calls import slack_client
 from bot.web import receipts_path, replies_path
-from bot.wiring import slack_client
 from handlers.views.words import counted
 from services.content import Content, DeclaredApplication
 from services.database import Database, DatabaseUnavailable, SchemaMismatch
-
-Say = Callable[[str], None]
 
 _REACH_SECONDS = 5
 
@@ -34,7 +36,8 @@ async def check_config(say: Say) -> bool:
     say(f"✓ Settings: {counted(len(config.applications), 'application')} read.")
     right = _check_database(config, say)
     right &= await _check_slack(config, say)
-    right &= await _check_roles(config, say)
+    with _database(config) as database:
+        right &= await check_roles(config, database, say)
     _say_retention(config, say)
     for application in config.applications:
         right &= await _check_application(application, say)
@@ -91,11 +94,11 @@ def _check_database(config: Config, say: Say) -> bool:
 
 
 async def _check_slack(config: Config, say: Say) -> bool:
-    client = slack_client(config)
-    if config.oauth is not None:
+    client = slack_client(config.slack)
+    if config.slack.oauth is not None:
         say(f"✓ SLACK_CLIENT_ID: workspaces install the app at {config.public_url}{INSTALL_PATH}.")
-    if config.slack_bot_token is None:
-        return await _check_app_token(config, client, say) if config.uses_socket_mode else _say_over_http(say)
+    if config.slack.bot_token is None:
+        return await _check_app_token(config, client, say) if config.slack.uses_socket_mode else _say_over_http(say)
     try:
         who = await client.auth_test()
         say(f"✓ SLACK_BOT_TOKEN: {who['user']} in {who['team']} ({who['team_id']}).")
@@ -103,9 +106,9 @@ async def _check_slack(config: Config, say: Say) -> bool:
         say(f"✗ SLACK_BOT_TOKEN: Slack refuses it: {error.response.get('error')}. docs/slack.md says how to get one.")
         return False
     except (aiohttp.ClientError, TimeoutError) as error:
-        say(f"✗ SLACK_API_URL: {config.slack_api_url} does not answer: {error}")
+        say(f"✗ SLACK_API_URL: {config.slack.api_url} does not answer: {error}")
         return False
-    return await _check_app_token(config, client, say) if config.uses_socket_mode else _say_over_http(say)
+    return await _check_app_token(config, client, say) if config.slack.uses_socket_mode else _say_over_http(say)
 
 
 def _say_over_http(say: Say) -> bool:
@@ -115,41 +118,16 @@ def _say_over_http(say: Say) -> bool:
 
 async def _check_app_token(config: Config, client: AsyncWebClient, say: Say) -> bool:
     try:
-        await client.apps_connections_open(app_token=config.slack_app_token or "")
+        await client.apps_connections_open(app_token=config.slack.app_token or "")
     except SlackApiError as error:
         say(
             f"✗ SLACK_APP_TOKEN: Slack refuses it: {error.response.get('error')}. It needs the scope connections:write."
         )
         return False
+    except (aiohttp.ClientError, TimeoutError) as error:
+        say(f"✗ SLACK_API_URL: {config.slack.api_url} does not answer: {error}")
+        return False
     say("✓ SLACK_APP_TOKEN: Socket Mode.")
-    return True
-
-
-async def _check_roles(config: Config, say: Say) -> bool:
-    """Whether Slack knows everybody that `[roles]` names."""
-    roles = config.roles
-    if not roles.are_set:
-        say("! [roles]: nobody is named, so everybody may send, and any member but the author approves.")
-        return True
-    if config.slack_bot_token is None:
-        say("! [roles]: which workspace has these people cannot be looked up without SLACK_BOT_TOKEN.")
-        return True
-    client = slack_client(config)
-    try:
-        for entry in dict.fromkeys((*roles.admin, *roles.approver, *roles.sender, *roles.viewer)):
-            if entry.startswith("S"):
-                await client.usergroups_users_list(usergroup=entry)
-            else:
-                await client.users_info(user=entry)
-    except SlackApiError as error:
-        say(f"✗ [roles]: Slack does not know {entry}: {error.response.get('error')}.")
-        return False
-    except (aiohttp.ClientError, TimeoutError):
-        # The line about Slack has said so.
-        return False
-    named = [f"{name}: {', '.join(ids)}" for name in type(roles).model_fields if (ids := getattr(roles, name))]
-    others = "may do nothing" if roles.viewer else "may look"
-    say(f"✓ [roles]: {'; '.join(named)}. Everybody else {others}.")
     return True
 
 
@@ -206,17 +184,24 @@ def _known(application: ApplicationSettings, config: Config) -> list[DeclaredApp
 
 
 def _declared(config: Config) -> list[tuple[str, str, DeclaredApplication]]:
+    with _database(config) as database:
+        return [] if database is None else Content(database).declared()
+
+
+@contextmanager
+def _database(config: Config) -> Iterator[Database | None]:
+    """To look into; None before the bot was first started, and where it is not to be used."""
     if config.database_url.startswith("sqlite:///") and not _sqlite_path(config).exists():
-        return []
-    try:
-        database = Database(config.database_url)
-        try:
+        yield None
+        return
+    with ExitStack() as parts:
+        usable = None
+        with suppress(SchemaMismatch, DatabaseUnavailable):
+            database = Database(config.database_url)
+            parts.callback(database.close)
             database.check_schema()
-            return Content(database).declared()
-        finally:
-            database.close()
-    except (SchemaMismatch, DatabaseUnavailable):
-        return []
+            usable = database
+        yield usable
 
 
 def _sqlite_path(config: Config) -> Path:

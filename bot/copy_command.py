@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bot.config import BadConfig
+from bot.bad_config import BadConfig
 from bot.schema_words import describe_mismatch
 from bot.sending import use_queue
 from handlers.views.words import counted, number

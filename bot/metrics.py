@@ -1,4 +1,4 @@
-"""What Prometheus is told. One registry a bot, made in `bot/wiring.py`, so that a test can make several.
+"""What Prometheus is told. One registry a bot, made in `bot/process.py`, so that a test can make several.
 
 Events are counted as they happen, in the process where they do; figures of the database are read when somebody asks,
 and are the same from every process. No label holds a number or a person.

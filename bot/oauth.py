@@ -19,9 +19,10 @@ from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.config import OAuthSettings
-from bot.installations import Installations, States
+from bot.environment import OAuthSettings
+from bot.installations import Installations, States, TokenCipher
 from bot.workspaces import NotInstalled, Workspaces
+from services.database import Database
 from services.removals import Removals
 
 log = structlog.get_logger()
@@ -32,6 +33,11 @@ BOT_SCOPES = (
     *("channels:history", "channels:read", "chat:write", "commands", "files:read", "files:write", "groups:history"),
     *("groups:read", "im:write", "usergroups:read", "users:read"),
 )
+
+
+def installations_of(settings: OAuthSettings, database: Database) -> Installations:
+    """Those in the database, with their tokens."""
+    return Installations(database, settings.client_id, TokenCipher(settings.token_keys))
 
 
 def make_flow(

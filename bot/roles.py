@@ -9,7 +9,7 @@ import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError
 
-from bot.config import RoleSettings
+from bot.applications_file import RoleSettings
 from bot.workspaces import Workspaces
 from handlers.roles import Role
 

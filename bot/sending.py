@@ -12,8 +12,8 @@ from functools import partial
 
 import structlog
 
+from bot.application_settings import ApplicationSettings
 from bot.carriers import make_carrier
-from bot.config import ApplicationSettings
 from bot.metrics import Metrics
 from bot.observed_carrier import ObservedCarrier
 from bot.web import ReceiptsAddress

@@ -11,6 +11,8 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot.environment import SlackSettings
+
 
 class Counting(Protocol):
     """Who is told; `bot.metrics.Metrics` is one."""
@@ -52,6 +54,16 @@ class CountedClient(AsyncWebClient):
         finally:
             self._counting.slack_called(api_method, result)
         return answer
+
+
+def slack_client(settings: SlackSettings, counting: Counting | None = None) -> AsyncWebClient:
+    """Slack's Web API with the bot's token."""
+    return make_client(settings.bot_token, settings.api_url, counting)
+
+
+def make_client(token: str | None, api_url: str, counting: Counting | None = None) -> AsyncWebClient:
+    """The same with this token."""
+    return CountedClient(token, api_url, counting or Uncounted())
 
 
 class _CountedWaiting(AsyncRateLimitErrorRetryHandler):

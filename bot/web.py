@@ -13,7 +13,7 @@ from aiohttp.typedefs import Handler, Middleware
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
 
-from bot.config import BadConfig
+from bot.bad_config import BadConfig
 from bot.health import Health
 from bot.inbox import Inbox
 from bot.metrics import CONTENT_TYPE, Metrics

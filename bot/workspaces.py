@@ -6,14 +6,18 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import aiohttp
 import structlog
 from slack_bolt.authorization import AuthorizeResult
-from slack_sdk.errors import SlackTokenRotationError
+from slack_sdk.errors import SlackApiError, SlackTokenRotationError
 from slack_sdk.oauth.installation_store import Bot
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.bad_config import BadConfig
+from bot.environment import SlackSettings
 from bot.installations import Installations
+from bot.slack_calls import Counting, make_client
 
 log = structlog.get_logger()
 
@@ -121,6 +125,33 @@ class Workspaces:
         if bot is None or bot.bot_token is None:
             raise NotInstalled(team_id)
         return bot
+
+
+async def ask_home(settings: SlackSettings, client: AsyncWebClient) -> Home:
+    """Whose SLACK_BOT_TOKEN, the client's, is. Raises BadConfig."""
+    try:
+        who = await client.auth_test()
+        return Home(str(who["team_id"]), client, who.get("bot_id"), who.get("user_id"))
+    except SlackApiError as error:
+        code = error.response.get("error")
+        raise BadConfig(f"Slack refuses SLACK_BOT_TOKEN: {code} (docs/slack.md says how to get one).") from error
+    except (aiohttp.ClientError, TimeoutError) as error:
+        url = settings.api_url
+        raise BadConfig(f"SLACK_API_URL: {url} does not answer: {error or 'it takes too long'}.") from error
+
+
+def find_workspaces(
+    settings: SlackSettings, home: Home | None, installations: Installations | None, counting: Counting
+) -> Workspaces:
+    """The workspace of SLACK_BOT_TOKEN, if there is one; those that install the app come and go."""
+    rotator = None
+    if settings.oauth is not None:
+        rotator = AsyncTokenRotator(
+            client_id=settings.oauth.client_id,
+            client_secret=settings.oauth.client_secret,
+            client=AsyncWebClient(base_url=settings.api_url),
+        )
+    return Workspaces(home, installations, rotator, lambda token: make_client(token, settings.api_url, counting))
 
 
 def only_home(team_id: str, client: AsyncWebClient) -> Workspaces:

@@ -50,7 +50,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`key` is the command, action id, callback id or event; `service` names a part of `bot.wiring.Services`.
+    """`key` is the command, action id, callback id or event; `service` names a part of `bot.use_cases.Services`.
 
     `acknowledged_with_reply`: the reply is the acknowledgement itself (field errors), so the handler must say quickly
     what is wrong; what it then does may take long.

@@ -9,9 +9,9 @@ import pytest
 import stamina
 
 from sandbox.carriers.huawei import HuaweiSandbox
-from tests.services.conftest import migrated_sqlite, sqlite
+from tests.services.conftest import migrated_postgresql, migrated_sqlite, postgresql, sqlite
 
-__all__ = ["migrated_sqlite", "sqlite"]
+__all__ = ["migrated_postgresql", "migrated_sqlite", "postgresql", "sqlite"]
 
 MANIFEST = Path(__file__).parents[2] / "app_manifest.yaml"
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from bot.bad_config import BadConfig
 from bot.config import Config, read_config
 from sandbox.carriers.huawei import APP_KEY, APP_SECRET
 from sandbox.slack.core import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET
@@ -56,6 +59,19 @@ def over_http(folder: Path, toml: str = WHOLE, **changes: str | None) -> dict[st
     return environment(folder, toml, SLACK_APP_TOKEN=None, SLACK_SIGNING_SECRET=SIGNING_SECRET, **changes)
 
 
+def without_slack(folder: Path, **changes: str | None) -> dict[str, str]:
+    """The same for a worker."""
+    given = environment(folder, WHOLE, **changes)
+    return {name: value for name, value in given.items() if not name.startswith("SLACK_")}
+
+
 def a_config(folder: Path, toml: str = WHOLE, **changes: Any) -> Config:
     """What is read from it."""
     return read_config(environment(folder, toml, **changes))
+
+
+def sentence(folder: Path, toml: str = WHOLE, **changes: Any) -> str:
+    """What is wrong with it, with the folder's own name left out."""
+    with pytest.raises(BadConfig) as raised:
+        read_config(environment(folder, toml, **changes))
+    return str(raised.value).replace(f"{folder}/", "")

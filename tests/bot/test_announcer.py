@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.announcer import EDIT_EVERY_SECONDS, REPLY_EVERY_SECONDS, RETRY_AFTER_SECONDS, Announcer
-from bot.wiring import slack_client
+from bot.slack_calls import slack_client
 from bot.workspaces import Workspaces, only_home
 from handlers.imports import Importing
 from sandbox.slack.core import Throttle
@@ -56,7 +56,7 @@ class Desk:
         self.seconds = 0.0
         self.progress: dict[int, Progress] = {}
         self.folder = folder
-        self._client = slack_client(a_config(folder, SLACK_API_URL=slack.api_url))
+        self._client = slack_client(a_config(folder, SLACK_API_URL=slack.api_url).slack)
         self.announcer = self.an_announcer(self.marketing.posts)
 
     def an_announcer(self, posts: Posts, workspaces: Workspaces | None = None) -> Announcer:

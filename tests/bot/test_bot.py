@@ -13,7 +13,8 @@ import aiohttp
 import pytest
 from slack_bolt.async_app import AsyncBoltRequest
 
-from bot.config import BadConfig, read_config
+from bot.bad_config import BadConfig
+from bot.config import read_config
 from bot.web import receipts_path, replies_path
 from bot.wiring import Bot
 from sandbox.carriers.huawei import HuaweiSandbox

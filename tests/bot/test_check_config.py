@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from bot.check_config import check_config
 from sandbox.carriers.huawei import HuaweiSandbox
 from sandbox.slack.server import SlackSandbox
 from services.content import ApplicationDeclaration, Content
 from services.database import Database
 from services.states import Region
+from tests.bot.checks import Operator
 from tests.bot.conftest import MANIFEST
-from tests.bot.settings import TEMPLATE, WHOLE, environment
+from tests.bot.settings import TEMPLATE, WHOLE
 
 
 @pytest.fixture
@@ -24,26 +24,6 @@ async def slack() -> AsyncIterator[SlackSandbox]:
     await sandbox.start()
     yield sandbox
     await sandbox.stop()
-
-
-class Operator:
-    """Runs check-config in an environment and reads what it says."""
-
-    def __init__(self, slack: SlackSandbox, carrier: HuaweiSandbox, folder: Path, patch: pytest.MonkeyPatch) -> None:
-        self._defaults = {"SLACK_API_URL": slack.api_url}
-        self.toml = WHOLE.replace("http://127.0.0.1:9", carrier.url)
-        self._folder = folder
-        self._patch = patch
-
-    async def checks(self, toml: str | None = None, **changes: Any) -> tuple[bool, list[str]]:
-        given = environment(self._folder, self.toml if toml is None else toml, **{**self._defaults, **changes})
-        for name in ("SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "PUBLIC_URL", "LOG_FORMAT", "LOG_LEVEL"):
-            self._patch.delenv(name, raising=False)
-        for name, value in given.items():
-            self._patch.setenv(name, value)
-        said: list[str] = []
-        right = await check_config(said.append)
-        return right, said
 
 
 @pytest.fixture
@@ -198,32 +178,6 @@ async def test_tencents_console_must_be_told_the_address_and_this_says_it(
     assert f"! application promo-cn: to hear what people reply, tell its carrier: {replies}" in said
     _, said = await operator.checks(toml)
     assert not any(line.startswith(about) for line in said), "without PUBLIC_URL there is no address"
-
-
-@pytest.mark.parametrize(
-    ("roles", "right", "line"),
-    [
-        pytest.param(
-            'admin = ["U0MEI"]\nsender = ["U0ANA", "S0MARKETING"]',
-            True,
-            "✓ [roles]: admin: U0MEI; sender: U0ANA, S0MARKETING. Everybody else may look.",
-            id="right",
-        ),
-        pytest.param(
-            'viewer = ["U0MEI"]', True, "✓ [roles]: viewer: U0MEI. Everybody else may do nothing.", id="closed"
-        ),
-        pytest.param(
-            'sender = ["U0NOBODY"]', False, "✗ [roles]: Slack does not know U0NOBODY: user_not_found.", id="u"
-        ),
-        pytest.param(
-            'sender = ["S0NOBODY"]', False, "✗ [roles]: Slack does not know S0NOBODY: no_such_subteam.", id="s"
-        ),
-    ],
-)
-async def test_slack_knows_whom_the_roles_name(operator: Operator, roles: str, right: bool, line: str) -> None:
-    found, said = await operator.checks(f"{operator.toml}\n[roles]\n{roles}\n")
-    assert line in said
-    assert found is right
 
 
 async def test_the_retention_is_said(operator: Operator) -> None:

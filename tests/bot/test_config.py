@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 
-from bot.config import (
-    BadConfig,
-    HuaweiSettings,
-    KannelSettings,
-    RetentionSettings,
-    TencentSettings,
-    TwilioSettings,
-    read_config,
-)
+from bot.application_settings import HuaweiSettings
+from bot.bad_config import BadConfig
+from bot.config import read_config, read_worker_config
 from services.states import Region, SmsType
-from tests.bot.settings import APPLICATION, SIGNATURE, TEMPLATE, WHOLE, a_config, environment, over_http
+from tests.bot.settings import WHOLE, a_config, environment, over_http, sentence
 
 INSTALLED = {
     "SLACK_BOT_TOKEN": None,
@@ -30,17 +23,10 @@ INSTALLED = {
 }
 
 
-def sentence(folder: Path, toml: str = WHOLE, **changes: Any) -> str:
-    """What is wrong, with the folder's own name left out."""
-    with pytest.raises(BadConfig) as raised:
-        read_config(environment(folder, toml, **changes))
-    return str(raised.value).replace(f"{folder}/", "")
-
-
 def test_everything_is_read(tmp_path: Path) -> None:
     config = a_config(tmp_path, PUBLIC_URL="https://sms.example.com/", SLACK_API_URL="http://127.0.0.1:8000/api")
-    assert config.uses_socket_mode
-    assert config.slack_api_url == "http://127.0.0.1:8000/api/"
+    assert config.slack.uses_socket_mode
+    assert config.slack.api_url == "http://127.0.0.1:8000/api/"
     assert config.public_url == "https://sms.example.com"
     (application,) = config.applications
     assert isinstance(application, HuaweiSettings)
@@ -52,26 +38,11 @@ def test_everything_is_read(tmp_path: Path) -> None:
 def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
     config = a_config(tmp_path, HTTP_PORT=None, DATABASE_URL=None, PUBLIC_URL="", HTTP_HOST="")
     assert (config.http_host, config.http_port, config.public_url) == ("127.0.0.1", 3000, None)
-    assert (config.database_url, config.slack_api_url) == ("sqlite:///sms.db", "https://slack.com/api/")
-
-
-@pytest.mark.parametrize(
-    ("above", "below", "days", "own"),
-    [
-        ("", "", None, {}),
-        ("retention_days = 365\n", "", 365, {}),
-        ("", "[workspace.T0SPRING]\nretention_days = 90\n", None, {"T0SPRING": 90}),
-        ("retention_days = 4\n", "[workspace.T0A]\nretention_days = 30\n[workspace.T0B]\n", 4, {"T0A": 30}),
-    ],
-)
-def test_each_workspace_may_have_a_retention_of_its_own(
-    tmp_path: Path, above: str, below: str, days: int | None, own: dict[str, int]
-) -> None:
-    assert a_config(tmp_path, f"{above}{WHOLE}\n{below}").retention == RetentionSettings(days, own)
+    assert (config.database_url, config.slack.api_url) == ("sqlite:///sms.db", "https://slack.com/api/")
 
 
 def test_over_http_the_signing_secret_takes_the_place_of_the_app_token(tmp_path: Path) -> None:
-    assert not read_config(over_http(tmp_path)).uses_socket_mode
+    assert not read_config(over_http(tmp_path)).slack.uses_socket_mode
 
 
 @pytest.mark.parametrize(
@@ -160,308 +131,6 @@ def test_a_wrong_variable_is_one_sentence_that_names_it(changes: dict[str, Any],
     assert sentence(tmp_path, **changes) == said
 
 
-HERE = "applications.toml, application promo-cn"
-
-
-@pytest.mark.parametrize(
-    ("toml", "said"),
-    [
-        pytest.param(
-            "", "applications.toml holds no [[application]]: write one as docs/settings.md shows.", id="empty"
-        ),
-        pytest.param(
-            "[application]\nname = 'x'",
-            "applications.toml holds no [[application]]: write one as docs/settings.md shows.",
-            id="one pair of brackets",
-        ),
-        pytest.param(
-            "application = ['x']",
-            "applications.toml holds no [[application]]: write one as docs/settings.md shows.",
-            id="not a table",
-        ),
-        pytest.param(
-            WHOLE + "\n[[aplication]]",
-            "aplication in applications.toml is no setting: only [[application]] tables, [roles], "
-            "[workspace.T…] and retention_days stand there.",
-            id="a misspelled table",
-        ),
-        pytest.param(
-            WHOLE.replace('carrier = "huawei"', 'carrier = "hauwei"'),
-            f"carrier in {HERE} is wrong: it is one of huawei, tencent, twilio, kannel.",
-            id="unknown carrier",
-        ),
-        pytest.param(
-            WHOLE.replace('carrier = "huawei"\n', ""),
-            f"carrier is missing in {HERE}: set it (docs/settings.md lists every setting).",
-            id="no carrier",
-        ),
-        pytest.param(
-            WHOLE.replace('region = "mainland"\n', ""),
-            f"region is missing in {HERE}: set it (docs/settings.md lists every setting).",
-            id="missing key",
-        ),
-        pytest.param(
-            WHOLE.replace("region =", "reigon ="),
-            f"region is missing in {HERE}: set it (docs/settings.md lists every setting).",
-            id="misspelled required key",
-        ),
-        pytest.param(
-            APPLICATION + "rps = 5\n" + SIGNATURE,
-            f"rps in {HERE} is no setting: remove it, or correct its spelling (docs/settings.md lists them).",
-            id="unknown key",
-        ),
-        pytest.param(
-            APPLICATION.replace('"promo-cn"', '""'),
-            "name in applications.toml, application 1 is wrong: string should have at least 1 character.",
-            id="no name",
-        ),
-        pytest.param(
-            WHOLE.replace('"http://127.0.0.1:9"', '"127.0.0.1:9"'),
-            f"endpoint in {HERE} is wrong: must be an address such as https://sms.example.com.",
-            id="endpoint without scheme",
-        ),
-        pytest.param(
-            WHOLE.replace('"notification"', '"marketing"'),
-            f"template.0.sms_type in {HERE} is wrong: input should be 'promotional', 'notification' or 'verification'.",
-            id="unknown SMS type",
-        ),
-        pytest.param(
-            WHOLE.replace('signature = "Spring"', 'signature = "Autumn"'),
-            f"{HERE} is wrong: template spring names the signature Autumn, which is not there.",
-            id="a signature that is not there",
-        ),
-        pytest.param(
-            APPLICATION + TEMPLATE.replace('signature = "Spring"\n', ""),
-            f"{HERE} is wrong: a mainland application needs an [[application.signature]].",
-            id="mainland without a signature",
-        ),
-        pytest.param(
-            WHOLE + TEMPLATE.replace('"spring"', '"Spring"'),
-            f"{HERE} is wrong: it has two templates named spring, and each needs its own name.",
-            id="two templates of one name in any case",
-        ),
-        pytest.param(
-            APPLICATION + SIGNATURE + SIGNATURE,
-            f"{HERE} is wrong: it has two signatures named Spring, and each needs its own name.",
-            id="two signatures of one name",
-        ),
-        pytest.param(
-            APPLICATION + 'price_per_segment = "0.045"\n',
-            f"{HERE} is wrong: price_per_segment and currency go together: give both or neither.",
-            id="a price of no currency",
-        ),
-        pytest.param(
-            APPLICATION + 'price_per_segment = "0,045"\ncurrency = "CNY"\n',
-            f"price_per_segment in {HERE} is wrong: input should be a valid decimal.",
-            id="a price with a comma",
-        ),
-        pytest.param(
-            APPLICATION + "requests_per_second = 0\n",
-            f"requests_per_second in {HERE} is wrong: input should be greater than 0.",
-            id="no requests at all",
-        ),
-        pytest.param(
-            WHOLE + WHOLE,
-            "applications.toml has two applications named promo-cn: give each its own name.",
-            id="two applications of one name",
-        ),
-        pytest.param(
-            WHOLE + WHOLE.replace("carrier =", 'workspace = "T1"\ncarrier ='),
-            "applications.toml has two applications named promo-cn: give each its own name.",
-            id="one of any workspace, one of this",
-        ),
-        pytest.param(
-            APPLICATION + 'failover = "other"\n',
-            f"failover in {HERE} is wrong: there is no other application named other.",
-            id="failover to nowhere",
-        ),
-        pytest.param(
-            APPLICATION + 'failover = "promo-cn"\n',
-            f"failover in {HERE} is wrong: there is no other application named promo-cn.",
-            id="failover to itself",
-        ),
-        pytest.param(
-            APPLICATION
-            + 'failover = "abroad"\n'
-            + APPLICATION.replace("promo-cn", "abroad").replace("mainland", "international"),
-            f"failover in {HERE} is wrong: abroad sends to another region.",
-            id="failover to another region",
-        ),
-        pytest.param("[[application]", "applications.toml cannot be read: ", id="not toml"),
-        pytest.param(
-            WHOLE + '[roles]\nsender = ["ana"]',
-            "sender in applications.toml, roles is wrong: ana is no Slack id: a person's is like U0ANA, a user group's "
-            "like S0MANAGERS.",
-            id="a name for an id",
-        ),
-        pytest.param(
-            WHOLE + '[roles]\nsenders = ["U0ANA"]',
-            "senders in applications.toml, roles is no setting: remove it, or correct its spelling",
-            id="no such role",
-        ),
-        pytest.param(
-            "retention_days = 3\n" + WHOLE,
-            "retention_days in applications.toml is wrong: input should be greater than or equal to 4.",
-            id="a retention shorter than receipts come",
-        ),
-        pytest.param(
-            "retention_days = 7\n" + APPLICATION + "receipt_window_hours = 240\n" + SIGNATURE + TEMPLATE,
-            "retention_days in applications.toml is wrong: what is deleted after 7 days cannot be reported any more, "
-            "and receipt_window_hours of application promo-cn is 240: keep it longer.",
-            id="a retention shorter than an application's receipts come",
-        ),
-        pytest.param(
-            WHOLE + '[workspace.T0SPRING]\nretention_days = "90 days"',
-            "workspace.T0SPRING.retention_days in applications.toml is wrong: input should be a valid integer, unable "
-            "to parse string as an integer.",
-            id="a retention in words",
-        ),
-        pytest.param(
-            WHOLE + "[workspace.spring]\nretention_days = 90",
-            "workspace in applications.toml is wrong: spring is no Slack team: write it as [workspace.T0123ABCD].",
-            id="a workspace by its name",
-        ),
-        pytest.param(
-            WHOLE + "[workspace.T0SPRING]\nretention = 90",
-            "workspace.T0SPRING.retention in applications.toml is no setting: remove it, or correct its spelling",
-            id="a setting of a workspace that is none",
-        ),
-        pytest.param(
-            WHOLE + "[[roles]]\n",
-            "roles in applications.toml is wrong: write it as one table, [roles].",
-            id="roles in two pairs of brackets",
-        ),
-    ],
-)
-def test_a_wrong_application_is_one_sentence_that_names_the_key(toml: str, said: str, tmp_path: Path) -> None:
-    found = sentence(tmp_path, toml)
-    assert found.startswith(said)
-    assert "\n" not in found
-    assert found.endswith(".")
-    assert "demo-secret" not in found
-
-
-TENCENT = """
-[[application]]
-name = "promo-cn"
-carrier = "tencent"
-region = "mainland"
-secret_id = "AKID1"
-secret_key = "demo-secret"
-sdk_app_id = "1400006666"
-[[application.signature]]
-name = "Spring"
-"""
-TWILIO = f"""
-[[application]]
-name = "promo-cn"
-carrier = "twilio"
-region = "international"
-account_sid = "AC{"0" * 32}"
-auth_token = "demo-secret"
-from = "+15005550006"
-"""
-KANNEL = """
-[[application]]
-name = "promo-cn"
-carrier = "kannel"
-region = "international"
-username = "user"
-password = "demo-secret"
-from = "10690000"
-"""
-FREE_TEMPLATE = TEMPLATE.replace('code = "8ff55eac1d0b478ab3c06c3c6a492300"\n', "").replace(
-    'signature = "Spring"\n', ""
-)
-
-
-def test_each_carrier_has_settings_of_its_own(tmp_path: Path) -> None:
-    tencent, twilio, kannel = (
-        a_config(tmp_path, toml).applications[0]
-        for toml in (TENCENT + TEMPLATE, TWILIO + FREE_TEMPLATE, KANNEL + FREE_TEMPLATE)
-    )
-    assert isinstance(tencent, TencentSettings)
-    assert (tencent.endpoint, tencent.cloud_region) == ("https://sms.tencentcloudapi.com", "ap-guangzhou")
-    assert tencent.signature[0].sender == "Spring"
-    assert isinstance(twilio, TwilioSettings)
-    assert (twilio.from_, twilio.messaging_service_sid) == ("+15005550006", None)
-    assert isinstance(kannel, KannelSettings)
-    assert (kannel.endpoint, kannel.from_) == ("http://127.0.0.1:13013/cgi-bin/sendsms", "10690000")
-    assert (kannel.max_messages, kannel.smsc) == (1, None)
-    assert [each.template[0].code for each in (twilio, kannel)] == ["", ""]
-
-
-@pytest.mark.parametrize(
-    ("toml", "said"),
-    [
-        pytest.param(
-            TENCENT.replace('sdk_app_id = "1400006666"\n', ""),
-            f"sdk_app_id is missing in {HERE}: set it (docs/settings.md lists every setting).",
-            id="tencent, missing",
-        ),
-        pytest.param(
-            TENCENT + 'channel = "csms1"\n',
-            f"signature.0.channel in {HERE} is no setting: remove it, or correct its spelling "
-            "(docs/settings.md lists them).",
-            id="tencent knows no channels",
-        ),
-        pytest.param(
-            TWILIO.replace('from = "+15005550006"\n', ""),
-            f"{HERE} is wrong: it needs one of from and messaging_service_sid.",
-            id="twilio, no sender",
-        ),
-        pytest.param(
-            TWILIO + 'messaging_service_sid = "MG1"\n',
-            f"{HERE} is wrong: it needs one of from and messaging_service_sid.",
-            id="twilio, two senders",
-        ),
-        pytest.param(
-            TWILIO.replace("AC000", "SK000"),
-            f"account_sid in {HERE} is wrong: must be AC and 32 hexadecimal digits, as Twilio's console shows it.",
-            id="twilio, another SID",
-        ),
-        pytest.param(
-            KANNEL + 'url = "127.0.0.1:13013"\n',
-            f"url in {HERE} is wrong: must be an address such as https://sms.example.com.",
-            id="kannel, no address",
-        ),
-        pytest.param(
-            KANNEL + "max_messages = 0\n",
-            f"max_messages in {HERE} is wrong: input should be greater than or equal to 1.",
-            id="kannel, no message",
-        ),
-        pytest.param(
-            KANNEL + 'app_key = "env:HUAWEI_APP_KEY"\n',
-            f"app_key in {HERE} is no setting: remove it, or correct its spelling (docs/settings.md lists them).",
-            id="another carrier's key",
-        ),
-    ],
-)
-def test_a_wrong_setting_of_one_carrier_is_one_sentence_too(toml: str, said: str, tmp_path: Path) -> None:
-    found = sentence(tmp_path, toml)
-    assert found == said
-    assert "demo-secret" not in found
-
-
-def test_two_workspaces_may_name_their_applications_alike(tmp_path: Path) -> None:
-    of_one = WHOLE.replace("carrier =", 'workspace = "T1"\ncarrier =')
-    of_other = WHOLE.replace("carrier =", 'workspace = "T2"\ncarrier =')
-    assert len(a_config(tmp_path, of_one + of_other).applications) == 2
-
-
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    assert sentence(tmp_path, SMS_APPLICATIONS=str(tmp_path)).startswith(f"{tmp_path} cannot be read: ")
-
-
-def test_huaweis_management_needs_its_whole_key(tmp_path: Path) -> None:
-    whole = 'project_id = "p"\naccess_key = "a"\nsecret_key = "s"\n'
-    a_config(tmp_path, WHOLE.replace("[[application.signature]]", whole + "[[application.signature]]", 1))
-    for line in whole.splitlines():
-        half = whole.replace(line + "\n", "")
-        with pytest.raises(BadConfig, match="project_id, access_key and secret_key go together"):
-            a_config(tmp_path, WHOLE.replace("[[application.signature]]", half + "[[application.signature]]", 1))
-
-
 def test_how_long_to_wait_for_a_carrier_can_be_set(tmp_path: Path) -> None:
     assert (a_config(tmp_path).carrier_connect_seconds, a_config(tmp_path).carrier_read_seconds) == (5, 10)
     config = a_config(tmp_path, CARRIER_CONNECT_SECONDS="2.5", CARRIER_READ_SECONDS="30")
@@ -470,20 +139,13 @@ def test_how_long_to_wait_for_a_carrier_can_be_set(tmp_path: Path) -> None:
         a_config(tmp_path, CARRIER_READ_SECONDS="0")
 
 
-@pytest.mark.parametrize("written", ['"0.045"', "0.045"])
-def test_a_price_is_exact(written: str, tmp_path: Path) -> None:
-    priced = WHOLE.replace(APPLICATION, APPLICATION + f'price_per_segment = {written}\ncurrency = "CNY"\n')
-    (application,) = a_config(tmp_path, priced).applications
-    assert (application.price_per_segment, application.currency) == (Decimal("0.045"), "CNY")
-
-
 def test_where_workspaces_install_the_app_it_needs_no_token(tmp_path: Path) -> None:
     toml = WHOLE.replace('name = "promo-cn"', 'name = "promo-cn"\nworkspace = "T0SPRING"')
     config = a_config(tmp_path, toml, **INSTALLED)
-    assert config.slack_bot_token is None
-    assert config.oauth is not None
-    assert config.oauth.client_id == "1.2"
-    assert "secret" not in repr(config.oauth.token_keys)
+    assert config.slack.bot_token is None
+    assert config.slack.oauth is not None
+    assert config.slack.oauth.client_id == "1.2"
+    assert "secret" not in repr(config.slack.oauth.token_keys)
 
 
 def test_where_workspaces_install_the_app_each_application_names_its_own(tmp_path: Path) -> None:
@@ -493,3 +155,24 @@ def test_where_workspaces_install_the_app_each_application_names_its_own(tmp_pat
         f"workspace is missing in {tmp_path / 'applications.toml'}, application promo-cn: with SLACK_CLIENT_ID each "
         "application says which workspace it belongs to."
     )
+
+
+OF_SLACK = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET")
+
+
+def test_a_worker_reads_nothing_of_slacks(tmp_path: Path) -> None:
+    whole = environment(tmp_path, PUBLIC_URL="https://sms.example.com")
+    without = {name: value for name, value in whole.items() if name not in OF_SLACK}
+    wrong = dict.fromkeys(OF_SLACK, "wrong") | {"SLACK_CLIENT_ID": "1.2", "SLACK_API_URL": "slack.com/api"}
+    assert read_worker_config(without) == read_worker_config(whole) == read_worker_config(whole | wrong)
+    assert read_worker_config(without).applications == read_config(whole).applications
+
+
+def test_what_a_worker_does_read_is_one_sentence_where_it_is_wrong(tmp_path: Path) -> None:
+    for toml, changes, said in (
+        (WHOLE, {"HTTP_PORT": "65536"}, "HTTP_PORT in the environment is wrong: "),
+        (WHOLE.replace('carrier = "huawei"\n', ""), {}, "carrier is missing in "),
+    ):
+        with pytest.raises(BadConfig) as raised:
+            read_worker_config(environment(tmp_path, toml, SLACK_BOT_TOKEN=None, SLACK_APP_TOKEN=None, **changes))
+        assert str(raised.value).startswith(said)

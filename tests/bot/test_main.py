@@ -21,11 +21,12 @@ from typer.testing import CliRunner, Result
 from bot.__main__ import cli
 from sandbox.slack.server import SlackSandbox
 from services.clock import SystemClock
+from services.content import ApplicationDeclaration, Content
 from services.database import Database
 from services.leases import Leases
-from services.states import TaskState
+from services.states import Region, TaskState
 from services.unread_callbacks import UnreadCallbacks
-from tests.bot.settings import environment
+from tests.bot.settings import environment, without_slack
 from tests.bot.workplace import MANIFEST, PATIENT
 from tests.sandbox.people import until
 from tests.services.builders import Marketing
@@ -88,6 +89,17 @@ def test_migrate_says_what_it_did_or_why_not(tmp_path: Path) -> None:
     assert found.exit_code == 1
     assert found.output.startswith("DATABASE_URL: the database cannot be opened: ")
     assert found.output.count("\n") == 1
+
+
+def test_what_looks_at_the_database_alone_needs_its_address_alone(tmp_path: Path) -> None:
+    given = {"DATABASE_URL": f"sqlite:///{tmp_path / 'sms.db'}"}
+    for words in (["migrate"], ["after-restore"], ["unread-callbacks"]):
+        found = invoke(given, *words)
+        assert found.exit_code == 0, found.output
+    assert invoke(given, "copy-database", "--to", "sqlite:///other.db").output.startswith("--to: ")
+    assert invoke({"DATABASE_URL": "", "HTTP_PORT": "http"}, "migrate").output.startswith(
+        "HTTP_PORT in the environment"
+    )
 
 
 def test_after_restore_says_what_became_of_the_copys_tasks(tmp_path: Path) -> None:
@@ -208,6 +220,20 @@ async def test_it_runs_until_it_is_asked_to_stop(slack: SlackSandbox, tmp_path: 
     told = [event["event"] for event in events if event["event"] != "leadership.taken"]
     assert told == ["bot.started", "bot.stopping", "bot.stopped"]
     assert not slack.connected
+
+
+async def test_a_worker_takes_batches_without_any_of_slacks_settings(
+    postgresql: Database, postgresql_url: str, tmp_path: Path
+) -> None:
+    application = ApplicationDeclaration("promo-cn", "huawei", Region.MAINLAND)
+    Content(postgresql).declare("T0SANDBOX", [application])
+    process = await started(without_slack(tmp_path, DATABASE_URL=postgresql_url), "worker")
+    assert process.stderr is not None
+    first = json.loads(await process.stderr.readline())
+    assert (first["event"], first["applications"]) == ("worker.started", 1)
+    process.send_signal(signal.SIGTERM)
+    await process.communicate()
+    assert process.returncode == 0
 
 
 def test_unread_callbacks_are_printed_without_what_a_terminal_would_obey(tmp_path: Path) -> None:

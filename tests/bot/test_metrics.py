@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from bot.metrics import KEPT_SECONDS, Metrics
 from bot.observed_carrier import ObservedCarrier
 from bot.scheduler import TickAge
-from bot.wiring import slack_client
+from bot.slack_calls import slack_client
 from sandbox.slack.core import Throttle
 from sandbox.slack.server import SlackSandbox
 from services.carriers.ports import Answer, Submission
@@ -123,13 +123,13 @@ def test_a_database_that_is_away_leaves_the_other_figures() -> None:
 
 
 def test_ticks_tell_their_age_their_length_and_their_failures() -> None:
-    metrics = Metrics(ages=lambda: [TickAge("Receipts.apply", 0.5, 70.0)])
-    metrics.tick_ran("Receipts.apply", 0.2, True)
-    assert of(metrics, "sms_tick_failures_total") == {("Receipts.apply",): 0}, "0 is there before the first failure"
-    metrics.tick_ran("Receipts.apply", 0.2, False)
-    assert of(metrics, "sms_tick_failures_total") == {("Receipts.apply",): 1}
-    assert of(metrics, "sms_tick_age_seconds") == {("Receipts.apply",): 70}
-    assert of(metrics, "sms_tick_seconds_count") == {("Receipts.apply",): 2}
+    metrics = Metrics(ages=lambda: [TickAge("Receipts.keep_up", 0.5, 70.0)])
+    metrics.tick_ran("Receipts.keep_up", 0.2, True)
+    assert of(metrics, "sms_tick_failures_total") == {("Receipts.keep_up",): 0}, "0 is there before the first failure"
+    metrics.tick_ran("Receipts.keep_up", 0.2, False)
+    assert of(metrics, "sms_tick_failures_total") == {("Receipts.keep_up",): 1}
+    assert of(metrics, "sms_tick_age_seconds") == {("Receipts.keep_up",): 70}
+    assert of(metrics, "sms_tick_seconds_count") == {("Receipts.keep_up",): 2}
 
 
 def submission(count: int) -> Submission:
@@ -183,7 +183,7 @@ async def slack() -> AsyncIterator[SlackSandbox]:
 
 async def test_calls_of_slack_are_counted_with_what_came_of_them(slack: SlackSandbox, tmp_path: Path) -> None:
     metrics = Metrics()
-    client = slack_client(a_config(tmp_path, SLACK_API_URL=slack.api_url), metrics)
+    client = slack_client(a_config(tmp_path, SLACK_API_URL=slack.api_url).slack, metrics)
     slack.core.throttles["chat.postMessage"] = Throttle(times=1, retry_after=1)
     await client.auth_test()
     await client.chat_postMessage(channel=MARKETING, text="Hello")

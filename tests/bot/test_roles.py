@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bot.config import RoleSettings
+from bot.applications_file import RoleSettings
 from bot.roles import KEPT_SECONDS, RETRY_SECONDS, Roles
 from bot.slack_app import Edge
-from bot.wiring import slack_client
+from bot.slack_calls import slack_client
 from bot.workspaces import only_home
 from handlers.replies import Nothing, Say
 from handlers.requests import Click, Command, Request, Submission, Upload
@@ -44,7 +44,7 @@ class Register:
 
     def __init__(self, slack: SlackSandbox, folder: Path, **given: tuple[str, ...]) -> None:
         self.seconds = 0.0
-        client = slack_client(a_config(folder, SLACK_API_URL=slack.api_url))
+        client = slack_client(a_config(folder, SLACK_API_URL=slack.api_url).slack)
         self.roles = Roles(RoleSettings(**given), only_home(TEAM_ID, client), lambda: self.seconds)
         self._slack = slack
 

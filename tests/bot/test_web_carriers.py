@@ -20,8 +20,8 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 from yarl import URL
 
+from bot.applications_file import ApplicationsFile
 from bot.carriers import make_carrier
-from bot.config import read_applications
 from bot.inbox import Inbox
 from bot.receipt_writer import ReceiptWriter
 from bot.web import BODY_LIMIT, ReceiptsAddress, make_web_app
@@ -173,7 +173,7 @@ class Carriers:
         path.write_text(APPLICATIONS, "utf-8")
         made = [
             (self.id(each.name), make_carrier(each, Http(), SystemClock(), at_once))
-            for each in read_applications(path, {})
+            for each in ApplicationsFile(path, {}).applications()
         ]
         return {number: ReceiptsAddress(number, TOKEN, carrier) for number, carrier in made}
 

@@ -16,7 +16,7 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.config import RoleSettings
+from bot.applications_file import RoleSettings
 from bot.roles import Roles
 from bot.slack_app import Edge
 from bot.web import make_web_app

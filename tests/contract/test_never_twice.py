@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import bindparam, update
 
+from bot.application_settings import ApplicationSettings
+from bot.applications_file import ApplicationsFile
 from bot.carriers import make_carrier as connect
-from bot.config import ApplicationSettings, read_applications
 from sandbox.carriers.faults import REQUEST_FAULTS
 from sandbox.demo_carriers import CARRIERS, applications, make_carrier
 from services.carriers.http import Http
@@ -76,7 +77,7 @@ async def test_nobody_gets_two_and_everybody_is_counted(
         sandbox.inject("delay", count=chance.randrange(1, 5), seconds=0.0)
     toml = tmp_path / "applications.toml"
     toml.write_text(applications(sandbox.url, carrier), "utf-8")
-    (settings,) = read_applications(toml, CARRIERS[carrier].secrets)
+    (settings,) = ApplicationsFile(toml, CARRIERS[carrier].secrets).applications()
     database = Database(f"sqlite:///{tmp_path / 'sms.db'}")
     database.migrate()
     rate, http = RateLimit(2000), Http(connect_seconds=1.0, read_seconds=0.3)

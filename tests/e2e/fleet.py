@@ -22,6 +22,8 @@ from tests.e2e.world import PATIENT, RECEIPT_DELAY
 MIGRATE = (sys.executable, "-m", "bot", "migrate")
 RUN = (sys.executable, "-m", "bot", "run", "--without-sending")
 WORKER = (sys.executable, "-m", "bot", "worker")
+# Set to nothing, as deploy/ does it.
+WITHOUT_SLACK = dict.fromkeys(("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_API_URL"), "")
 
 
 class Fleet:
@@ -68,8 +70,8 @@ class Fleet:
         await self.until(lambda: "bot.started" in self.log(name), 30)
 
     async def start_worker(self, name: str) -> None:
-        """Returns when it takes batches."""
-        self._processes[name] = await self._start(name, WORKER, free_port())
+        """Returns when it takes batches. It knows nothing of Slack."""
+        self._processes[name] = await self._start(name, WORKER, free_port(), **WITHOUT_SLACK)
         await self.until(lambda: "worker.started" in self.log(name), 30)
 
     async def kill(self, name: str) -> None:
@@ -93,13 +95,14 @@ class Fleet:
         path = self._folder / f"{name}.log"
         return path.read_text("utf-8") if path.exists() else ""
 
-    async def _start(self, name: str, command: tuple[str, ...], port: int) -> Process:
+    async def _start(self, name: str, command: tuple[str, ...], port: int, **settings: str) -> Process:
         return await self._demo.start(
             command,
             self._folder / f"{name}.log",
             DATABASE_URL=self._database_url,
             HTTP_PORT=str(port),
             PUBLIC_URL=f"http://{HOST}:{self._receipts_port}",
+            **settings,
         )
 
 

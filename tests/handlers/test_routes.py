@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from bot.wiring import Services
+from bot.use_cases import Services
 from handlers import help as help_
 from handlers.replies import FieldErrors, Say
 from handlers.requests import Click, Command, Request, Submission, Upload

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
-from bot import config
 from bot.__main__ import cli
+from bot.config import read_config
+from bot.environment import Environment, SlackEnvironment
 from bot.metrics import Metrics
 from services.figures import Figures, Waiting
 from tests.unit.test_docs import anchors
@@ -33,7 +34,8 @@ RULES = [
 DASHBOARD = json.loads((DEPLOY / "grafana/dashboard.json").read_text("utf-8"))
 UNITS = sorted(DEPLOY.glob("*.service"))
 CONTAINERFILE = (DEPLOY / "Containerfile").read_text("utf-8")
-SETTINGS = {name.upper() for name in config._Environment.model_fields}
+OF_SLACK = {name.upper() for name in SlackEnvironment.model_fields}
+SETTINGS = OF_SLACK | {name.upper() for name in Environment.model_fields}
 COMMANDS = {command.name or command.callback.__name__ for command in cli.registered_commands if command.callback}
 NONE = Waiting(0, 0.0)
 FIGURES = Figures({}, {}, NONE, 0, 0, NONE, NONE, NONE, 0)
@@ -176,13 +178,23 @@ def test_compose_has_a_bot_two_workers_and_a_database_whose_passwords_agree() ->
     assert OURS["bot"]["build"]["dockerfile"] == "deploy/Containerfile"
 
 
+def test_a_worker_is_given_nothing_of_slacks() -> None:
+    given = OURS["worker"]["environment"]
+    assert {name: given[name] for name in OF_SLACK} == dict.fromkeys(OF_SLACK, "")
+    assert OURS["worker"]["env_file"] == OURS["bot"]["env_file"] == "environment"
+    taken = re.findall(r"^UnsetEnvironment=(.*)$", (DEPLOY / "sms-worker@.service").read_text("utf-8"), re.MULTILINE)
+    assert set(" ".join(taken).split()) == OF_SLACK
+    assert OURS["migrate"]["env_file"] == []
+    assert not OURS["bot"]["environment"].keys() & OF_SLACK
+
+
 def test_the_example_environment_is_one_the_bot_reads(tmp_path: Path) -> None:
     lines = (DEPLOY / "environment.example").read_text("utf-8").splitlines()
     given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
     secrets = {"HUAWEI_APP_KEY", "HUAWEI_APP_SECRET"}
     assert given.keys() - secrets <= SETTINGS
     given["SMS_APPLICATIONS"] = str(ROOT / "docs/applications.example.toml")
-    assert config.read_config(given).public_url == "https://sms.example.com"
+    assert read_config(given).public_url == "https://sms.example.com"
 
 
 def test_the_image_runs_as_nobody_special_and_sets_only_what_is_ours() -> None:

@@ -8,27 +8,39 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from bot import config
+from bot.application_settings import (
+    CommonSettings,
+    HuaweiSettings,
+    KannelSettings,
+    SignatureSettings,
+    TemplateSettings,
+    TencentSettings,
+    TwilioSettings,
+)
+from bot.applications_file import ApplicationsFile, RoleSettings, WorkspaceSettings
+from bot.environment import Environment, SlackEnvironment
 from handlers.routes import help_lines
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = (ROOT / "docs/settings.md").read_text("utf-8")
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
-COMMON = set(config.CommonSettings.model_fields)
+VARIABLES = (SlackEnvironment, Environment)
+COMMON = set(CommonSettings.model_fields)
 
 # Each table of the page: the settings it is about, and those of them that stand elsewhere.
 SECTIONS: dict[str, tuple[type[BaseModel], set[str]]] = {
-    "## Environment": (config._Environment, set()),
-    "### `[[application]]`": (config.CommonSettings, {"signature", "template"}),
-    "### Huawei Cloud Message & SMS": (config.HuaweiSettings, COMMON),
-    "### Tencent Cloud SMS": (config.TencentSettings, COMMON),
-    "### Twilio": (config.TwilioSettings, COMMON),
-    "### Kannel": (config.KannelSettings, COMMON),
-    "### `[[application.signature]]`": (config.SignatureSettings, set()),
-    "### `[[application.template]]`": (config.TemplateSettings, set()),
-    "### `[roles]`": (config.RoleSettings, set()),
-    "### `[workspace.T…]`": (config.WorkspaceSettings, set()),
+    "### Slack": (SlackEnvironment, set()),
+    "### Database, HTTP, carriers and logs": (Environment, set()),
+    "### `[[application]]`": (CommonSettings, {"signature", "template"}),
+    "### Huawei Cloud Message & SMS": (HuaweiSettings, COMMON),
+    "### Tencent Cloud SMS": (TencentSettings, COMMON),
+    "### Twilio": (TwilioSettings, COMMON),
+    "### Kannel": (KannelSettings, COMMON),
+    "### `[[application.signature]]`": (SignatureSettings, set()),
+    "### `[[application.template]]`": (TemplateSettings, set()),
+    "### `[roles]`": (RoleSettings, set()),
+    "### `[workspace.T…]`": (WorkspaceSettings, set()),
 }
 
 
@@ -44,7 +56,7 @@ def rows(section: str) -> list[list[str]]:
 @pytest.mark.parametrize("section", SECTIONS)
 def test_the_settings_page_names_every_setting_and_no_other(section: str) -> None:
     model, elsewhere = SECTIONS[section]
-    spell = str.upper if section == "## Environment" else str
+    spell = str.upper if model in VARIABLES else str
     assert [row[0] for row in rows(section)] == [
         f"`{spell(field.alias or name)}`" for name, field in model.model_fields.items() if name not in elsewhere
     ]
@@ -63,11 +75,11 @@ def test_the_settings_page_tells_which_settings_are_required_and_each_default(se
 
 def test_the_example_of_the_settings_can_be_read() -> None:
     secrets = {"HUAWEI_APP_KEY": "key", "HUAWEI_APP_SECRET": "secret"}
-    (example,) = config.read_applications(ROOT / "docs/applications.example.toml", secrets)
+    (example,) = ApplicationsFile(ROOT / "docs/applications.example.toml", secrets).applications()
     given = example.model_fields_set | {
         key for each in (*example.signature, *example.template) for key in each.model_fields_set
     }
-    models = (config.HuaweiSettings, config.SignatureSettings, config.TemplateSettings)
+    models = (HuaweiSettings, SignatureSettings, TemplateSettings)
     # What few need; the last would have to name another application.
     rare = {
         "auth",
@@ -80,7 +92,7 @@ def test_the_example_of_the_settings_can_be_read() -> None:
         "failover",
     }
     assert given == {key for model in models for key in model.model_fields} - rare
-    assert isinstance(example, config.HuaweiSettings)
+    assert isinstance(example, HuaweiSettings)
     assert example.app_secret == "secret"
 
 
