@@ -26,7 +26,7 @@ OF_RUN = {
     "start_due": 0.25,
     "Receipts.keep_up": 0.5,
     "Posts.want_results": 1,
-    "Posts.close_old": 3600,
+    "Posts.close_receipt_windows": 3600,
     "Dispatch.give_up_lost": 2,
     "Retention.tick": 60,
     "SendTasks.forget_drafts": 3600,
