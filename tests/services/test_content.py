@@ -326,4 +326,3 @@ class TestDeclaring:
 
 def signatures(marketing: Marketing) -> list[ListedSignature]:
     return [*marketing.lists.signatures(WORKSPACE, Filter(), 1, 10).items]
-
