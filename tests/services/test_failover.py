@@ -222,6 +222,22 @@ async def test_stopped_meanwhile_nothing_moves(pair: Pair, database: Database) -
     check_every_task(database)
 
 
+async def test_what_was_given_up_as_lost_never_moves_and_its_late_refusal_still_counts(
+    pair: Pair, database: Database
+) -> None:
+    task = pair.a_task(700)
+    claim = pair.dispatch.claim(pair.senders[0])
+    assert claim is not None
+    pair.marketing.clock.move(timedelta(minutes=5))
+    assert pair.a_dispatch().give_up_lost() == 1
+    pair.first.will(FROZEN)
+    late = replace(claim, lease_until=pair.marketing.in_(timedelta(minutes=5)))
+    await pair.dispatch.send_batch(late, pair.senders[0])
+    assert not await pair.send_next(1)
+    assert pair.marketing.task(task).refused == 200
+    check_every_task(database)
+
+
 async def test_a_receipt_finds_its_message_at_the_second(pair: Pair, database: Database) -> None:
     task = pair.a_task(1)
     pair.first.will(FROZEN)
