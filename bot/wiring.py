@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ from bot.receipt_puller import ReceiptPuller
 from bot.receipt_writer import ReceiptWriter
 from bot.roles import Roles
 from bot.scheduler import START_EVERY_SECONDS, Ticks
-from bot.sending import Connected, connect, use_queue
+from bot.sending import Connected, connect, failovers, use_queue
 from bot.sending import Sending as SendingPart
 from bot.slack_app import Edge
 from bot.slack_calls import CountedClient, Counting, Uncounted
@@ -49,13 +49,14 @@ from handlers.imports import Importing
 from handlers.routes import help_lines
 from handlers.send import Sending
 from handlers.tasks import Tasks
+from handlers.views.content_words import gap_name
 from services.carriers.http import Http
 from services.carriers.ports import Limits, PullsReceipts, SyncsContent
 from services.clock import Clock, SystemClock
 from services.confirm import Confirmations
 from services.content import Content
 from services.content_changes import ContentChanges
-from services.content_lists import ContentLists
+from services.content_lists import ContentLists, ListedApplication
 from services.content_sync import ContentSync
 from services.database import Database
 from services.declarations import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
@@ -258,7 +259,7 @@ class Bot:
         return [each for workspace, mine in by_workspace.items() for each in self._declare(workspace, mine)]
 
     def _declare(self, workspace: str, mine: list[ApplicationSettings]) -> list[Connected]:
-        declared = Content(self._database).declare(workspace, [_declaration(each) for each in mine])
+        declared = Content(self._database).declare(workspace, [declaration(each) for each in mine])
         return [
             connect(
                 settings,
@@ -321,6 +322,9 @@ class Bot:
         )
 
     def _contents(self, connected: list[Connected]) -> Contents:
+        lists = ContentLists(self._database, failovers(connected))
+        for workspace in dict.fromkeys(each.workspace_id for each in connected):
+            _tell_gaps(lists.applications(workspace).items)
         synced = {
             each.address.application_id: each.carrier for each in connected if isinstance(each.carrier, SyncsContent)
         }
@@ -329,7 +333,7 @@ class Bot:
             return f"{self._config.public_url or ''}{receipts_path(application_id, token)}"
 
         return Contents(
-            ContentLists(self._database),
+            lists,
             ContentChanges(self._database, synced),
             ContentSync(self._database, self._clock, synced),
             receipts_address,
@@ -491,7 +495,16 @@ def _by_name(services: Services) -> dict[str, object]:
     return {name: getattr(services, name) for name in Services.__slots__}
 
 
-def _declaration(settings: ApplicationSettings) -> ApplicationDeclaration:
+def _tell_gaps(applications: Sequence[ListedApplication]) -> None:
+    """At the start, and not first when a batch would have to move."""
+    for each in applications:
+        if each.failover is not None and each.failover.gaps:
+            lacks = [f"{gap_name(gap)}: {gap.why}" for gap in each.failover.gaps]
+            log.warning("failover.lacks", application=each.name, failover=each.failover.name, cannot_take_over=lacks)
+
+
+def declaration(settings: ApplicationSettings) -> ApplicationDeclaration:
+    """As the services take it."""
     return ApplicationDeclaration(
         name=settings.name,
         carrier=settings.carrier,
