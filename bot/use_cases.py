@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.carriers import numbers_per_request
-from bot.sending import Connected
+from bot.sending import Connected, failovers
 from bot.web import receipts_path
 from handlers.content import Contents
 from handlers.enter import Entering
@@ -117,7 +117,7 @@ def _contents(database: Database, clock: Clock, connected: Sequence[Connected], 
         return f"{public_url or ''}{receipts_path(application_id, token)}"
 
     return Contents(
-        ContentLists(database),
+        ContentLists(database, failovers(connected)),
         ContentChanges(database, synced),
         ContentSync(database, clock, synced),
         receipts_address,

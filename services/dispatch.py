@@ -21,7 +21,7 @@ from sqlalchemy import Connection, exists, select, update
 
 from services.carriers.codes import ACCOUNT_WIDE
 from services.carriers.http import NOT_CONNECTED
-from services.carriers.ports import Answer, Outcome
+from services.carriers.ports import Answer, CutShort, Outcome
 from services.claims import Claim, Claims, Waiting, count_unsubmitted
 from services.clock import Clock
 from services.database import Database
@@ -128,6 +128,9 @@ class Dispatch:
         with structlog.contextvars.bound_contextvars(task=claim.task_id, batch=claim.no):
             try:
                 handed = await self._hand_over(claim, sender)
+            except CutShort as cut:
+                await self._exchange.write(self._told(claim, sender, cut.answer))
+                raise
             except asyncio.CancelledError:
                 await self._exchange.write(Handed(claim, {}))
                 raise
@@ -279,6 +282,9 @@ class Dispatch:
         except Exception:
             log.exception("batch.broken", task=claim.task_id, batch=claim.no)
             return Handed(claim, {})
+        return self._told(claim, sender, answer)
+
+    def _told(self, claim: Claim, sender: Sender, answer: Answer) -> Handed:
         return self._answered(claim, sender, answer.outcomes, self._put_off(claim, sender, answer))
 
     def _answered(

@@ -144,14 +144,13 @@ class Kannel:
         if not submission.texts and self._is_too_long(submission.text):
             raise RequestRefused(TOO_LONG, CODES[TOO_LONG].text)
 
-        async def send(number: int) -> Outcome:
+        async def send(number: int) -> Answer:
             if self._is_too_long(submission.text_for(number)):
-                return Outcome(False, TOO_LONG)
+                return Answer({number: Outcome(False, TOO_LONG)})
             answer = await self._http.request("GET", self._request(submission, number), headers={})
-            return self.read_answer(answer)
+            return settle({number: self.read_answer(answer)}, 1, CODES, "kannel")
 
-        answer = await self._in_parts.submit_each(submission.numbers, send)
-        return Answer(settle(answer.outcomes, len(submission.numbers), CODES, "kannel").outcomes, answer.not_taken)
+        return await self._in_parts.submit_each(submission.numbers, send)
 
     def kind_of(self, code: str) -> CodeClass | None:
         """From the table above."""

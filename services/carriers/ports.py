@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -83,6 +84,16 @@ class Answer:
 
     outcomes: Mapping[int, Outcome] = field(default_factory=dict)
     not_taken: Mapping[int, NotTaken] = field(default_factory=dict)
+
+
+class CutShort(asyncio.CancelledError):
+    """A `submit` was cancelled, and this much is known: `answer` is what was answered by then, and its `not_taken` are
+    the numbers whose request was not begun. The others' request was under way: unknown.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +219,8 @@ class Carrier(Protocol):
 
     async def submit(self, submission: Submission) -> Answer:
         """Hand one batch over. Raises NotTaken, RequestRefused or Unanswered (`services/errors.py`), nothing else;
-        each of them is true of every number of the batch."""
+        each of them is true of every number of the batch. Cancelled, it raises CutShort where a part may be told from
+        the rest."""
 
     def kind_of(self, code: str) -> CodeClass | None:
         """What a code of an answer means (`services/carriers/codes.py`); None for one that is not listed."""

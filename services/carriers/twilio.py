@@ -127,15 +127,14 @@ class Twilio:
         if not submission.texts and len(submission.text) > MAX_TEXT:
             raise RequestRefused(BODY_TOO_LONG, CODES[BODY_TOO_LONG].text)
 
-        async def send(number: int) -> Outcome:
+        async def send(number: int) -> Answer:
             if len(submission.text_for(number)) > MAX_TEXT:
-                return Outcome(False, BODY_TOO_LONG)
+                return Answer({number: Outcome(False, BODY_TOO_LONG)})
             body = self._form(submission, number).encode("ascii")
             answer = await self._http.request("POST", f"{self._messages}.json", headers=self._headers, body=body)
-            return self.read_answer(answer)
+            return settle({number: self.read_answer(answer)}, 1, CODES, "twilio")
 
-        answer = await self._in_parts.submit_each(submission.numbers, send)
-        return Answer(settle(answer.outcomes, len(submission.numbers), CODES, "twilio").outcomes, answer.not_taken)
+        return await self._in_parts.submit_each(submission.numbers, send)
 
     def kind_of(self, code: str) -> CodeClass | None:
         """From `twilio_codes.py`."""

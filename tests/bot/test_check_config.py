@@ -15,7 +15,7 @@ from services.database import Database
 from services.states import Region
 from tests.bot.checks import Operator
 from tests.bot.conftest import MANIFEST
-from tests.bot.settings import TEMPLATE, WHOLE
+from tests.bot.settings import TEMPLATE, WHOLE, with_failover
 
 
 @pytest.fixture
@@ -137,6 +137,28 @@ async def test_templates_may_be_added_in_slack_alone(operator: Operator) -> None
     right, said = await operator.checks(operator.toml.removesuffix(TEMPLATE))
     assert right
     assert any("Templates: none here, so add them in Slack." in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        pytest.param(
+            "We open at nine.",
+            "✓ application promo-cn: its failover second can take over all of its templates.",
+            id="the same",
+        ),
+        pytest.param(
+            "We open at ten.",
+            "! application promo-cn: its failover second cannot take over spring (its template has another text), "
+            "unless Slack or its carrier has what these settings lack.",
+            id="another text",
+        ),
+    ],
+)
+async def test_whether_the_failover_could_take_over_is_said(operator: Operator, text: str, line: str) -> None:
+    right, said = await operator.checks(with_failover(operator.toml, text))
+    assert right
+    assert [each for each in said if "failover" in each] == [line]
 
 
 TENCENT = """

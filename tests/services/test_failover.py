@@ -16,7 +16,8 @@ from services.rate import RateLimit
 from services.states import Region, SmsType, TaskState
 from services.task_reports import Task
 from tests.services.audit import check_every_task
-from tests.services.builders import FIRST_NUMBER, MAINLAND, SPRING, Marketing, numbers
+from tests.services.builders import CODE, FIRST_NUMBER, MAINLAND, SIGNATURE, SPRING, WORKSPACE, Marketing, numbers
+from tests.services.builders import UNIVERSAL as UNIVERSAL_HELLO
 from tests.services.fakes import (
     Answering,
     FakeCarrier,
@@ -179,6 +180,38 @@ async def test_without_the_same_text_there_it_is_refused_as_ever(
     check_every_task(database)
 
 
+@pytest.mark.parametrize(
+    ("second", "gaps"),
+    [
+        pytest.param(OTHER_TEXT, {("spring", None): "its template has another text"}, id="text"),
+        pytest.param(OTHER_NAME, {("spring", None): "it has no approved template of that name"}, id="name"),
+        pytest.param(NO_SIGNATURE, {("spring", None): "it has no approved signature of that name"}, id="signature"),
+        pytest.param(UNIVERSAL, {}, id="none"),
+    ],
+)
+def test_what_cannot_be_taken_over_is_known_before_it_matters(
+    database: Database, second: ApplicationDeclaration, gaps: dict[tuple[str, str | None], str]
+) -> None:
+    first = replace(MAINLAND, templates=(SPRING, CODE))
+    marketing = Marketing(database, applications=(first, second))
+    listed = {each.name: each for each in marketing.lists_with({"promo-cn": "second"}).applications(WORKSPACE).items}
+    assert listed["second"].failover is None
+    failover = listed["promo-cn"].failover
+    assert failover is not None
+    assert failover.name == "second"
+    assert {(each.template, each.signature): each.why for each in failover.gaps} == gaps
+
+
+def test_a_universal_template_is_another_text_with_each_signature(database: Database) -> None:
+    summer = SignatureDeclaration("Summer", "1069000003")
+    first = replace(MAINLAND, signatures=(SIGNATURE, summer), templates=(UNIVERSAL_HELLO,))
+    second = replace(SECOND, templates=(UNIVERSAL_HELLO,))
+    marketing = Marketing(database, applications=(first, second))
+    (one, _) = marketing.lists_with({"promo-cn": "second"}).applications(WORKSPACE).items
+    assert one.failover is not None
+    assert [(each.template, each.signature) for each in one.failover.gaps] == [("hello", "Summer")]
+
+
 async def test_a_universal_template_there_takes_the_signature_into_the_request(database: Database) -> None:
     pair = Pair(database, UNIVERSAL)
     pair.a_task(3)
@@ -219,6 +252,22 @@ async def test_stopped_meanwhile_nothing_moves(pair: Pair, database: Database) -
     await pair.dispatch.send_batch(claim, pair.senders[0])
     assert not await pair.send_next(1)
     assert pair.marketing.task(task).refused == 3
+    check_every_task(database)
+
+
+async def test_what_was_given_up_as_lost_never_moves_and_its_late_refusal_still_counts(
+    pair: Pair, database: Database
+) -> None:
+    task = pair.a_task(700)
+    claim = pair.dispatch.claim(pair.senders[0])
+    assert claim is not None
+    pair.marketing.clock.move(timedelta(minutes=5))
+    assert pair.a_dispatch().give_up_lost() == 1
+    pair.first.will(FROZEN)
+    late = replace(claim, lease_until=pair.marketing.in_(timedelta(minutes=5)))
+    await pair.dispatch.send_batch(late, pair.senders[0])
+    assert not await pair.send_next(1)
+    assert pair.marketing.task(task).refused == 200
     check_every_task(database)
 
 
