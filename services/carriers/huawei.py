@@ -27,7 +27,7 @@ import orjson
 import structlog
 from yarl import URL
 
-from services.carriers.codes import ACCOUNT_WIDE, REFUSED_UNREAD, kind_of, phrase, segment_count, settle, word
+from services.carriers.codes import SAME_FOR_ALL, kind_of, segment_count, settle, unread, word
 from services.carriers.http import Http, HttpAnswer, retry_after_seconds
 from services.carriers.huawei_auth import Digest, is_signed, signed_headers, wsse_headers
 from services.carriers.huawei_codes import ACCEPTED, CODES, DELIVERED, PENDING, describe
@@ -111,7 +111,7 @@ class Huawei:
             try:
                 return await self._send(DIFF_PATH, JSON, bodies[numbers[0]], numbers)
             except RequestRefused as refusal:
-                if self.kind_of(refusal.code) in ACCOUNT_WIDE:
+                if self.kind_of(refusal.code) in SAME_FOR_ALL:
                     raise
                 # It may be about these values only.
                 return Answer(dict.fromkeys(numbers, Outcome(False, refusal.code)))
@@ -180,9 +180,7 @@ class Huawei:
             raise NotTaken("http_429", "too many requests", retry_after_seconds(answer, self._clock.now()))
         code, description, results = _parse(answer.body)
         if not code or (status != HTTPStatus.OK and not 400 <= status < 500):
-            if status in REFUSED_UNREAD:
-                raise RequestRefused(f"http_{status}", phrase(status))
-            raise Unanswered(f"http_{status}", "the answer cannot be read")
+            raise unread(status)
         if results:
             return self._outcomes(results, numbers)
         if code == ACCEPTED:

@@ -122,4 +122,4 @@ class _Batch:
             raise next(iter(self.unanswered.values()))
         if self.refusal is not None and [o.code for o in self.outcomes.values()] == [self.refusal.code] * len(numbers):
             raise self.refusal
-        return Answer(self.outcomes, self.not_taken)
+        return Answer(self.outcomes, self.not_taken, self.unanswered)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-from services.errors import NotTaken
+from services.errors import NotTaken, Unanswered
 
 CodeClass = Literal[
     "accepted",
@@ -16,8 +16,10 @@ CodeClass = Literal[
     "refused_account",
     "quota",
     "quota_account",
+    "refused_hour",
     "retryable",
     "unknown",
+    "unread",
 ]
 
 
@@ -78,11 +80,13 @@ class Answer:
     """What became of a batch, as far as the carrier said.
 
     `not_taken` holds the numbers that provably were not taken while others were or may have been: they may be sent
-    again. A submitted number in neither is unknown, never refused.
+    again. A submitted number in neither is unknown, never refused; `unanswered` says why, of those whose own request
+    had no answer.
     """
 
     outcomes: Mapping[int, Outcome] = field(default_factory=dict)
     not_taken: Mapping[int, NotTaken] = field(default_factory=dict)
+    unanswered: Mapping[int, Unanswered] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

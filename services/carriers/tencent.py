@@ -27,7 +27,7 @@ from typing import Any, Literal
 
 import structlog
 
-from services.carriers.codes import ACCOUNT_WIDE, e164, kind_of, segment_count, settle, word
+from services.carriers.codes import SAME_FOR_ALL, e164, kind_of, segment_count, settle, word
 from services.carriers.http import Http, HttpAnswer
 from services.carriers.in_parts import MAX_NUMBERS as MAX_NUMBERS_IN_PARTS
 from services.carriers.in_parts import WINDOW_SECONDS, InParts, Pace
@@ -125,7 +125,7 @@ class Tencent:
             try:
                 return await self._send(submission, numbers, submission.values_for(numbers[0]))
             except RequestRefused as refusal:
-                if len(same) == 1 or self.kind_of(refusal.code) in ACCOUNT_WIDE:
+                if len(same) == 1 or self.kind_of(refusal.code) in SAME_FOR_ALL:
                     raise
                 # It may be about these values only.
                 return Answer(dict.fromkeys(numbers, Outcome(False, refusal.code)))

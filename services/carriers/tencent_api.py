@@ -16,7 +16,7 @@ from typing import Any
 
 from yarl import URL
 
-from services.carriers.codes import REFUSED_UNREAD, phrase, word
+from services.carriers.codes import unread, word
 from services.carriers.http import Http, HttpAnswer, retry_after_seconds
 from services.carriers.tencent_codes import CODES
 from services.clock import Clock
@@ -72,9 +72,7 @@ class Api:
             raise NotTaken("http_429", "too many requests", retry_after_seconds(answer, self._clock.now()))
         response = _parse(answer.body, wanted)
         if response is None or (status != HTTPStatus.OK and not 400 <= status < 500):
-            if status in REFUSED_UNREAD:
-                raise RequestRefused(f"http_{status}", phrase(status))
-            raise Unanswered(f"http_{status}", "the answer cannot be read")
+            raise unread(status)
         if isinstance(response.get("Error"), dict):
             raise _failure(response["Error"], retry_after_seconds(answer, self._clock.now()))
         return response

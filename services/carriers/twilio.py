@@ -19,6 +19,7 @@ import hmac
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Literal
 from urllib.parse import parse_qsl, quote, urlencode
@@ -26,7 +27,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 import structlog
 from yarl import URL
 
-from services.carriers.codes import REFUSED_UNREAD, e164, kind_of, phrase, segment_count, settle, word
+from services.carriers.codes import e164, kind_of, segment_count, settle, unread, word
 from services.carriers.http import Http, HttpAnswer, retry_after_seconds
 from services.carriers.in_parts import MAX_NUMBERS, WINDOW_SECONDS, InParts, Pace
 from services.carriers.ports import (
@@ -135,7 +136,8 @@ class Twilio:
             return self.read_answer(answer)
 
         answer = await self._in_parts.submit_each(submission.numbers, send)
-        return Answer(settle(answer.outcomes, len(submission.numbers), CODES, "twilio").outcomes, answer.not_taken)
+        settled = settle(answer.outcomes, len(submission.numbers), CODES, "twilio")
+        return replace(answer, outcomes=settled.outcomes)
 
     def kind_of(self, code: str) -> CodeClass | None:
         """From `twilio_codes.py`."""
@@ -216,11 +218,11 @@ class Twilio:
             return Outcome(
                 True, word(said.get("status")) or "accepted", sms_id, segment_count(said.get("num_segments"))
             )
-        if status not in REFUSED_UNREAD and (code is None or not 400 <= status < 500):
-            raise Unanswered(f"http_{status}", "the answer cannot be read")
-        known = CODES.get(code or "")
-        if code is None or (known is not None and known.kind == "refused_account"):
-            raise RequestRefused(code or f"http_{status}", known.text if known else phrase(status))
+        if code is None or not 400 <= status < 500:
+            raise unread(status)
+        known = CODES.get(code)
+        if known is not None and known.kind == "refused_account":
+            raise RequestRefused(code, known.text)
         if known is not None and known.kind == "retryable":
             raise NotTaken(code, known.text, retry_after_seconds(answer, self._clock.now()))
         return Outcome(False, code)

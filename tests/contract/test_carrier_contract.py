@@ -108,6 +108,7 @@ async def test_a_refused_connection_takes_nothing(stand: Stand, http: Http) -> N
         ("timeout_after", True),
         ("reset_after", True),
         ("garbage", True),
+        ("http_403", True),
         ("half", True),
         ("reset_before", False),
         ("http_500", False),
@@ -120,7 +121,7 @@ async def test_without_a_readable_answer_nobody_knows(stand: Stand, http: Http, 
     assert len(accepted(stand)) == (len(GOOD) if taken else 0)
 
 
-@pytest.mark.parametrize("kind", ["timeout_after", "reset_after", "garbage", "half"])
+@pytest.mark.parametrize("kind", ["timeout_after", "reset_after", "garbage", "http_403", "half"])
 async def test_receipts_still_name_number_and_reference_of_what_was_never_answered(
     stand: Stand, http: Http, callback: Callback, kind: str
 ) -> None:

@@ -80,7 +80,7 @@ async def test_a_slow_down_takes_nothing(stand: Stand, http: Http, kind: str) ->
     assert stand.sandbox.log == []
 
 
-@pytest.mark.parametrize("kind", ["timeout_after", "reset_after", "garbage", "half", "http_500"])
+@pytest.mark.parametrize("kind", ["timeout_after", "reset_after", "garbage", "http_403", "half", "http_500"])
 async def test_without_a_readable_answer_nobody_knows(stand: Stand, http: Http, kind: str) -> None:
     stand.sandbox.inject(kind, len(stand.good))
     assert type(await failure(stand, http, stand.with_values(*stand.good))) is Unanswered
