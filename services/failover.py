@@ -21,7 +21,7 @@ from services.states import BatchState, TaskState
 
 log = structlog.get_logger()
 
-# A batch whose connection fails at this attempt or a later one goes elsewhere; the earlier ones may have ended otherwise.
+# A connection that fails at this attempt or a later one moves its batch, whatever the earlier ones ended in.
 ATTEMPTS = 3
 
 _MOVE = (

@@ -37,7 +37,7 @@ class _Place:
 class Settling:
     """Goes round and round an application's open messages. Where it is, only this process knows: a new one starts over.
 
-    Not thread-safe: one tick calls it.
+    Not thread-safe: of each application, one call at a time.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:

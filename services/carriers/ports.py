@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
@@ -231,8 +231,9 @@ class Carrier(Protocol):
 class PullsReceipts(Protocol):
     """A carrier that can be asked what became of messages."""
 
-    async def pull_receipts(self, unsettled: Sequence[Unsettled]) -> Sequence[Receipt]:
-        """What it knows of some of these, within its limits, or of others. Raises CarrierError."""
+    def pull_receipts(self, unsettled: Sequence[Unsettled]) -> AsyncGenerator[Sequence[Receipt], None]:
+        """What it knows of some of these, within its limits, or of others; as it learns it, for it may wait in between
+        as long as its rate says. Raises CarrierError, where asking about any other would fail likewise."""
 
 
 @runtime_checkable

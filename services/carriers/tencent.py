@@ -20,14 +20,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
 
 import structlog
 
-from services.carriers.codes import SAME_FOR_ALL, e164, kind_of, segment_count, settle, word
+from services.carriers.codes import ACCOUNT_WIDE, SAME_FOR_ALL, e164, kind_of, segment_count, settle, word
 from services.carriers.http import Http, HttpAnswer
 from services.carriers.in_parts import MAX_NUMBERS as MAX_NUMBERS_IN_PARTS
 from services.carriers.in_parts import WINDOW_SECONDS, InParts, Pace
@@ -49,7 +49,7 @@ from services.carriers.tencent_api import ENDPOINT, Api, authorization, is_inter
 from services.carriers.tencent_codes import CODES, OK, describe
 from services.carriers.tencent_content import Content
 from services.clock import Clock
-from services.errors import CarrierError, RequestRefused, Unanswered
+from services.errors import RequestRefused, Unanswered
 
 __all__ = ["CODES", "ENDPOINT", "Tencent", "authorization", "describe"]
 
@@ -176,22 +176,32 @@ class Tencent:
         """As for receipts."""
         return self.receipts_answer()
 
-    async def pull_receipts(self, unsettled: Sequence[Unsettled]) -> Sequence[Receipt]:
-        """Whatever waits in the queue, where it is pulled; then what is known of each number.
-
-        The queue gives each status once only, so what has come is returned even when a later request fails. A status
-        found by the number counts only with the SMS ID or the reference of a message of ours.
+    async def pull_receipts(self, unsettled: Sequence[Unsettled]) -> AsyncGenerator[Sequence[Receipt], None]:
+        """Whatever waits in the queue, where it is pulled, which gives each status once only; then what is known of
+        each number. A status found by the number counts only with the SMS ID or the reference of a message of ours.
         """
-        found: list[Receipt] = []
-        try:
-            if self._pulls_queue:
-                await self._pull_queue(found)
-            await self._ask_about(unsettled, found)
-        except CarrierError as error:
-            if not found:
-                raise
-            log.warning("tencent.pull_broken_off", code=error.code, reason=error.reason, found=len(found))
-        return found
+        if self._pulls_queue:
+            for _ in range(PULLS_AT_ONCE):
+                pulled = await self._pull_queue()
+                yield [receipt for status in pulled if (receipt := _pulled(status)) is not None]
+                if len(pulled) < MAX_PULLED:
+                    break
+        by_number: dict[int, list[Unsettled]] = defaultdict(list)
+        for each in unsettled:
+            by_number[each.number].append(each)
+        refused: Counter[str] = Counter()
+        for place, (number, ours) in enumerate(by_number.items()):
+            if place:
+                await asyncio.sleep(SECONDS_BETWEEN_QUESTIONS)
+            try:
+                yield await self._ask_about(number, ours)
+            except RequestRefused as refusal:
+                if self.kind_of(refusal.code) in ACCOUNT_WIDE:
+                    raise
+                # It may be about this number only.
+                refused[refusal.code] += 1
+        if refused:
+            log.warning("tencent.numbers_not_asked_about", codes=dict(refused))
 
     async def list_signatures(self) -> Sequence[CarrierSignature]:
         """By DescribeSmsSignList."""
@@ -243,36 +253,22 @@ class Tencent:
         """The outcome of each of `numbers` that an answer to SendSms tells of. Raises as `submit` does."""
         return _settled(self._api.read(answer, "SendStatusSet")["SendStatusSet"], numbers)
 
-    async def _pull_queue(self, found: list[Receipt]) -> None:
-        for _ in range(PULLS_AT_ONCE):
-            fields = {"Limit": MAX_PULLED, "SmsSdkAppId": self._sdk_app_id}
-            response = await self._api.ask("PullSmsSendStatus", fields, "PullSmsSendStatusSet")
-            pulled = _statuses(response)
-            found += [receipt for status in pulled if (receipt := _pulled(status)) is not None]
-            if len(pulled) < MAX_PULLED:
-                return
+    async def _pull_queue(self) -> Sequence[Any]:
+        fields = {"Limit": MAX_PULLED, "SmsSdkAppId": self._sdk_app_id}
+        return _statuses(await self._api.ask("PullSmsSendStatus", fields, "PullSmsSendStatusSet"))
 
-    async def _ask_about(self, unsettled: Sequence[Unsettled], found: list[Receipt]) -> None:
-        by_number: dict[int, list[Unsettled]] = defaultdict(list)
-        for each in unsettled:
-            by_number[each.number].append(each)
-        oldest = self._clock.now() - OLDEST
-        for place, (number, ours) in enumerate(by_number.items()):
-            if place:
-                await asyncio.sleep(SECONDS_BETWEEN_QUESTIONS)
-            begin = max(min(each.at for each in ours) - MARGIN, oldest)
-            fields = {
-                "BeginTime": int(begin.timestamp()),
-                "Offset": 0,
-                "Limit": MAX_PULLED,
-                "PhoneNumber": f"+{number}",
-                "SmsSdkAppId": self._sdk_app_id,
-            }
-            response = await self._api.ask("PullSmsSendStatusByPhoneNumber", fields, "PullSmsSendStatusSet")
-            for status in _statuses(response):
-                receipt = _pulled(status)
-                if receipt is not None and receipt.number == number and _is_ours(receipt, ours):
-                    found.append(receipt)
+    async def _ask_about(self, number: int, ours: Sequence[Unsettled]) -> Sequence[Receipt]:
+        begin = max(min(each.at for each in ours) - MARGIN, self._clock.now() - OLDEST)
+        fields = {
+            "BeginTime": int(begin.timestamp()),
+            "Offset": 0,
+            "Limit": MAX_PULLED,
+            "PhoneNumber": f"+{number}",
+            "SmsSdkAppId": self._sdk_app_id,
+        }
+        response = await self._api.ask("PullSmsSendStatusByPhoneNumber", fields, "PullSmsSendStatusSet")
+        pulled = [receipt for status in _statuses(response) if (receipt := _pulled(status)) is not None]
+        return [receipt for receipt in pulled if receipt.number == number and _is_ours(receipt, ours)]
 
 
 def _settled(statuses: object, numbers: Sequence[int]) -> Answer:
