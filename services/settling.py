@@ -1,7 +1,7 @@
 """Messages without a final word, so that their carrier can be asked what became of them.
 
-A message is asked about from 5 minutes after it was handed over, until its application's receipt window closes, and no more often
-than every 10 minutes. What the carrier says comes in as a receipt like any other (services/receipts.py).
+A message is asked about from 5 minutes after it was handed over, until its application's receipt window closes, and no
+more often than every 10 minutes. What the carrier says comes in as a receipt like any other (services/receipts.py).
 """
 
 from __future__ import annotations

@@ -44,6 +44,7 @@ from services.carriers.ports import (
     Submission,
     UnreadableReceipts,
 )
+from services.carriers.reports import read_each
 from services.clock import Clock
 from services.errors import NotTaken, RequestRefused, Unanswered
 
@@ -123,24 +124,10 @@ class Huawei:
         return kind_of(CODES, code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
-        """Both shapes: the form of one segment that `statusCallback` gets, and the application-wide JSON list.
-
-        Reports of a list that cannot be read are logged and left out, as long as one can.
-        """
+        """Both shapes: the form of one segment that `statusCallback` gets, and the application-wide JSON list."""
         if self._callback_signed and not is_signed(self._app_key, self._app_secret, request, self._clock.now()):
             raise ForeignReceipts("the signature is missing, wrong or too old")
-        reports = _reports(request.body)
-        receipts, errors = [], []
-        for report in reports:
-            try:
-                receipts.append(self._receipt(report))
-            except UnreadableReceipts as error:
-                errors.append(str(error))
-        if not receipts:
-            raise UnreadableReceipts(errors[0] if errors else "no report in it")
-        if errors:
-            log.warning("huawei_reports_unreadable", count=len(errors), first=errors[0])
-        return receipts
+        return read_each(_reports(request.body), self._receipt)
 
     def receipts_answer(self) -> ReceiptsAnswer:
         """Huawei ignores what the answer says and documents no second push."""
@@ -315,7 +302,7 @@ def _parse(body: bytes) -> tuple[str, str, Sequence[Any]]:
     )
 
 
-def _reports(body: bytes) -> Sequence[Mapping[str, Any]]:
+def _reports(body: bytes) -> Sequence[object]:
     if not body.lstrip().startswith(b"{"):
         return [_form_fields(body)]
     try:
@@ -325,7 +312,7 @@ def _reports(body: bytes) -> Sequence[Mapping[str, Any]]:
     reports = pushed.get("statusReportList")
     if not isinstance(reports, list) or len(reports) > MAX_REPORTS:
         raise UnreadableReceipts("no statusReportList, or one too long")
-    return [report if isinstance(report, dict) else {} for report in reports]
+    return reports
 
 
 def _form_fields(body: bytes) -> dict[str, str]:

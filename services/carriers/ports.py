@@ -180,7 +180,14 @@ class ReceiptsAnswer:
 
 
 class UnreadableReceipts(Exception):
-    """The callback is not in the carrier's format; the answer still says "do not send it again"."""
+    """The callback is not in the carrier's format; the answer still says "do not send it again".
+
+    Where a part of it can be read, `receipts` is what that says, and `rest` is the other part.
+    """
+
+    def __init__(self, why: str, receipts: Sequence[Receipt] = (), rest: bytes = b"") -> None:
+        super().__init__(why)
+        self.receipts, self.rest = receipts, rest
 
 
 class ForeignReceipts(Exception):

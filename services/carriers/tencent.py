@@ -45,6 +45,7 @@ from services.carriers.ports import (
     UnreadableReceipts,
     Unsettled,
 )
+from services.carriers.reports import read_each
 from services.carriers.tencent_api import ENDPOINT, Api, authorization, is_internal
 from services.carriers.tencent_codes import CODES, OK, describe
 from services.carriers.tencent_content import Content
@@ -137,24 +138,14 @@ class Tencent:
         return kind_of(CODES, code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
-        """A JSON list of reports. Those that cannot be read are logged and left out, as long as one can."""
+        """A JSON list of reports."""
         try:
             reports = json.loads(request.body)
         except (ValueError, RecursionError) as error:
             raise UnreadableReceipts("not JSON") from error
         if not isinstance(reports, list) or len(reports) > MAX_REPORTS:
             raise UnreadableReceipts("no list, or one too long")
-        receipts, errors = [], []
-        for report in reports:
-            try:
-                receipts.append(_receipt(report if isinstance(report, dict) else {}))
-            except UnreadableReceipts as error:
-                errors.append(str(error))
-        if not receipts:
-            raise UnreadableReceipts(errors[0] if errors else "no report in it")
-        if errors:
-            log.warning("tencent_reports_unreadable", count=len(errors), first=errors[0])
-        return receipts
+        return read_each(reports, _receipt)
 
     def receipts_answer(self) -> ReceiptsAnswer:
         """Anything else makes Tencent send the push again."""
@@ -296,14 +287,16 @@ def _said(statuses: object, numbers: Sequence[int]) -> dict[int, Outcome]:
 
 def _receipt(report: Mapping[str, Any]) -> Receipt:
     sms_id, status = word(report.get("sid")), report.get("report_status")
-    if sms_id is None or status not in ("SUCCESS", "FAIL"):
-        raise UnreadableReceipts("a report without sid or report_status")
+    number = _number(report)
+    if sms_id is None or status not in ("SUCCESS", "FAIL") or number is None:
+        # No message is found without its number.
+        raise UnreadableReceipts("a report without sid, report_status or a number")
     return Receipt(
         status="delivered" if status == "SUCCESS" else "failed",
         code=word(report.get("errmsg")) or status,
         sms_id=sms_id,
         reference=word(report.get("ext")),
-        number=_number(report),
+        number=number,
         at=_time(report.get("user_receive_time")),
     )
 
