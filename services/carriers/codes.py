@@ -15,11 +15,13 @@ unread            nobody knows, for an error page came in the place of an answer
 At a class in SAME_FOR_ALL the task pauses. At one in ACCOUNT_WIDE another account may be better off, and only there may
 one take over (services/failover.py).
 
-A code that no table lists, inside a well-formed answer, is refused and kept as the carrier wrote it.
+A code that no table lists, inside a well-formed answer, is refused, kept as the carrier wrote it, and logged with what
+the carrier says beside it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import NamedTuple
@@ -35,6 +37,11 @@ ACCOUNT_WIDE: frozenset[CodeClass | None] = frozenset({"refused_account", "quota
 SAME_FOR_ALL = ACCOUNT_WIDE | {"refused_hour", "unread"}
 
 MAX_WORD = 128  # longer than any identifier a carrier documents
+MAX_SENTENCE = 200
+
+_NO_TEXTS: Mapping[str, object] = {}
+# What may be somebody's number; codes are shorter.
+_DIGITS = re.compile(r"\d(?:[ .()-]{0,2}\d){6,}")
 
 
 class Code(NamedTuple):
@@ -61,8 +68,15 @@ def unread(status: int) -> Unanswered:
     return Unanswered(f"http_{status}", "the answer cannot be read")
 
 
-def settle(said: Mapping[int, Outcome], asked: int, codes: Mapping[str, Code], carrier: str) -> Answer:
-    """Sort what the carrier said of each number by the class of its code; `asked` is how many numbers were submitted.
+def settle(
+    said: Mapping[int, Outcome],
+    asked: int,
+    codes: Mapping[str, Code],
+    carrier: str,
+    texts: Mapping[str, object] = _NO_TEXTS,
+) -> Answer:
+    """Sort what the carrier said of each number by the class of its code; `asked` is how many numbers were submitted,
+    and `texts` what it said beside a code.
 
     Raises NotTaken where no number was taken.
     """
@@ -80,10 +94,16 @@ def settle(said: Mapping[int, Outcome], asked: int, codes: Mapping[str, Code], c
         elif known.kind != "unknown":
             outcomes[number] = outcome
     if unlisted:
-        log.warning("carrier.codes_unlisted", carrier=carrier, codes=sorted(unlisted))
+        told = {loggable(code): loggable(texts.get(code)) for code in sorted(unlisted)}
+        log.warning("carrier.codes_unlisted", carrier=carrier, codes=told)
     if not_taken and len(not_taken) == asked:
         raise next(iter(not_taken.values()))
     return Answer(outcomes, not_taken)
+
+
+def loggable(said: object) -> str:
+    """A carrier's own sentence as a log may have it: without numbers, and short. Empty for anything that is none."""
+    return _DIGITS.sub("…", said)[:MAX_SENTENCE] if isinstance(said, str) else ""
 
 
 def word(value: object) -> str | None:

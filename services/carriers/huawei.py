@@ -27,7 +27,7 @@ import orjson
 import structlog
 from yarl import URL
 
-from services.carriers.codes import SAME_FOR_ALL, kind_of, segment_count, settle, unread, word
+from services.carriers.codes import SAME_FOR_ALL, kind_of, loggable, segment_count, settle, unread, word
 from services.carriers.http import Http, HttpAnswer, retry_after_seconds
 from services.carriers.huawei_auth import Digest, is_signed, signed_headers, wsse_headers
 from services.carriers.huawei_codes import ACCEPTED, CODES, DELIVERED, PENDING, describe
@@ -115,7 +115,8 @@ class Huawei:
                 if self.kind_of(refusal.code) in SAME_FOR_ALL:
                     raise
                 # It may be about these values only.
-                return Answer(dict.fromkeys(numbers, Outcome(False, refusal.code)))
+                refused = dict.fromkeys(numbers, Outcome(False, refusal.code))
+                return settle(refused, len(numbers), CODES, "huawei", {refusal.code: refusal.reason})
 
         return await self._in_parts.submit([numbers for numbers, _ in requests], send)
 
@@ -297,7 +298,7 @@ def _parse(body: bytes) -> tuple[str, str, Sequence[Any]]:
     results = answer.get("result")
     return (
         word(code) or "",
-        description[:200] if isinstance(description, str) else "",
+        loggable(description),
         results if isinstance(results, list) else (),
     )
 

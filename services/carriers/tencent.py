@@ -129,7 +129,8 @@ class Tencent:
                 if len(same) == 1 or self.kind_of(refusal.code) in SAME_FOR_ALL:
                     raise
                 # It may be about these values only.
-                return Answer(dict.fromkeys(numbers, Outcome(False, refusal.code)))
+                refused = dict.fromkeys(numbers, Outcome(False, refusal.code))
+                return settle(refused, len(numbers), CODES, "tencent", {refusal.code: refusal.reason})
 
         return await self._in_parts.submit(list(same.values()), send)
 
@@ -265,12 +266,14 @@ class Tencent:
 def _settled(statuses: object, numbers: Sequence[int]) -> Answer:
     if not statuses:
         raise Unanswered("no_status", "the answer names no number")
-    return settle(_said(statuses, numbers), len(numbers), CODES, "tencent")
+    said, texts = _said(statuses, numbers)
+    return settle(said, len(numbers), CODES, "tencent", texts)
 
 
-def _said(statuses: object, numbers: Sequence[int]) -> dict[int, Outcome]:
+def _said(statuses: object, numbers: Sequence[int]) -> tuple[dict[int, Outcome], dict[str, object]]:
     as_sent = {f"+{number}": number for number in numbers}
     said: dict[int, Outcome] = {}
+    texts: dict[str, object] = {}
     for entry in statuses if isinstance(statuses, list) else ():
         if not isinstance(entry, dict):
             continue
@@ -282,7 +285,8 @@ def _said(statuses: object, numbers: Sequence[int]) -> dict[int, Outcome]:
             said[number] = Outcome(True, code, word(entry.get("SerialNo")), segment_count(entry.get("Fee")))
         elif number not in said:
             said[number] = Outcome(False, code)
-    return said
+            texts[code] = entry.get("Message")
+    return said, texts
 
 
 def _receipt(report: Mapping[str, Any]) -> Receipt:

@@ -128,15 +128,20 @@ class Twilio:
         if not submission.texts and len(submission.text) > MAX_TEXT:
             raise RequestRefused(BODY_TOO_LONG, CODES[BODY_TOO_LONG].text)
 
+        texts: dict[str, object] = {}
+
         async def send(number: int) -> Outcome:
             if len(submission.text_for(number)) > MAX_TEXT:
                 return Outcome(False, BODY_TOO_LONG)
             body = self._form(submission, number).encode("ascii")
             answer = await self._http.request("POST", f"{self._messages}.json", headers=self._headers, body=body)
-            return self.read_answer(answer)
+            outcome = self.read_answer(answer)
+            if not outcome.accepted:
+                texts[outcome.code] = _parse(answer.body).get("message")
+            return outcome
 
         answer = await self._in_parts.submit_each(submission.numbers, send)
-        settled = settle(answer.outcomes, len(submission.numbers), CODES, "twilio")
+        settled = settle(answer.outcomes, len(submission.numbers), CODES, "twilio", texts)
         return replace(answer, outcomes=settled.outcomes)
 
     def kind_of(self, code: str) -> CodeClass | None:

@@ -8,6 +8,7 @@ import pytest
 
 from services.carriers.http import Http
 from tests.contract.callback import Callback, listening
+from tests.contract.proxy import Proxy, answering
 from tests.contract.stands import STANDS, Stand
 
 
@@ -24,6 +25,12 @@ async def stand(request: pytest.FixtureRequest, callback: Callback) -> AsyncIter
     await made.start(callback.url)
     yield made
     await made.sandbox.stop()
+
+
+@pytest.fixture
+async def proxy() -> AsyncIterator[Proxy]:
+    async with answering() as made:
+        yield made
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@ through dispatch, with a second application that would take over what was refuse
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 from sqlalchemy import select
 
 from services.carriers.http import Http
@@ -21,6 +20,7 @@ from services.models import send_task
 from services.rate import RateLimit
 from services.states import PauseReason, Region, SmsType, TaskState
 from services.task_reports import Task
+from tests.contract.proxy import Proxy
 from tests.contract.stands import GOOD, KannelStand, Stand, TwilioStand
 from tests.services.audit import check_every_task
 from tests.services.builders import Marketing
@@ -31,42 +31,13 @@ STATUSES = [301, 307, 400, 401, 403, 404, 405, 413, 421]
 SPRING = TemplateDeclaration("spring", "tpl-spring", SmsType.NOTIFICATION, "Hello.", "Shop")
 
 
-class Proxy:
-    """Answers for the carrier: the first requests as `pages` say, (status, body), and the others as `then` does."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.requests = 0
-        self.pages: list[tuple[int, bytes]] = []
-        self.then = (404, b"<html>Not found</html>")
-
-    async def take(self, request: web.Request) -> web.Response:
-        await request.read()
-        self.requests += 1
-        status, body = self.pages.pop(0) if self.pages else self.then
-        return web.Response(status=status, body=body)
-
-
-@pytest.fixture
-async def proxy() -> AsyncIterator[Proxy]:
-    made = Proxy()
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", made.take)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
-
-
 @pytest.mark.parametrize("status", STATUSES)
 async def test_nobody_knows_what_an_error_page_means(stand: Stand, http: Http, proxy: Proxy, status: int) -> None:
     carrier = stand.carrier(http, url=proxy.url)
     for page in PAGES:
         if status == 400 and page == b"Forbidden" and not stand.gives_ids:
             continue  # that is how Kannel itself refuses
-        proxy.then = (status, page)
+        proxy.answer = (status, page)
         with pytest.raises(Unanswered) as raised:
             await carrier.submit(stand.submission(*GOOD))
         assert raised.value.code == f"http_{status}", page
