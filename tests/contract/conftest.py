@@ -38,3 +38,11 @@ async def http() -> AsyncIterator[Http]:
     client = Http(connect_seconds=1.0, read_seconds=0.3)
     yield client
     await client.close()
+
+
+@pytest.fixture
+async def patient() -> AsyncIterator[Http]:
+    """For many requests at once, whose answers may take a while on a busy machine."""
+    client = Http()
+    yield client
+    await client.close()

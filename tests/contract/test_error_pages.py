@@ -32,8 +32,8 @@ SPRING = TemplateDeclaration("spring", "tpl-spring", SmsType.NOTIFICATION, "Hell
 
 
 @pytest.mark.parametrize("status", STATUSES)
-async def test_nobody_knows_what_an_error_page_means(stand: Stand, http: Http, proxy: Proxy, status: int) -> None:
-    carrier = stand.carrier(http, url=proxy.url)
+async def test_nobody_knows_what_an_error_page_means(stand: Stand, patient: Http, proxy: Proxy, status: int) -> None:
+    carrier = stand.carrier(patient, url=proxy.url)
     for page in PAGES:
         if status == 400 and page == b"Forbidden" and not stand.gives_ids:
             continue  # that is how Kannel itself refuses
@@ -87,9 +87,9 @@ def why_paused(database: Database) -> tuple[str | None, str | None]:
 
 
 async def test_a_wrong_address_makes_one_batch_unknown_and_pauses_the_task(
-    stand: Stand, http: Http, proxy: Proxy, database: Database
+    stand: Stand, patient: Http, proxy: Proxy, database: Database
 ) -> None:
-    pair = Pair(database, stand, stand.carrier(http, url=proxy.url))
+    pair = Pair(database, stand, stand.carrier(patient, url=proxy.url))
     task = await pair.send(700)
     assert (task.state, why_paused(database)) == (TaskState.PAUSED, (PauseReason.ACCOUNT, "http_404"))
     assert (task.accepted, task.refused) == (0, 0)
@@ -101,10 +101,10 @@ async def test_a_wrong_address_makes_one_batch_unknown_and_pauses_the_task(
 
 
 async def test_what_may_have_arrived_never_goes_to_the_other_application(
-    stand: Stand, http: Http, database: Database
+    stand: Stand, patient: Http, database: Database
 ) -> None:
     stand.sandbox.inject("http_403", 3 if stand.requests_each else 1)
-    pair = Pair(database, stand, stand.carrier(http))
+    pair = Pair(database, stand, stand.carrier(patient))
     task = await pair.send(3)
     assert (task.state, task.unknown, task.refused) == (TaskState.FINISHED, 3, 0)
     assert (len(stand.sandbox.log), pair.second.requests) == (3, [])
@@ -113,13 +113,13 @@ async def test_what_may_have_arrived_never_goes_to_the_other_application(
 
 @pytest.mark.parametrize("made", [TwilioStand, KannelStand])
 async def test_a_few_error_pages_among_good_answers_cost_no_other_number_its_sms(
-    made: type[TwilioStand] | type[KannelStand], http: Http, database: Database
+    made: type[TwilioStand] | type[KannelStand], patient: Http, database: Database
 ) -> None:
     stand = made()
     await stand.start("http://127.0.0.1:9")
     stand.sandbox.inject("delay", 5, seconds=0.0)
     stand.sandbox.inject("http_403", 2)
-    pair = Pair(database, stand, stand.carrier(http))
+    pair = Pair(database, stand, stand.carrier(patient))
     task = await pair.send(50)
     assert (task.state, task.handed_over, task.accepted, task.refused) == (TaskState.FINISHED, 50, 48, 0)
     assert sorted(int(entry.number) for entry in stand.sandbox.log) == [8613811110100 + step for step in range(50)]

@@ -49,8 +49,8 @@ async def test_the_bytes_sent_are_the_ones_documented(stand: Stand, http: Http) 
     stand.assert_exact_requests_with_values()
 
 
-async def test_a_full_batch_is_accepted(stand: Stand, http: Http) -> None:
-    carrier = stand.carrier(http)
+async def test_a_full_batch_is_accepted(stand: Stand, patient: Http) -> None:
+    carrier = stand.carrier(patient)
     first = stand.good[0] - stand.good[0] % 10_000 + 100
     numbers = [first + step for step in range(carrier.max_numbers_with_values)]
     submission = stand.with_values(*numbers)
