@@ -21,7 +21,7 @@ from services.states import BatchState, TaskState
 
 log = structlog.get_logger()
 
-# A batch whose connection failed so often goes elsewhere.
+# A connection that fails at this attempt or a later one moves its batch, whatever the earlier ones ended in.
 ATTEMPTS = 3
 
 _CLAIMED = (

@@ -1,7 +1,8 @@
 """A task whose failures pile up pauses itself and asks, before it has cost more.
 
-That is when over half of its first batch was refused, or over half of any 1,000 recipients in a row, or when the
-carrier says that the account cannot send. What a person has been asked about once does not count again.
+That is when over half of its first batch was refused, or over half of any 1,000 recipients in a row, or when what the
+carrier says of a batch it would say of any other (SAME_FOR_ALL in services/carriers/codes.py). What a person has been
+asked about once does not count again.
 """
 
 from __future__ import annotations
@@ -96,7 +97,8 @@ def _pause(tx: Connection, task_id: int, reason: PauseReason, code: str) -> None
             pause_reason=reason.value,
             pause_code=code,
             paused_by=None,
-            refusals_seen=tx.execute(_LAST_HANDED, {"the_task": task_id}).scalar_one(),
+            # None where the only batch that was handed over goes back in part.
+            refusals_seen=tx.execute(_LAST_HANDED, {"the_task": task_id}).scalar_one() or 0,
         )
         .returning(send_task.c.workspace_id, send_task.c.channel)
     ).one()

@@ -122,7 +122,7 @@ class _Batch:
                 self.outcomes[number] = Outcome(False, self.refusal.code)
             elif self._trouble is not None:
                 self.not_taken[number] = self._trouble
-        return Answer(self.outcomes, self.not_taken)
+        return Answer(self.outcomes, self.not_taken, self.unanswered)
 
     def answer(self, numbers: Sequence[int]) -> Answer:
         """The same, when all that was begun has ended. Raises what is true of every number."""

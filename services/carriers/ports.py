@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-from services.errors import NotTaken
+from services.errors import NotTaken, Unanswered
 
 CodeClass = Literal[
     "accepted",
@@ -17,8 +17,10 @@ CodeClass = Literal[
     "refused_account",
     "quota",
     "quota_account",
+    "refused_hour",
     "retryable",
     "unknown",
+    "unread",
 ]
 
 
@@ -79,11 +81,13 @@ class Answer:
     """What became of a batch, as far as the carrier said.
 
     `not_taken` holds the numbers that provably were not taken while others were or may have been: they may be sent
-    again. A submitted number in neither is unknown, never refused.
+    again. A submitted number in neither is unknown, never refused; `unanswered` says why, of those whose own request
+    had no answer.
     """
 
     outcomes: Mapping[int, Outcome] = field(default_factory=dict)
     not_taken: Mapping[int, NotTaken] = field(default_factory=dict)
+    unanswered: Mapping[int, Unanswered] = field(default_factory=dict)
 
 
 class CutShort(asyncio.CancelledError):
@@ -187,7 +191,14 @@ class ReceiptsAnswer:
 
 
 class UnreadableReceipts(Exception):
-    """The callback is not in the carrier's format; the answer still says "do not send it again"."""
+    """The callback is not in the carrier's format; the answer still says "do not send it again".
+
+    Where a part of it can be read, `receipts` is what that says, and `rest` is the other part.
+    """
+
+    def __init__(self, why: str, receipts: Sequence[Receipt] = (), rest: bytes = b"") -> None:
+        super().__init__(why)
+        self.receipts, self.rest = receipts, rest
 
 
 class ForeignReceipts(Exception):
@@ -239,8 +250,9 @@ class Carrier(Protocol):
 class PullsReceipts(Protocol):
     """A carrier that can be asked what became of messages."""
 
-    async def pull_receipts(self, unsettled: Sequence[Unsettled]) -> Sequence[Receipt]:
-        """What it knows of some of these, within its limits, or of others. Raises CarrierError."""
+    def pull_receipts(self, unsettled: Sequence[Unsettled]) -> AsyncGenerator[Sequence[Receipt], None]:
+        """What it knows of some of these, within its limits, or of others; as it learns it, for it may wait in between
+        as long as its rate says. Raises CarrierError, where asking about any other would fail likewise."""
 
 
 @runtime_checkable

@@ -22,6 +22,7 @@ from tests.services.fakes import (
     Answering,
     FakeCarrier,
     accept,
+    error_page,
     leave_out,
     not_taken,
     refuse_all,
@@ -106,11 +107,14 @@ async def test_what_is_refused_because_of_the_account_goes_to_the_second(pair: P
     check_every_task(database)
 
 
-async def test_what_cannot_connect_goes_to_the_second_after_three_attempts(pair: Pair, database: Database) -> None:
+@pytest.mark.parametrize("earlier", ["connection_refused", "http_429"])
+async def test_what_cannot_connect_at_its_third_attempt_goes_to_the_second(
+    pair: Pair, database: Database, earlier: str
+) -> None:
     task = pair.a_task(3)
-    for attempt in range(3):
+    for attempt, trouble in enumerate([earlier, earlier, "connection_refused"]):
         assert pair.second.requests == [], attempt
-        pair.first.will(not_taken("connection_refused"))
+        pair.first.will(not_taken(trouble))
         assert await pair.send_next(0)
         assert await pair.send_next(1) == (attempt == 2)
         pair.marketing.clock.move(timedelta(minutes=1))
@@ -123,6 +127,8 @@ async def test_what_cannot_connect_goes_to_the_second_after_three_attempts(pair:
     "answers",
     [
         pytest.param([unanswered], id="no answer"),
+        pytest.param([error_page], id="an error page"),
+        pytest.param([refuse_whole("TOO_LATE")], id="not at this hour"),
         pytest.param([leave_out(FIRST_NUMBER)], id="one left out"),
         pytest.param([not_taken("http_429", 0)] * 5, id="slow down"),
         pytest.param([refuse_whole("E200028")], id="the text is wrong"),
@@ -157,6 +163,21 @@ async def test_when_both_accounts_cannot_send_the_task_pauses(pair: Pair, databa
     await pair.send_all()
     now = pair.marketing.task(task)
     assert (now.state, now.refused, now.waiting) == (TaskState.PAUSED, 200, 500)
+    check_every_task(database)
+
+
+@pytest.mark.parametrize(
+    ("answer", "refused", "unknown"), [(refuse_whole("TOO_LATE"), 200, 0), (error_page, 0, 200)], ids=["hour", "page"]
+)
+async def test_what_another_application_must_not_take_over_pauses_the_task(
+    pair: Pair, database: Database, answer: Answering, refused: int, unknown: int
+) -> None:
+    task = pair.a_task(700)
+    pair.first.will(answer)
+    await pair.send_all()
+    now = pair.marketing.task(task)
+    assert (now.state, now.refused, now.unknown, now.waiting) == (TaskState.PAUSED, refused, unknown, 500)
+    assert pair.second.requests == []
     check_every_task(database)
 
 
