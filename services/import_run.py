@@ -101,12 +101,14 @@ class ImportRun:
         tally.by_country_code.clear()
         with self._database.write() as tx:
             imported, distinct = self._take(tx, tally)
+            # Numbers that a person may keep are something to decide about, also where there is nothing else.
+            is_done = distinct > 0 or tally.keepable > 0
             _end(
                 tx,
                 self._import,
                 self._clock,
-                ImportState.DONE if distinct else ImportState.FAILED,
-                failure=None if distinct else NO_VALID_NUMBER,
+                ImportState.DONE if is_done else ImportState.FAILED,
+                failure=None if is_done else NO_VALID_NUMBER,
                 rows=tally.read,
                 imported=imported,
                 already_in_group=distinct - imported,

@@ -236,8 +236,8 @@ class Imports:
     def run(self, running: Import, path: Path, progress: Callable[[Progress], None]) -> Import:
         """Read, check and store the file at `path`. Nothing is in the group before everything is.
 
-        The import is then done, or failed where the file cannot be read or holds no valid number, or waiting where a
-        person must choose the column. One cancelled meanwhile stays so. `progress` is called after each piece and must
+        The import is then done, or failed where the file cannot be read or holds no number that is valid or may be
+        kept, or waiting where a person must choose the column. One cancelled meanwhile stays so. `progress` is called after each piece and must
         not block. Raises NotAllowed("import_begun") where it had ended before.
         """
         return ImportRun(self._database, self._clock, running, progress).work(path)

@@ -202,7 +202,9 @@ def done(ended: Import, group: Group | None) -> tuple[str, list[Block]]:
     line = _counts(ended)
     body = [blocks.section(line), blocks.context(" · ".join(_notes(ended, group)))]
     if ended.purpose is Purpose.SEND:
-        body.append(blocks.actions(blocks.button(SEND, "Send SMS", str(ended.id), "primary"), *_keep_button(ended)))
+        send = [blocks.button(SEND, "Send SMS", str(ended.id), "primary")] if ended.imported else []
+        if ways := [*send, *_keep_button(ended)]:
+            body.append(blocks.actions(*ways))
     elif group is not None:
         body.append(blocks.actions(*_ways_on(ended, group)))
     return line.replace("*", ""), body

@@ -18,7 +18,7 @@ from handlers.views import imports as views
 from handlers.views.imports import CANCEL, CHOOSE_COLUMN, KEEP, TEMPLATE, UNDO
 from services.errors import NotAllowed, UnknownThing
 from services.groups import NAME_LIMIT
-from services.imports import Import, Progress
+from services.imports import Import, Progress, Purpose
 from services.posts import Post, PostKind
 from services.spreadsheets.reader import Column
 from services.states import ImportState, SmsType
@@ -70,6 +70,13 @@ def test_the_post_offers_to_keep_and_to_undo(done: Import, shown: Any) -> None:
     assert buttons(message)[UNDO] == "Undo the import"
     confirm = next(each for each in message.blocks[2]["elements"] if each["action_id"] == UNDO)["confirm"]
     assert confirm["text"]["text"] == "The 1 number that it alone brought is taken out of vip again."
+
+
+def test_where_all_were_set_aside_the_post_offers_to_keep_them_and_nothing_to_send() -> None:
+    nothing = {"imported": 0, "duplicates": 0, "invalid": 0, "set_aside": 2, "keepable": 2}
+    line, body = views.done(an_import(group=None, group_id=None, purpose=Purpose.SEND, **nothing), None)
+    assert line == "0 imported · 2 set aside · you are not charged for those"
+    assert [each["text"]["text"] for each in body[-1]["elements"]] == ["Keep these 2 anyway"]
 
 
 def test_kept_numbers_move_in_the_same_post(importing: Importing, done: Import, shown: Any) -> None:

@@ -81,6 +81,16 @@ class TestKeeping:
         with pytest.raises(NotAllowed, match="nothing_to_keep"):
             marketing.imports.keep(WORKSPACE, done.id)
 
+    def test_where_nothing_else_is_valid_they_are_all_there_is(
+        self, marketing: Marketing, a_file: Callable[..., Path]
+    ) -> None:
+        done = marketing.imported(a_file("85240000000", "85266660000", "12"), marketing.a_group("vip"))
+        assert (done.state, done.failure) == (ImportState.DONE, None)
+        assert (done.imported, done.invalid, done.keepable, size(marketing)) == (0, 1, 2, 0)
+        kept = marketing.imports.keep(WORKSPACE, done.id)
+        assert (kept.imported, members(marketing)) == (2, {85240000000, 85266660000})
+        assert adds_up(kept)
+
     def test_they_are_kept_once(self, marketing: Marketing, a_file: Callable[..., Path]) -> None:
         done = marketing.imported(a_file(*VALID, *ASIDE), marketing.a_group("vip"))
         kept = marketing.imports.keep(WORKSPACE, done.id)
