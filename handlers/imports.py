@@ -105,12 +105,11 @@ def new_group(request: Click, service: Importing) -> Reply:
 
 def submit_new_group(request: Submission, service: Importing) -> Reply:
     """Create the group and start."""
-    import_id = int(request.context)
+    name, sms_type = request.values["name"], SmsType(request.values["sms_type"])
     try:
-        group = service.groups.create(
-            request.workspace, request.values["name"], SmsType(request.values["sms_type"]), request.person
+        return _begun(
+            service.imports.begin_in_new_group(request.workspace, int(request.context), name, sms_type, request.person)
         )
-        return _begun(service.imports.begin(request.workspace, import_id, group.id))
     except ServiceError as error:
         return FieldErrors({"name": explain_in_form(error, request.zone)})
 

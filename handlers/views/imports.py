@@ -134,7 +134,7 @@ def running(current: Import, progress: Progress | None) -> tuple[str, list[Block
 
 def interrupted(current: Import) -> tuple[str, list[Block]]:
     """The same message while the bot restarts: nobody has to do anything."""
-    text = f"Importing {bold(current.file.name)} into {bold(current.group or '')}"
+    text = f"Importing {bold(current.file.name)} {_into(current)}"
     note = "I am being restarted. This import starts over by itself when I am back; nothing of it is stored yet."
     return text, [blocks.section(f"{text}\n:hourglass: {note}"), blocks.actions(_cancel_button(current))]
 
@@ -176,24 +176,29 @@ def _into(current: Import) -> str:
         case Purpose.SEND:
             return "for one send only"
         case _:
-            return f"into {bold(current.group or '')}"
+            return f"into {bold(current.group)}" if current.group else "into a group that is gone"
 
 
 def cancelled(ended: Import) -> tuple[str, list[Block]]:
     """What stays of an import that was cancelled: nothing but this."""
     by = f" by {person(ended.ended_by)}" if ended.ended_by else ""
-    text = f"The import of {bold(ended.file.name)} {_into(ended)} was cancelled{by}. Nothing was imported."
+    into, gone = _into(ended), ""
+    if ended.made_group is not None and ended.group is None:
+        into, gone = f"into the new group {bold(ended.made_group)}", ", and the group is gone again"
+    text = f"The import of {bold(ended.file.name)} {into} was cancelled{by}. Nothing was imported{gone}."
     return text, [blocks.section(text)]
 
 
 def undone(ended: Import) -> tuple[str, list[Block]]:
     """An import whose numbers were taken out again."""
     by = f" by {person(ended.ended_by)}" if ended.ended_by else ""
-    text = (
-        f"The import of {bold(ended.file.name)} into {bold(ended.group or '')} was undone{by}. "
-        f"The {counted(ended.imported, 'number')} that it alone brought {verb(ended.imported, 'is', 'are')} "
+    taken_out = (
+        f"The {counted(ended.taken_out, 'number')} that it alone brought {verb(ended.taken_out, 'is', 'are')} "
         "out of the group."
+        if ended.taken_out
+        else "The group had none of its numbers any more."
     )
+    text = f"The import of {bold(ended.file.name)} {_into(ended)} was undone{by}. {taken_out}"
     return text, [blocks.section(text)]
 
 
@@ -220,7 +225,7 @@ def _counts(ended: Import) -> str:
     if ended.already_in_group:
         parts.append(f"{number(ended.already_in_group)} already in the group")
     if ended.by_country_code:
-        parts.append(f"{number(ended.by_country_code)} read as country code + number")
+        parts.append(f"{number(ended.by_country_code)} of these read as country code + number")
     if removed:
         parts.append(f"{listed(removed)} removed")
     if ended.set_aside:
@@ -259,8 +264,8 @@ def _ways_on(ended: Import, group: Group) -> list[dict[str, Any]]:
     ways = [blocks.button(SEND_GROUP, "Send SMS", str(group.id))]
     ways += _keep_button(ended)
     if ended.imported:
-        brought = f"The {counted(ended.imported, 'number')} that it alone brought"
-        text = f"{brought} {verb(ended.imported, 'is', 'are')} taken out of {group.name} again."
+        # How many these are by then, nobody knows yet.
+        text = f"The numbers that it alone brought are taken out of {group.name} again."
         confirm = blocks.confirmation("Undo the import?", text, "Undo the import", "Leave it")
         ways.append(blocks.button(UNDO, "Undo the import", str(ended.id), confirm=confirm))
     return ways
