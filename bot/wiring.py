@@ -165,7 +165,7 @@ class Bot:
         log.info("bot.stopped")
 
     async def _tell_who_waits(self) -> None:
-        await self._ticks.stop()
+        await asyncio.gather(self._ticks.stop(), self._announcer.stop())
         await self._imports.stop()
         try:
             async with asyncio.timeout(TELLING_SECONDS):
@@ -439,6 +439,7 @@ class Bot:
             services.replies,
             self._imports.progress,
         )
+        self._parts.push_async_callback(announcer.stop)
         loop = asyncio.get_running_loop()
 
         def start_due() -> None:

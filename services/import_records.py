@@ -100,12 +100,16 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an import is: rows read and checked, the share of the file (0 to 1), then numbers stored of so many."""
+    """How far an import is: rows read and checked, the share of the file (0 to 1), then numbers stored of so many.
+
+    One that `waits` has not begun, because others are worked on first.
+    """
 
     rows: int
     done: float
     stored: int = 0
     to_store: int = 0
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

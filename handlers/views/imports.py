@@ -121,7 +121,9 @@ def how_to_form(groups: Sequence[Group]) -> View:
 def running(current: Import, progress: Progress | None) -> tuple[str, list[Block]]:
     """The one message that is edited while an import runs."""
     text = f"Importing {bold(current.file.name)} {_into(current)}"
-    if progress is None or not progress.rows:
+    if progress is not None and progress.waits:
+        state = f"{bar(0)}  Waiting for another import to end…"
+    elif progress is None or not progress.rows:
         state = f"{bar(0)}  Reading the file…"
     elif not progress.to_store:
         state = f"{bar(progress.done)}  {counted(progress.rows, 'row')} read and checked"

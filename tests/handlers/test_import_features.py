@@ -133,13 +133,14 @@ def test_country_codes_are_in_the_line() -> None:
     [
         (None, "░░░░░░░░░░░░░░░░░░░░  Reading the file…"),
         (Progress(0, 0.0), "░░░░░░░░░░░░░░░░░░░░  Reading the file…"),
+        (Progress(0, 0.0, waits=True), "░░░░░░░░░░░░░░░░░░░░  Waiting for another import to end…"),
         (Progress(420_000, 0.4), "▓▓▓▓▓▓▓▓░░░░░░░░░░░░  420,000 rows read and checked"),
         (
             Progress(1_000_000, 1.0, 500_000, 1_000_000),
             "▓▓▓▓▓▓▓▓▓▓░░░░░░░░░░  1,000,000 rows read and checked · 500,000 of 1,000,000 numbers stored",
         ),
     ],
-    ids=["begun", "opened", "reading", "storing"],
+    ids=["begun", "opened", "waiting", "reading", "storing"],
 )
 def test_progress_is_a_bar_with_a_way_out(progress: Progress | None, said: str) -> None:
     text, blocks = views.running(an_import(state=ImportState.RUNNING), progress)
