@@ -13,11 +13,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from bot.installations import TokenCipher
 from bot.logs import LogFormat, LogLevel
 from services.carriers import huawei, huawei_management, kannel, tencent, twilio
+from services.default_regions import MAINLAND, DefaultRegions, is_region
 from services.states import Region, SmsType
 
 _TEAM_ID = re.compile(r"T[A-Z0-9]{2,20}")
@@ -246,16 +256,24 @@ class RoleSettings(_Strict):
         return any((self.admin, self.approver, self.sender, self.viewer))
 
 
+def _region(value: str) -> str:
+    if not is_region(value):
+        raise ValueError(f"no country is called {value}: write two capital letters, such as HK or GB")
+    return value
+
+
 class WorkspaceSettings(_Strict):
     """`[workspace.T…]`: what is different in one workspace."""
 
     retention_days: int | None = Field(default=None, ge=LEAST_RETENTION_DAYS, le=36_500)
+    default_region: Annotated[str, AfterValidator(_region)] | None = None
 
 
 class _General(_Strict):
     """What stands above all tables of the file, and `[workspace.T…]`."""
 
     retention_days: int | None = Field(default=None, ge=LEAST_RETENTION_DAYS, le=36_500)
+    default_region: Annotated[str, AfterValidator(_region)] = MAINLAND
     workspace: dict[str, WorkspaceSettings] = Field(default_factory=dict)
 
     @field_validator("workspace")
@@ -341,6 +359,7 @@ class Config:
     applications: tuple[ApplicationSettings, ...]
     roles: RoleSettings
     retention: RetentionSettings
+    default_regions: DefaultRegions
     oauth: OAuthSettings | None = None
 
     @property
@@ -370,6 +389,7 @@ def read_config(environment: Mapping[str, str] | None = None) -> Config:
         _check_token("SLACK_APP_TOKEN", settings.slack_app_token, "xapp-")
     content = _read_file(settings.sms_applications)
     applications = _applications(content, settings.sms_applications, environment)
+    general = _general(content, settings.sms_applications)
     if oauth is not None:
         _check_owners(applications, settings.sms_applications)
     return Config(
@@ -387,7 +407,8 @@ def read_config(environment: Mapping[str, str] | None = None) -> Config:
         log_level=settings.log_level,
         applications=applications,
         roles=_roles(content, settings.sms_applications),
-        retention=_retention(content, settings.sms_applications, applications),
+        retention=_retention(general, settings.sms_applications, applications),
+        default_regions=_default_regions(general),
         oauth=oauth,
     )
 
@@ -436,19 +457,25 @@ def _read_file(path: Path) -> dict[str, Any]:
     for name in content:
         if name not in ("application", "roles", *_General.model_fields):
             raise BadConfig(
-                f"{name} in {path} is no setting: only [[application]] tables, [roles], [workspace.T…] and "
-                "retention_days stand there."
+                f"{name} in {path} is no setting: only [[application]] tables, [roles], [workspace.T…], "
+                "retention_days and default_region stand there."
             )
     return content
 
 
-def _retention(
-    content: Mapping[str, Any], path: Path, applications: tuple[ApplicationSettings, ...]
-) -> RetentionSettings:
+def _general(content: Mapping[str, Any], path: Path) -> _General:
     try:
-        general = _General.model_validate({name: content[name] for name in _General.model_fields if name in content})
+        return _General.model_validate({name: content[name] for name in _General.model_fields if name in content})
     except ValidationError as error:
         raise BadConfig(_first(error, str, str(path))) from error
+
+
+def _default_regions(general: _General) -> DefaultRegions:
+    own = {name: each.default_region for name, each in general.workspace.items() if each.default_region is not None}
+    return DefaultRegions(general.default_region, own)
+
+
+def _retention(general: _General, path: Path, applications: tuple[ApplicationSettings, ...]) -> RetentionSettings:
     own = {name: each.retention_days for name, each in general.workspace.items() if each.retention_days is not None}
     shortest = min([*own.values(), *([] if general.retention_days is None else [general.retention_days])], default=None)
     for each in applications:

@@ -199,7 +199,14 @@ class Bot:
         app = self._make_app()
         roles = Roles(self._config.roles, self._workspaces)
         self._edge = Edge(
-            app, self._workspaces, _by_name(services), self._clock, self._dispatch.wake, roles, self._metrics
+            app,
+            self._workspaces,
+            _by_name(services),
+            self._clock,
+            self._dispatch.wake,
+            roles,
+            self._metrics,
+            self._config.default_regions,
         )
         parts.push_async_callback(self._edge.stop)
         self._imports = ImportRunner(services.importing.imports, downloads, self._metrics.import_ended)
@@ -274,7 +281,8 @@ class Bot:
 
     def _services(self, connected: list[Connected]) -> Services:
         database, clock = self._database, self._clock
-        groups, content, imports = Groups(database, clock), Content(database), Imports(database, clock)
+        groups, content = Groups(database, clock), Content(database)
+        imports = Imports(database, clock, self._config.default_regions)
         receipts_reach_us = self._config.public_url is not None
         limits = {each.address.application_id: _limits(each, connected) for each in connected}
         per_request = {

@@ -47,13 +47,16 @@ Report = Callable[[Progress], None]
 
 
 class ImportRun:
-    """One pass over one file. `progress` is called often, from this thread."""
+    """One pass over one file. `progress` is called often, from this thread; numbers without country code are of
+    `region`.
+    """
 
-    def __init__(self, database: Database, clock: Clock, running: Import, progress: Report) -> None:
+    def __init__(self, database: Database, clock: Clock, running: Import, progress: Report, region: str) -> None:
         self._database = database
         self._clock = clock
         self._import = running
         self._progress = progress
+        self._region = region
         self._rejects = 0
         self._look_at = time.monotonic() + _LOOK_SECONDS
 
@@ -86,7 +89,7 @@ class ImportRun:
         return self._now()
 
     def _read(self, path: Path, tally: Tally) -> None:
-        checker, column = NumberChecker("CN"), self._import.column
+        checker, column = NumberChecker(self._region), self._import.column
         attributes = self._import.purpose is not Purpose.OPT_OUTS
         with closing(read_numbers(path, column=column, with_attributes=attributes, ask=column is None)) as chunks:
             for chunk in chunks:

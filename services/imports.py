@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from services.clock import Clock
 from services.database import Database, insert_row
+from services.default_regions import DefaultRegions
 from services.errors import NotAllowed, UnknownThing
 from services.groups import Group, add_group, group_by_id
 from services.import_records import (
@@ -49,9 +50,10 @@ _UNDER_WAY = (ImportState.RUNNING, ImportState.WAITING)
 class Imports:
     """Every import of every workspace."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, regions: DefaultRegions | None = None) -> None:
         self._database = database
         self._clock = clock
+        self._regions = regions or DefaultRegions()
 
     def receive(self, workspace_id: str, file: UploadedFile, by: str) -> Import | None:
         """Note an uploaded file. None where this file in this channel is known already: Slack tells of it again."""
@@ -262,11 +264,14 @@ class Imports:
         kept, or waiting where a person must choose the column. One cancelled meanwhile stays so. `progress` is called
         after each piece and must not block. Raises NotAllowed("import_begun") where it had ended before.
         """
-        return ImportRun(self._database, self._clock, running, progress).work(path)
+        return self._run(running, progress).work(path)
 
     def fail(self, running: Import, why: str) -> Import:
         """End an import that cannot be done; nothing of it is in the group."""
-        return ImportRun(self._database, self._clock, running, lambda _progress: None).fail(why)
+        return self._run(running, lambda _progress: None).fail(why)
+
+    def _run(self, running: Import, progress: Callable[[Progress], None]) -> ImportRun:
+        return ImportRun(self._database, self._clock, running, progress, self._regions.of(running.workspace_id))
 
     def rejects(self, workspace_id: str, import_id: int) -> Iterator[Reject]:
         """The rows that were not imported, as the file has them."""

@@ -7,9 +7,11 @@ from typing import Any
 
 from handlers.replies import Block, View
 from handlers.views import blocks
+from handlers.views.countries import how_numbers_are_written
 from handlers.views.groups import SEND, choice, group_fields, menu_hint
 from handlers.views.imports import keep_anyway, reason_in_words, were_kept
 from handlers.views.words import bold, counted, listed, number, verb
+from services.default_regions import MAINLAND
 from services.entries import MOST_NUMBERS, WrongLine
 from services.groups import Group
 from services.imports import Import
@@ -24,8 +26,8 @@ _WRONG_SHOWN = 8
 _ORIGINAL_SHOWN = 30
 
 
-def enter_form(groups: Sequence[Group], chosen: Group | None = None) -> View:
-    """The console's form; `groups` are those to be offered first."""
+def enter_form(groups: Sequence[Group], chosen: Group | None = None, region: str = MAINLAND) -> View:
+    """The console's form; `groups` are those to be offered first. Numbers without country code are of `region`."""
     numbers = {
         "type": "plain_text_input",
         "multiline": True,
@@ -40,8 +42,8 @@ def enter_form(groups: Sequence[Group], chosen: Group | None = None) -> View:
         ],
     }
     hint = (
-        f"Up to {MOST_NUMBERS} numbers, one a line: mainland numbers as 11 digits, others with their country code, "
-        "such as 85251234567."
+        f"Up to {MOST_NUMBERS} numbers, one a line: {how_numbers_are_written(region)}, such as "
+        f"{'85251234567' if region == MAINLAND else '8613800138000'}."
     )
     fields = [
         blocks.field("numbers", "Mobile numbers", numbers, hint=hint),

@@ -8,9 +8,11 @@ from typing import Any
 from handlers.arguments import write_pair
 from handlers.replies import Block, Say, View
 from handlers.views import blocks
+from handlers.views.countries import how_numbers_are_written
 from handlers.views.groups import SEND as SEND_GROUP
 from handlers.views.groups import group_fields
 from handlers.views.words import bar, bold, code, counted, duration, listed, named, number, person, verb
+from services.default_regions import MAINLAND
 from services.groups import Group
 from services.imports import Import, Progress, Purpose
 from services.numbers import Reason
@@ -31,7 +33,6 @@ HOW_TO_FORM = "import_how_to_form"
 TEMPLATE = "import_template"
 
 _FORMATS = "xlsx, xlsm, xls, ods, csv, tsv or txt, up to 30 MB, with any number of rows and sheets"
-_NUMBERS = "mainland numbers as 11 digits, others with their country code"
 
 _REASONS = {
     Reason.EMPTY: "no number in the row",
@@ -88,14 +89,16 @@ def new_group_form(file_name: str) -> View:
     return blocks.form(NEW_GROUP_FORM, "New group", "Create and import", [*group_fields(), note])
 
 
-def how_to(group: Group | None) -> Say:
-    """How to import, into this group or in general, with the template to fill in."""
+def how_to(group: Group | None, region: str = MAINLAND) -> Say:
+    """How to import, into this group or in general, with the template to fill in. Numbers without country code are of
+    `region`.
+    """
     if group is None:
         text = "Drop a spreadsheet of mobile numbers in this channel; I ask for its group."
     else:
         beside = code(write_pair("group", group.name))
         text = f"Drop the spreadsheet in this channel and write {beside} beside it. The import starts at once."
-    notes = f"{_FORMATS}; {_NUMBERS}. Other columns are kept with the number."
+    notes = f"{_FORMATS}; {how_numbers_are_written(region)}. Other columns are kept with the number."
     template = blocks.button(TEMPLATE, "Download the template", "xlsx")
     return Say(text, [blocks.section(text), blocks.context(notes), blocks.actions(template)])
 

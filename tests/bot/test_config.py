@@ -18,6 +18,7 @@ from bot.config import (
     TwilioSettings,
     read_config,
 )
+from services.default_regions import DefaultRegions
 from services.states import Region, SmsType
 from tests.bot.settings import APPLICATION, SIGNATURE, TEMPLATE, WHOLE, a_config, environment, over_http
 
@@ -68,6 +69,21 @@ def test_each_workspace_may_have_a_retention_of_its_own(
     tmp_path: Path, above: str, below: str, days: int | None, own: dict[str, int]
 ) -> None:
     assert a_config(tmp_path, f"{above}{WHOLE}\n{below}").retention == RetentionSettings(days, own)
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "expected"),
+    [
+        ("", "", DefaultRegions("CN")),
+        ('default_region = "HK"\n', "", DefaultRegions("HK")),
+        ("", '[workspace.T0A]\ndefault_region = "GB"\n', DefaultRegions("CN", {"T0A": "GB"})),
+        ("", "[workspace.T0A]\nretention_days = 90\n", DefaultRegions("CN")),
+    ],
+)
+def test_each_workspace_may_have_a_default_region_of_its_own(
+    tmp_path: Path, above: str, below: str, expected: DefaultRegions
+) -> None:
+    assert a_config(tmp_path, f"{above}{WHOLE}\n{below}").default_regions == expected
 
 
 def test_over_http_the_signing_secret_takes_the_place_of_the_app_token(tmp_path: Path) -> None:
@@ -182,7 +198,7 @@ HERE = "applications.toml, application promo-cn"
         pytest.param(
             WHOLE + "\n[[aplication]]",
             "aplication in applications.toml is no setting: only [[application]] tables, [roles], "
-            "[workspace.T…] and retention_days stand there.",
+            "[workspace.T…], retention_days and default_region stand there.",
             id="a misspelled table",
         ),
         pytest.param(
@@ -315,6 +331,15 @@ HERE = "applications.toml, application promo-cn"
             "workspace.T0SPRING.retention_days in applications.toml is wrong: input should be a valid integer, unable "
             "to parse string as an integer.",
             id="a retention in words",
+        ),
+        *(
+            pytest.param(
+                f'default_region = "{wrong}"\n' + WHOLE,
+                f"default_region in applications.toml is wrong: no country is called {wrong}: write two capital "
+                "letters, such as HK or GB.",
+                id=f"the region {wrong}",
+            )
+            for wrong in ("UK", "hk", "852", "Hong Kong", "ZZ")
         ),
         pytest.param(
             WHOLE + "[workspace.spring]\nretention_days = 90",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -97,6 +98,16 @@ def test_right_lines_go_into_a_new_group(marketing: Marketing, entering: Enterin
     said(enter.submit(filled(RIGHT, name="gold", sms_type="promotional"), entering))
     (group,) = marketing.groups.list(WORKSPACE)
     assert (group.name, group.sms_type, group.size) == ("gold", SmsType.PROMOTIONAL, 2)
+
+
+def test_numbers_of_the_workspaces_own_region_need_no_country_code(marketing: Marketing, entering: Entering) -> None:
+    group = marketing.a_group("vip")
+    form = filled("6123 4567\n13800000001\n85261234568", group=group.id)
+    assert "*1 imported*" not in str(enter.submit(form, entering)), "in the mainland it is too short"
+    answer = enter.submit(replace(form, region="HK"), entering)
+    assert "*3 imported* · 1 of these read as country code + number" in said(answer)
+    fields = opened(enter.command(typed("", "/sms-enter", region="HK"), entering))
+    assert "numbers of Hong Kong (HK) as dialled there" in fields["numbers"]["hint"]["text"]
 
 
 def test_each_wrong_line_is_named_and_nothing_is_taken(marketing: Marketing, entering: Entering) -> None:
