@@ -20,6 +20,7 @@ from bot.schema_words import describe_mismatch
 from bot.slack_calls import slack_client
 from bot.web import receipts_path, replies_path
 from handlers.views.content_words import gap_list
+from handlers.views.countries import country
 from handlers.views.words import counted
 from services.content import Content, DeclaredApplication
 from services.database import Database, DatabaseUnavailable, SchemaMismatch
@@ -41,6 +42,7 @@ async def check_config(say: Say) -> bool:
     with _database(config) as database:
         right &= await check_roles(config, database, say)
     _say_retention(config, say)
+    _say_default_regions(config, say)
     for application in config.applications:
         right &= await _check_application(application, say)
         _say_failover(application, config, say)
@@ -56,6 +58,12 @@ def _say_logs_and_signs(config: Config, say: Say) -> None:
     say(
         f"✓ HTTP_HOST, HTTP_PORT: {where}/healthz, /readyz and /metrics are for probes and Prometheus, not for outside."
     )
+
+
+def _say_default_regions(config: Config, say: Say) -> None:
+    regions = config.default_regions
+    own = "".join(f"; in {name} of {country(region)}" for name, region in regions.of_workspaces.items())
+    say(f"✓ default_region: a number without country code is of {country(regions.default)}{own}.")
 
 
 def _say_retention(config: Config, say: Say) -> None:

@@ -106,7 +106,7 @@ class Bot:
         log.info("bot.stopped")
 
     async def _tell_who_waits(self) -> None:
-        await self._ticks.stop()
+        await asyncio.gather(self._ticks.stop(), self._announcer.stop())
         await self._imports.stop()
         try:
             async with asyncio.timeout(TELLING_SECONDS):
@@ -127,7 +127,9 @@ class Bot:
         if workspace is not None:
             # It may have been removed and have got a new token.
             self._removals.installed(workspace)
-        services = make_services(self._database, self._clock, connected, self._config.public_url)
+        services = make_services(
+            self._database, self._clock, connected, self._config.public_url, self._config.default_regions
+        )
         _tell_gaps(services.contents.lists, [each.workspace_id for each in connected])
         self._sending = self._process.make_sending(connected)
         self._dispatch = self._sending.dispatch
@@ -139,7 +141,14 @@ class Bot:
         app = self._make_app()
         roles = Roles(self._config.roles, self._workspaces)
         self._edge = Edge(
-            app, self._workspaces, services.by_name(), self._clock, self._dispatch.wake, roles, self._metrics
+            app,
+            self._workspaces,
+            services.by_name(),
+            self._clock,
+            self._dispatch.wake,
+            roles,
+            self._metrics,
+            self._config.default_regions,
         )
         parts.push_async_callback(self._edge.stop)
         self._imports = ImportRunner(services.importing.imports, downloads, self._metrics.import_ended)
@@ -244,6 +253,7 @@ class Bot:
             services.replies,
             self._imports.progress,
         )
+        self._parts.push_async_callback(announcer.stop)
         loop = asyncio.get_running_loop()
 
         def start_due() -> None:

@@ -390,8 +390,9 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
     "not_undoable": lambda f, z: "This import has been undone already.",
     "import_group_gone": lambda f, z: "The group of this import has been deleted, and its numbers with it.",
     "import_sent": lambda f, z: (
-        f"This import can no longer be undone: task {f['number']} holds numbers that it brought. "
-        "`/sms-pool` takes single numbers out."
+        f"This import can no longer be undone: task {f['number']} "
+        + ("may have gone to" if f["forgotten"] else "holds")
+        + " numbers that it brought. `/sms-pool` takes single numbers out."
     ),
     "no_such_number": lambda f, z: (
         f"{bold(f['name'])} is no phone number. Write a whole one such as `13800138000` or `85251234567`, or the last "

@@ -105,12 +105,11 @@ def new_group(request: Click, service: Importing) -> Reply:
 
 def submit_new_group(request: Submission, service: Importing) -> Reply:
     """Create the group and start."""
-    import_id = int(request.context)
+    name, sms_type = request.values["name"], SmsType(request.values["sms_type"])
     try:
-        group = service.groups.create(
-            request.workspace, request.values["name"], SmsType(request.values["sms_type"]), request.person
+        return _begun(
+            service.imports.begin_in_new_group(request.workspace, int(request.context), name, sms_type, request.person)
         )
-        return _begun(service.imports.begin(request.workspace, import_id, group.id))
     except ServiceError as error:
         return FieldErrors({"name": explain_in_form(error, request.zone)})
 
@@ -168,7 +167,8 @@ def command(request: Command, service: Importing) -> Reply:
         return OpenForm(views.how_to_form(service.groups.recent(request.workspace)))
     if name is None:
         raise NotAllowed("key_missing", key="group", example="/sms-import group:vip type:promotional")
-    return views.how_to(_find_or_make(request, service, name, None if typed is None else _sms_type(typed)))
+    group = _find_or_make(request, service, name, None if typed is None else _sms_type(typed))
+    return views.how_to(group, request.region)
 
 
 def submit_how_to(request: Submission, service: Importing) -> Reply:
@@ -182,8 +182,9 @@ def submit_how_to(request: Submission, service: Importing) -> Reply:
         return FieldErrors({"sms_type": explain_in_form(NotAllowed("sms_type_not_given"), request.zone)})
     try:
         if chosen:
-            return views.how_to(service.groups.by_id(request.workspace, int(chosen)))
-        return views.how_to(service.groups.create(request.workspace, name, SmsType(typed), request.person))
+            return views.how_to(service.groups.by_id(request.workspace, int(chosen)), request.region)
+        group = service.groups.create(request.workspace, name, SmsType(typed), request.person)
+        return views.how_to(group, request.region)
     except ServiceError as error:
         return FieldErrors({"name": explain_in_form(error, request.zone)})
 

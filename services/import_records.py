@@ -44,10 +44,12 @@ class UploadedFile:
 class Import:
     """One import. `rows` = imported + already_in_group + duplicates + invalid + set_aside once it is done.
 
-    `by_country_code` counts those imported that were read as country code + number. Of those set aside, `keepable` may
-    be kept anyway; once somebody does, they are `kept` and stand in the other counts. `columns` are there to choose
-    from while it is waiting, `column` is the choice. `failure` is NO_VALID_NUMBER, GROUP_GONE or one of `BadFile.WHYS`;
-    `ended_by` cancelled or undid it. What is hidden in the file was left out, and is in no other count.
+    `by_country_code` counts numbers, new to the group or not, that were read as country code + number. Of those set
+    aside, `keepable` may be kept anyway; once somebody does, they are `kept` and stand in the other counts. `columns`
+    are there to choose from while it is waiting, `column` is the choice. `failure` is NO_VALID_NUMBER, GROUP_GONE or
+    one of `BadFile.WHYS`; `ended_by` cancelled or undid it, which took `taken_out` numbers out of the group.
+    `made_group` is the name of the group where it was made for this import. What is hidden in the file was left out,
+    and is in no other count.
 
     One for a single send has no group, and its `imported` are rows: a number may be there again with other attributes.
     For the do-not-send list there is no group either: the counts are of that list, and none is keepable, because those
@@ -73,6 +75,7 @@ class Import:
     finished_at: datetime | None
     keepable: int = 0
     kept: int = 0
+    taken_out: int = 0
     hidden_rows: int = 0
     hidden_columns: int = 0
     hidden_sheets: int = 0
@@ -80,6 +83,7 @@ class Import:
     column: str | None = None
     ended_by: str | None = None
     purpose: Purpose = Purpose.GROUP
+    made_group: str | None = None
 
     @property
     def rejects(self) -> int:
@@ -96,12 +100,16 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an import is: rows read and checked, the share of the file (0 to 1), then numbers stored of so many."""
+    """How far an import is: rows read and checked, the share of the file (0 to 1), then numbers stored of so many.
+
+    One that `waits` has not begun, because others are worked on first.
+    """
 
     rows: int
     done: float
     stored: int = 0
     to_store: int = 0
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +189,7 @@ def to_import(row: Row[Any]) -> Import:
         finished_at=row.finished_at,
         keepable=row.keepable,
         kept=row.kept,
+        taken_out=row.taken_out,
         hidden_rows=row.hidden_rows,
         hidden_columns=row.hidden_columns,
         hidden_sheets=row.hidden_sheets,
@@ -188,6 +197,7 @@ def to_import(row: Row[Any]) -> Import:
         column=row.column,
         ended_by=row.ended_by,
         purpose=Purpose(row.purpose),
+        made_group=row.made_group,
     )
 
 

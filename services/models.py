@@ -200,6 +200,8 @@ number_import = Table(
     Column("uploaded_by", Text, nullable=False),
     Column("received_at", Moment, nullable=False),
     _ref("group_id", "customer_group.id", nullable=True),
+    # The name of the group, where it was made for this import: cancelled, it takes the group along while that is empty.
+    Column("made_group", Text),
     # "group", or "send": a file for one send alone, whose numbers stand in import_row.
     Column("purpose", Text, nullable=False, server_default="group"),
     Column("state", Text, nullable=False),
@@ -213,6 +215,8 @@ number_import = Table(
     # How many of those set aside a person may keep anyway, and how many somebody kept.
     _count("keepable"),
     _count("kept"),
+    # How many numbers undoing it took out of its group.
+    _count("taken_out"),
     _count("hidden_rows"),
     _count("hidden_columns"),
     _count("hidden_sheets"),

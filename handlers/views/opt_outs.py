@@ -144,7 +144,7 @@ def imported(ended: Import) -> tuple[str, list[Block]]:
     if ended.already_in_group:
         parts.append(f"{number(ended.already_in_group)} already there")
     if ended.by_country_code:
-        parts.append(f"{number(ended.by_country_code)} read as country code + number")
+        parts.append(f"{number(ended.by_country_code)} of these read as country code + number")
     left_out = []
     if ended.duplicates:
         left_out.append(counted(ended.duplicates, "duplicate"))

@@ -41,6 +41,7 @@ async def test_what_is_right_is_said(operator: Operator, slack: SlackSandbox, ca
         "✓ SLACK_APP_TOKEN: Socket Mode.",
         "! [roles]: nobody is named, so everybody may send, and any member but the author approves.",
         "✓ retention_days: who was written to is kept for ever.",
+        "✓ default_region: a number without country code is of mainland China (CN).",
         (
             "✓ application promo-cn (huawei, mainland): its endpoint answers. Templates: spring. "
             "The credentials show with the first SMS."
@@ -206,6 +207,13 @@ async def test_the_retention_is_said(operator: Operator) -> None:
     toml = f"retention_days = 365\n{operator.toml}\n[workspace.T0SANDBOX]\nretention_days = 90\n"
     _, said = await operator.checks(toml)
     assert "✓ retention_days: who was written to is kept 365 days; in T0SANDBOX 90 days." in said
+
+
+async def test_the_default_region_is_said(operator: Operator) -> None:
+    toml = f'default_region = "HK"\n{operator.toml}\n[workspace.T0SANDBOX]\ndefault_region = "GB"\n'
+    _, said = await operator.checks(toml)
+    line = "a number without country code is of Hong Kong (HK); in T0SANDBOX of United Kingdom (GB)."
+    assert f"✓ default_region: {line}" in said
 
 
 async def test_a_schema_that_is_not_this_versions_is_said(operator: Operator, tmp_path: Path) -> None:

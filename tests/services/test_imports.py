@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from services.database import Database
+from services.default_regions import DefaultRegions
 from services.errors import NotAllowed, UnknownThing
-from services.imports import NO_VALID_NUMBER, Import, Progress, Reject, UploadedFile
+from services.imports import NO_VALID_NUMBER, Import, Imports, Progress, Reject, UploadedFile
 from services.models import group_member, import_reject
 from services.posts import PostKind
 from services.states import ImportState
@@ -207,12 +208,21 @@ def test_the_counts_of_any_file_add_up(database: Database, tmp_path: Path, cells
 _workspaces: list[Marketing] = []
 
 
+def test_a_list_is_read_as_numbers_are_dialled_in_the_workspaces_region(marketing: Marketing, tmp_path: Path) -> None:
+    path = a_csv(tmp_path / "hk.csv", ["6123 4567", "91234567", "85261234568", "13800000001", "+447911123456", "138"])
+    regions = DefaultRegions(of_workspaces={marketing.workspace_id: "HK"})
+    marketing.imports = Imports(marketing.database, marketing.clock, regions)
+    done = marketing.imported(path, marketing.a_group("vip"))
+    assert counts(done) == {"rows": 6, "imported": 5, "invalid": 1, "by_country_code": 1}
+    assert set(members(marketing)) == {85261234567, 85291234567, 85261234568, 8613800000001, 447911123456}
+
+
 class TestNothingToImport:
     """All of a file or nothing of it."""
 
     def test_a_file_without_a_valid_number_fails_with_its_reasons(self, marketing: Marketing, tmp_path: Path) -> None:
         group = marketing.a_group("vip", [8613800000001])
-        failed = marketing.imported(a_csv(tmp_path / "a.csv", ["12", "abc", "010 6234 5678"]), group)
+        failed = marketing.imported(a_csv(tmp_path / "a.csv", ["12", "abc", "400 820 8820"]), group)
         assert (failed.state, failed.failure) == (ImportState.FAILED, NO_VALID_NUMBER)
         assert counts(failed) == {"rows": 3, "invalid": 2, "set_aside": 1}
         assert sum(number for _, number in marketing.imports.reasons(marketing.workspace_id, failed.id)) == 3

@@ -70,6 +70,13 @@ def test_the_file_can_be_sent_to(marketing: Marketing, tmp_path: Path) -> None:
     assert filled.samples[0][1] == "【Spring】Dear Ana, see you at Ana.", "${1} is the first column behind the numbers"
 
 
+def test_set_aside_numbers_can_be_kept_where_there_are_no_others(marketing: Marketing, tmp_path: Path) -> None:
+    done = read(marketing, tmp_path / "may.csv", "mobile\n85240000000\n85266660000\n")
+    assert (done.state, done.imported, done.keepable) == (ImportState.DONE, 0, 2)
+    marketing.imports.keep(marketing.workspace_id, done.id)
+    assert [number for number, _, _ in rows(marketing)] == [85240000000, 85266660000]
+
+
 def test_set_aside_numbers_can_be_kept(marketing: Marketing, tmp_path: Path) -> None:
     done = read(marketing, tmp_path / "may.csv")
     kept = marketing.imports.keep(marketing.workspace_id, done.id)

@@ -247,7 +247,12 @@ ELSEWHERE = [
     ("GB", "447911123456", "+447911123456"),
     ("GB", "+8613812345678", MOBILE),
     ("GB", "8613812345678", MOBILE),
-    ("GB", "13812345678", Reason.UNASSIGNED),
+    ("GB", "13812345678", MOBILE),
+    ("HK", "13812345678", MOBILE),
+    # Of a region whose own numbers are that long, it might be one of those.
+    ("US", "13812345678", Reason.AMBIGUOUS_COUNTRY),
+    ("DE", "15123456789", "+4915123456789"),
+    ("HK", "12125551234", "+12125551234"),
     ("GB", "020 7946 0958", Reason.LANDLINE),
     ("US", "(212) 555-1234", "+12125551234"),
     ("US", "1-212-555-1234", "+12125551234"),
