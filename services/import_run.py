@@ -71,7 +71,7 @@ class ImportRun:
                 self._read(path, tally)
                 self._store(tally)
         except ChooseColumn as choice:
-            self._end(ImportState.WAITING, finished_at=None, columns=columns_to_json(choice.candidates))
+            self._end(ImportState.WAITING, finished_at=None, columns=columns_to_json(choice.sheet, choice.candidates))
         except BadFile as bad:
             self._end(ImportState.FAILED, failure=bad.why)
         except UnknownThing:
@@ -86,9 +86,9 @@ class ImportRun:
         return self._now()
 
     def _read(self, path: Path, tally: Tally) -> None:
-        checker, column = NumberChecker("CN"), self._import.column
+        checker, chosen = NumberChecker("CN"), self._import.chosen
         attributes = self._import.purpose is not Purpose.OPT_OUTS
-        with closing(read_numbers(path, column=column, with_attributes=attributes, ask=column is None)) as chunks:
+        with closing(read_numbers(path, chosen=chosen, with_attributes=attributes, ask=True)) as chunks:
             for chunk in chunks:
                 tally.take(chunk, *checker.check_many(chunk.cells))
                 if len(tally.rejects) >= _REJECTS_AT_ONCE:
@@ -101,12 +101,14 @@ class ImportRun:
         tally.by_country_code.clear()
         with self._database.write() as tx:
             imported, distinct = self._take(tx, tally)
+            # Nothing is taken yet where all that is usable was set aside; but a person may keep that.
+            usable = distinct or tally.keepable
             _end(
                 tx,
                 self._import,
                 self._clock,
-                ImportState.DONE if distinct else ImportState.FAILED,
-                failure=None if distinct else NO_VALID_NUMBER,
+                ImportState.DONE if usable else ImportState.FAILED,
+                failure=None if usable else NO_VALID_NUMBER,
                 rows=tally.read,
                 imported=imported,
                 already_in_group=distinct - imported,
@@ -118,6 +120,7 @@ class ImportRun:
                 hidden_rows=tally.hidden_rows,
                 hidden_columns=tally.hidden_columns,
                 hidden_sheets=tally.hidden_sheets,
+                numberless_sheets=names_to_json(tally.numberless_sheets),
                 attribute_names=names_to_json(tally.attribute_names),
             )
             if self._rejects:

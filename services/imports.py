@@ -26,6 +26,7 @@ from services.import_records import (
     forget_rejects,
     imports,
     lock_import,
+    names_to_json,
     to_import,
 )
 from services.import_run import ImportRun
@@ -117,7 +118,8 @@ class Imports:
         return self.get(workspace_id, import_id)
 
     def choose_column(self, workspace_id: str, import_id: int, choice: str) -> Import:
-        """Go on with the column that holds the numbers: the `choice` of one of `Import.columns`.
+        """Go on with the column that holds the numbers: the `choice` of one of `Import.columns`. Another sheet may ask
+        again.
 
         Raises UnknownThing, or NotAllowed("column_chosen") where nobody is asked any more.
         """
@@ -132,7 +134,7 @@ class Imports:
                 workspace_id,
                 import_id,
                 state=ImportState.RUNNING.value,
-                column=choice,
+                chosen=names_to_json([*waiting.chosen, choice]),
                 started_at=self._clock.now(),
             )
             tx.commit()
