@@ -15,7 +15,7 @@ Cell = object  # what calamine or csv give: str, float, int, bool, date, time â€
 
 
 class ErrorText(str):
-    """What a cell of an xlsx shows whose formula failed, `#N/A`: content, but no header, no sample and nobody's name."""
+    """What an xlsx shows where a formula failed, `#N/A`: content, but no header, no sample and nobody's name."""
 
     __slots__ = ()
 
