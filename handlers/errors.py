@@ -159,6 +159,7 @@ def _bad_file(error: BadFile, _zone: ZoneInfo) -> str:
 _FILES = {
     "not_a_spreadsheet": "is not a spreadsheet I can read. Save it as .xlsx or .csv and drop it again.",
     "empty": "is empty. Put one phone number in each row and drop it again.",
+    "all_hidden": "has nothing in it that is not hidden. Show its rows and sheets, save it and drop it again.",
     "no_number_column": "has no column of phone numbers. Name one column “Mobile” and drop it again.",
     "encrypted": "is protected with a password. Save it without one and drop it again.",
     "truncated": "is damaged: a part of it is missing. Save it again and drop the new file.",

@@ -133,13 +133,15 @@ def choose_column(request: Click, service: Importing) -> Reply:
     waiting = service.imports.get(request.workspace, int(request.value))
     if waiting.state is not ImportState.WAITING:
         raise NotAllowed("column_chosen")
-    return OpenForm(views.column_form(waiting), context=request.value)
+    return OpenForm(views.column_form(waiting), context=f"{waiting.id}:{len(waiting.chosen)}")
 
 
 def submit_column(request: Submission, service: Importing) -> Reply:
-    """Go on with that column; whoever comes second is told."""
-    import_id = int(request.context)
+    """Go on with that column; whoever comes second is told, also when another sheet asks by now."""
+    import_id, chosen = map(int, request.context.split(":"))
     waiting = service.imports.get(request.workspace, import_id)
+    if len(waiting.chosen) != chosen:
+        raise NotAllowed("column_chosen")
     choice = waiting.columns[int(request.values["column"])].choice
     service.imports.choose_column(request.workspace, import_id, choice)
     return Nothing()

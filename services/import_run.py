@@ -74,7 +74,7 @@ class ImportRun:
                 self._read(path, tally)
                 self._store(tally)
         except ChooseColumn as choice:
-            self._end(ImportState.WAITING, finished_at=None, columns=columns_to_json(choice.candidates))
+            self._end(ImportState.WAITING, finished_at=None, columns=columns_to_json(choice.sheet, choice.candidates))
         except BadFile as bad:
             self._end(ImportState.FAILED, failure=bad.why)
         except UnknownThing:
@@ -89,9 +89,9 @@ class ImportRun:
         return self._now()
 
     def _read(self, path: Path, tally: Tally) -> None:
-        checker, column = NumberChecker(self._region), self._import.column
+        checker, chosen = NumberChecker(self._region), self._import.chosen
         attributes = self._import.purpose is not Purpose.OPT_OUTS
-        with closing(read_numbers(path, column=column, with_attributes=attributes, ask=column is None)) as chunks:
+        with closing(read_numbers(path, chosen=chosen, with_attributes=attributes, ask=True)) as chunks:
             for chunk in chunks:
                 tally.take(chunk, *checker.check_many(chunk.cells))
                 if len(tally.rejects) >= _REJECTS_AT_ONCE:
@@ -123,6 +123,7 @@ class ImportRun:
                 hidden_rows=tally.hidden_rows,
                 hidden_columns=tally.hidden_columns,
                 hidden_sheets=tally.hidden_sheets,
+                numberless_sheets=names_to_json(tally.numberless_sheets),
                 attribute_names=names_to_json(tally.attribute_names),
             )
             if self._rejects:

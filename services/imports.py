@@ -27,6 +27,7 @@ from services.import_records import (
     forget_rejects,
     imports,
     lock_import,
+    names_to_json,
     to_import,
 )
 from services.import_run import ImportRun
@@ -133,7 +134,8 @@ class Imports:
         want_post(tx, workspace_id, row.channel, PostKind.IMPORT, import_id)
 
     def choose_column(self, workspace_id: str, import_id: int, choice: str) -> Import:
-        """Go on with the column that holds the numbers: the `choice` of one of `Import.columns`.
+        """Go on with the column that holds the numbers: the `choice` of one of `Import.columns`. Another sheet may ask
+        again.
 
         Raises UnknownThing, or NotAllowed("column_chosen") where nobody is asked any more.
         """
@@ -148,7 +150,7 @@ class Imports:
                 workspace_id,
                 import_id,
                 state=ImportState.RUNNING.value,
-                column=choice,
+                chosen=names_to_json([*waiting.chosen, choice]),
                 started_at=self._clock.now(),
             )
             tx.commit()

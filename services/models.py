@@ -220,11 +220,13 @@ number_import = Table(
     _count("hidden_rows"),
     _count("hidden_columns"),
     _count("hidden_sheets"),
+    # The names of the sheets left out because no column of numbers was found, as a JSON list. NULL where there is none.
+    Column("numberless_sheets", Text),
     # The names of its other columns, as a JSON list: those to the right of the numbers first. NULL where it has none.
     Column("attribute_names", Text),
-    # The columns to choose from, as JSON, and the one a person chose.
+    # The columns to choose from with their sheet, as JSON, and those that people chose before, a JSON list.
     Column("columns", Text),
-    Column("column", Text),
+    Column("chosen", Text),
     Column("failure", Text),
     # Who cancelled or undid it.
     Column("ended_by", Text),

@@ -334,7 +334,8 @@ _BETWEEN = " ().-"
 _RUNS = (re.compile(r"\+?[0-9]+"), re.compile(r"\+?[0-9][0-9().-]*"), re.compile(r"\+?[0-9][0-9(). -]*"))
 _EXTENSION = re.compile(r"(?:;?\s*ext(?:ension|n)?|转|轉|分机|分機|доб|x|#)[\s.:=-]*[0-9]{1,7}\s*\)?\s*", re.IGNORECASE)
 _TAIL = re.compile(r"-\s*[0-9]{1,6}\s*")
-_NEXT_NUMBER = re.compile(r"[/;,|、，；\\&~]\s*[+0-9]")
+# `13812345678/79` is two numbers to whoever writes it; a list has whole ones, and "Li, 13812345678" is none.
+_NEXT_NUMBER = re.compile(r"[0-9][ )]*(?:[/\\&~]\s*[+0-9]|[;,|、，；]\s*\+?(?:[ ().-]*[0-9]){6})")
 
 
 def _explain(reason: Reason, text: str, code: str, read: _Read) -> Verdict:

@@ -147,7 +147,8 @@ def interrupted(current: Import) -> tuple[str, list[Block]]:
 def waiting(current: Import) -> tuple[str, list[Block]]:
     """The question which column holds the numbers; the samples are in its form, because they are full numbers."""
     headers = [column.header or f"column {column.letter}" for column in current.columns]
-    text = f"{bold(current.file.name)} has more than one column of phone numbers: {named(headers, 'or')}. Which one?"
+    where = _sheet_asked_about(current)
+    text = f"{where} has more than one column of phone numbers: {named(headers, 'or')}. Which one?"
     note = f"Nothing has been imported {_into(current)} yet."
     choose = blocks.button(CHOOSE_COLUMN, "Choose the column", str(current.id), "primary")
     return text, [blocks.section(text), blocks.context(note), blocks.actions(choose, _cancel_button(current))]
@@ -157,9 +158,19 @@ def column_form(current: Import) -> View:
     """A menu of the columns, each with three of its cells; its values are positions in `Import.columns`."""
     options = [blocks.option(_column_line(column), str(at)) for at, column in enumerate(current.columns)]
     menu = blocks.menu("column", "Choose a column", options)
-    field = blocks.field("column", "Which column holds the numbers?", menu)
-    note = blocks.context(f"{bold(current.file.name)} is imported {_into(current)}.")
+    hint = None
+    if len(options) > blocks.MENU_LIMIT:
+        hint = f"The {blocks.MENU_LIMIT} of {number(len(options))} columns that look most like phone numbers. Is it "
+        hint += "another one? Cancel the import, name that column “Mobile” and drop the file again."
+    field = blocks.field("column", "Which column holds the numbers?", menu, hint=hint)
+    note = blocks.context(f"{_sheet_asked_about(current)} is imported {_into(current)}.")
     return blocks.form(COLUMN_FORM, "Choose the column", "Import", [field, note])
+
+
+def _sheet_asked_about(current: Import) -> str:
+    """The file, with the sheet where it has any: each may ask for a column of its own."""
+    file = bold(current.file.name)
+    return f"The sheet {bold(current.columns_sheet)} of {file}" if current.columns_sheet else file
 
 
 def _column_line(column: Column) -> str:
@@ -212,6 +223,7 @@ def done(ended: Import, group: Group | None) -> tuple[str, list[Block]]:
     line = _counts(ended)
     body = [blocks.section(line), blocks.context(" · ".join(_notes(ended, group)))]
     if ended.purpose is Purpose.SEND:
+        # Where all were set aside, nothing can be sent to before somebody keeps them.
         send = [blocks.button(SEND, "Send SMS", str(ended.id), "primary")] if ended.imported else []
         if ways := [*send, *_keep_button(ended)]:
             body.append(blocks.actions(*ways))
@@ -259,10 +271,19 @@ def _notes(ended: Import, group: Group | None) -> list[str]:
     ]
     if hidden:
         notes.append(f"hidden in the file and left out: {listed(hidden)}")
+    notes += numberless(ended)
     if ended.rejects:
         notes.append("rows that were left out are listed in the file's thread")
     notes.append(f"imported by {person(ended.uploaded_by)}" + (f" in {duration(ended.took)}" if ended.took else ""))
     return notes
+
+
+def numberless(ended: Import) -> list[str]:
+    """What is said of sheets whose rows are in no count, because no column of numbers was found."""
+    sheets = ended.numberless_sheets
+    if not sheets:
+        return []
+    return [f"{counted(len(sheets), 'sheet')} without a number column left out: {named(sheets)}"]
 
 
 def _ways_on(ended: Import, group: Group) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from handlers.posts import Message, compose
 from handlers.replies import FieldErrors, Nothing, OpenForm, Reply, Say, SendFile
 from handlers.tasks import Tasks
 from handlers.views import imports as views
+from handlers.views import opt_outs as opt_out_views
 from handlers.views.imports import CANCEL, CHOOSE_COLUMN, KEEP, TEMPLATE, UNDO
 from services.errors import NotAllowed, UnknownThing
 from services.groups import NAME_LIMIT
@@ -123,6 +124,26 @@ def test_what_was_hidden_is_said_small() -> None:
     assert "hidden in the file and left out: 3 rows, 1 column and 2 sheets" in str(blocks[1])
 
 
+def test_sheets_without_numbers_are_named_small() -> None:
+    sheets = ("HK", EVIL, *(f"Notes {no}" for no in range(9)))
+    for _, blocks in (
+        views.done(an_import(numberless_sheets=sheets), a_group()),
+        opt_out_views.imported(an_import(numberless_sheets=sheets, purpose=Purpose.OPT_OUTS)),
+    ):
+        said = blocks[1]["elements"][0]["text"]
+        assert "11 sheets without a number column left out: *HK*, " in said
+        assert "and 6 more · " in said
+        assert EVIL not in said
+
+
+def test_numbers_that_were_all_set_aside_can_be_kept_and_not_sent_to() -> None:
+    for purpose in (Purpose.GROUP, Purpose.SEND):
+        line, blocks = views.done(an_import(imported=0, set_aside=3, keepable=3, purpose=purpose), a_group())
+        assert line.startswith("0 imported · ")
+        assert "Keep these 3 anyway" in str(blocks)
+    assert [each["action_id"] for each in blocks[2]["elements"]] == [KEEP]
+
+
 def test_country_codes_are_in_the_line() -> None:
     line, _ = views.done(an_import(by_country_code=37), a_group())
     assert line.startswith("12,480 imported · 37 of these read as country code + number · 312 duplicates")
@@ -204,11 +225,43 @@ def test_the_form_shows_three_samples_of_each_column(importing: Importing, waiti
     ]
     assert handler.submit_column(sent(opened.context, column=options[1]["value"]), importing) == Nothing()
     (running,) = importing.imports.running()
-    assert running.column == "Phone"
+    assert running.chosen == ("Phone",)
     with pytest.raises(NotAllowed, match="column_chosen"):
         handler.choose_column(clicked(waiting.id), importing)
     with pytest.raises(NotAllowed, match="column_chosen"):
         handler.submit_column(sent(opened.context, column="0"), importing)
+
+
+def test_a_form_for_one_sheet_is_too_late_when_another_sheet_asks(
+    importing: Importing, marketing: Marketing, shown: Any, tmp_path: Path
+) -> None:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for name, header in (("Spring", ("mobile", "phone")), ("Winter", ("tel", "cell"))):
+        sheet = book.create_sheet(name)
+        for row in (header, *((f"1380000000{no}", f"1390000000{no}") for no in range(3))):
+            sheet.append(row)
+    path = tmp_path / "two.xlsx"
+    book.save(path)
+    waiting = marketing.imported(path, marketing.a_group("vip"))
+    assert "The sheet *Spring* of *two.xlsx* has more than one column of phone numbers" in shown(waiting).text
+    opened = handler.choose_column(clicked(waiting.id), importing)
+    assert isinstance(opened, OpenForm)
+    handler.submit_column(sent(opened.context, column="1"), importing)
+    (running,) = importing.imports.running()
+    again = importing.imports.run(running, path, lambda _progress: None)
+    assert "The sheet *Winter* of *two.xlsx* has more than one column of phone numbers" in shown(again).text
+    with pytest.raises(NotAllowed, match="column_chosen"):
+        handler.submit_column(sent(opened.context, column="1"), importing)
+
+
+def test_a_menu_that_cannot_hold_all_columns_says_so() -> None:
+    columns = tuple(Column(no, f"Phone {no}", ("13800000000",), f"Phone {no}") for no in range(150))
+    view = views.column_form(an_import(columns=columns, state=ImportState.WAITING))
+    assert len(view["blocks"][0]["element"]["options"]) == 100
+    assert "The 100 of 150 columns that look most like phone numbers" in view["blocks"][0]["hint"]["text"]
+    few = views.column_form(an_import(columns=columns[:100], state=ImportState.WAITING))
+    assert "hint" not in few["blocks"][0]
 
 
 @pytest.mark.parametrize("header", [*LONGEST, ""])

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
+import openpyxl
 import pytest
 from sqlalchemy import func, select
 
@@ -436,6 +437,25 @@ class TestChoosingTheColumn:
         assert members(marketing) == set(numbers(5, 8613900000000))
         with pytest.raises(NotAllowed, match="column_chosen"):
             marketing.imports.choose_column(WORKSPACE, waiting.id, waiting.columns[0].choice)
+
+    def test_another_sheet_with_other_columns_asks_again(self, marketing: Marketing, tmp_path: Path) -> None:
+        book = openpyxl.Workbook()
+        book.remove(book.worksheets[0])
+        for name, header in (("Spring", ("mobile", "phone")), ("Winter", ("tel", "cell"))):
+            sheet = book.create_sheet(name)
+            for row in (header, *((f"1380000000{no}", f"1390000000{no}") for no in range(3))):
+                sheet.append(row)
+        path = tmp_path / "a.xlsx"
+        book.save(path)
+        waiting = marketing.imported(path, marketing.a_group("vip"))
+        asked = []
+        while waiting.state is ImportState.WAITING:
+            asked.append((waiting.columns_sheet, [column.choice for column in waiting.columns], size(marketing)))
+            running = marketing.imports.choose_column(WORKSPACE, waiting.id, waiting.columns[len(asked) % 2].choice)
+            waiting = marketing.imports.run(running, path, ignore)
+        assert asked == [("Spring", ["mobile", "phone"], 0), ("Winter", ["tel", "cell"], 0)]
+        assert (waiting.state, waiting.chosen) == (ImportState.DONE, ("phone", "tel"))
+        assert members(marketing) == {*numbers(3, 8613900000000), *numbers(3, 8613800000000)}
 
     def test_only_a_column_that_was_offered(self, marketing: Marketing, two_columns: Path) -> None:
         waiting = marketing.imported(two_columns, marketing.a_group("vip"))

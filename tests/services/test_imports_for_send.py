@@ -88,6 +88,14 @@ def test_set_aside_numbers_can_be_kept(marketing: Marketing, tmp_path: Path) -> 
     assert refused.value.rule == "nothing_to_keep"
 
 
+def test_a_file_of_numbers_that_were_all_set_aside_can_be_kept(marketing: Marketing, tmp_path: Path) -> None:
+    done = read(marketing, tmp_path / "may.csv", "Mobile\n010 6234 5678\n010 6234 5679\n")
+    assert (done.state, done.imported, done.keepable) == (ImportState.DONE, 0, 2)
+    kept = marketing.imports.keep(marketing.workspace_id, done.id)
+    assert (kept.imported, kept.keepable) == (2, 0)
+    assert [number for number, _, _ in rows(marketing)] == [861062345678, 861062345679]
+
+
 def test_a_file_is_begun_once(marketing: Marketing, tmp_path: Path) -> None:
     path = tmp_path / "may.csv"
     path.write_text(CSV, "utf-8")
