@@ -114,7 +114,7 @@ def audience_of(tx: Connection, draft: Row[Any], chosen: Template) -> tuple[Audi
     shown = tx.execute(select(task_group).where(task_group.c.task_id == draft.id)).all()
     groups = _lock_groups(tx, draft.workspace_id, [row.group_id for row in shown])
     there = [row for row in shown if row.group_id in groups]
-    is_same = len(there) == len(shown) and all(row.size == groups[row.group_id].size for row in shown)
+    is_same = len(there) == len(shown) and all(_is_as_shown(row, groups[row.group_id]) for row in there)
     if any(groups[row.group_id].sms_type is not chosen.sms_type for row in there if not row.excluded):
         is_same = False
     source = Source(draft.source)
@@ -135,6 +135,11 @@ def audience_of(tx: Connection, draft: Row[Any], chosen: Template) -> tuple[Audi
         heeds_opt_outs=heeds_opt_outs(tx, draft.workspace_id, chosen.sms_type),
     )
     return audience, is_same
+
+
+def _is_as_shown(shown: Row[Any], group: Group) -> bool:
+    """Of a row of `task_group`: whether nobody came, left or got other values since."""
+    return (shown.size, shown.members_version) == (group.size, group.members_version)
 
 
 def _is_still_signed_so(draft: Row[Any], chosen: Template, signature: Signature | None) -> bool:

@@ -12,10 +12,10 @@ from sqlalchemy import Connection, delete, exists, insert, select, update
 from services.clock import Clock
 from services.database import Database, insert_row
 from services.errors import NotAllowed
-from services.groups import group_by_id
+from services.groups import group_by_id, resize
 from services.import_records import IMPORT_ROW_COLUMNS, Import, Purpose, find_import
 from services.import_tally import KEEPABLE
-from services.models import customer_group, group_member, import_reject, import_row, number_import, send_task
+from services.models import group_member, import_reject, import_row, number_import, send_task
 from services.numbers import Verdict, check
 from services.states import ImportState
 
@@ -65,11 +65,7 @@ class Entries:
             columns = ["import_id", "seq", "sheet", "row", "original", "reason", "suggestion", "candidate"]
             rejects = [(import_id, seq, *_reject(wrong)) for seq, wrong in enumerate(lines.wrong)]
             self._database.bulk.insert(tx, import_reject, columns, rejects)
-            tx.execute(
-                update(customer_group)
-                .where(customer_group.c.id == group_id)
-                .values(size=customer_group.c.size + imported)
-            )
+            resize(tx, [group_id], imported)
             set_aside = sum(wrong.verdict.set_aside for wrong in lines.wrong)
             counts = {
                 "rows": len(lines.right) + len(lines.wrong),

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from services.clock import Clock
 from services.database import Database, insert_row
 from services.errors import NotAllowed, UnknownThing
-from services.groups import Group, group_by_id
+from services.groups import Group, group_by_id, resize
 from services.import_records import (
     GROUP_GONE,
     IMPORT_ROW_COLUMNS,
@@ -165,7 +165,7 @@ class Imports:
             members = [(group.id, row.candidate, import_id, row.row) for row in tx.execute(_candidates(import_id))]
             columns = ["group_id", "number", "import_id", "row"]
             imported = self._database.bulk.insert_new(tx, group_member, columns, members)
-            _grow(tx, group.id, imported)
+            resize(tx, [group.id], imported)
             _change(
                 tx,
                 workspace_id,
@@ -217,7 +217,7 @@ class Imports:
             brought = delete(group_member).where(
                 group_member.c.group_id == group.id, group_member.c.import_id == import_id
             )
-            _grow(tx, group.id, -tx.execute(brought).rowcount)
+            resize(tx, [group.id], -tx.execute(brought).rowcount)
             _change(tx, workspace_id, import_id, state=ImportState.UNDONE.value, ended_by=by)
             tx.commit()
         return self.get(workspace_id, import_id)
@@ -322,11 +322,6 @@ def _task_with_numbers_of(done: Import) -> Any:
         .order_by(send_task.c.number)
         .limit(1)
     )
-
-
-def _grow(tx: Connection, group_id: int, by: int) -> None:
-    grown = update(customer_group).where(customer_group.c.id == group_id)
-    tx.execute(grown.values(size=customer_group.c.size + by))
 
 
 def _change(tx: Connection, workspace_id: str, import_id: int, **values: object) -> None:

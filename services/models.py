@@ -169,6 +169,8 @@ customer_group = Table(
     Column("name_key", Text, nullable=False),
     Column("sms_type", Text, nullable=False),
     _count("size"),
+    # Grows whenever other numbers are in it, or the same ones of another import: the size alone does not tell.
+    _count("members_version"),
     Column("created_by", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("workspace_id", "name_key"),
@@ -375,7 +377,9 @@ task_group = Table(
     Column("excluded", Boolean, nullable=False),
     Column("name", Text, nullable=False),
     Column("name_key", Text, nullable=False),
+    # As they were when the draft was made.
     Column("size", Integer, nullable=False),
+    _count("members_version"),
 )
 
 recipient = Table(

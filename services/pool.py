@@ -9,11 +9,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, delete, func, literal, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, and_, case, delete, func, literal, or_, select, tuple_
 
 from services.database import Database
 from services.entries import is_typed
-from services.groups import Group, group_by_id, groups_of
+from services.groups import Group, group_by_id, groups_of, resize
 from services.models import (
     Moment,
     application,
@@ -207,8 +207,7 @@ class Pool:
         with self._database.write() as tx:
             gone = delete(group_member).where(group_member.c.number == number, group_member.c.group_id.in_(mine))
             ids = tx.execute(gone.returning(group_member.c.group_id)).scalars().all()
-            shrunk = update(customer_group).where(customer_group.c.id.in_(ids))
-            tx.execute(shrunk.values(size=customer_group.c.size - 1))
+            resize(tx, ids, -1)
             names = (
                 select(customer_group.c.name).where(customer_group.c.id.in_(ids)).order_by(customer_group.c.name_key)
             )

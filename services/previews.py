@@ -286,7 +286,8 @@ class Previews:
             # A group that is left out of what it is in itself is only left out.
             for group, is_excluded in {group.id: (group, left_out) for group, left_out in chosen_groups}.values():
                 row = {"group_id": group.id, "excluded": is_excluded, "name": group.name, "size": group.size}
-                tx.execute(task_group.insert().values(task_id=task_id, name_key=name_key(group.name), **row))
+                row |= {"name_key": name_key(group.name), "members_version": group.members_version}
+                tx.execute(task_group.insert().values(task_id=task_id, **row))
             tx.commit()
         return task_id
 

@@ -171,6 +171,7 @@ def upgrade() -> None:
         sa.Column("name_key", sa.Text(), nullable=False),
         sa.Column("sms_type", sa.Text(), nullable=False),
         sa.Column("size", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("members_version", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_customer_group_workspace_id")),
@@ -481,6 +482,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("name_key", sa.Text(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("members_version", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["task_id"], ["send_task.id"], name=op.f("fk_task_group_task_id")),
         sa.PrimaryKeyConstraint("task_id", "group_id", name=op.f("pk_task_group")),
     )
