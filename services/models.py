@@ -291,6 +291,8 @@ send_task = Table(
     # The task whose failed or unknown messages this one sends again, and which of the two.
     Column("resend_of", _Id),
     Column("resend_state", Text),
+    # The number of the last task that had sent these again already, as the draft's preview said; 0 where none had.
+    _count("resends_seen"),
     Column("is_test", Boolean, nullable=False, server_default=text("false")),
     # Of one recipient's copy; the largest one where values differ.
     Column("segments_each", Integer, nullable=False),

@@ -363,6 +363,7 @@ def upgrade() -> None:
         sa.Column("import_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("resend_of", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("resend_state", sa.Text(), nullable=True),
+        sa.Column("resends_seen", sa.Integer(), server_default="0", nullable=False),
         sa.Column("is_test", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("segments_each", sa.Integer(), nullable=False),
         sa.Column("segments", sa.BigInteger(), server_default="0", nullable=False),
