@@ -227,7 +227,7 @@ class Previews:
             return replace(found, size=len(wanted.lines.right))
         if wanted.source in (Source.FILE, Source.TYPED):
             with self._database.read() as connection:
-                file = _import(connection, workspace_id, wanted.import_id)
+                file = _import(connection, workspace_id, wanted)
                 query = select(func.count()).where(import_row.c.import_id == file.id)
                 size = connection.execute(query).scalar_one()
             name = file.file_name if wanted.source is Source.FILE else None
@@ -370,10 +370,10 @@ def _nobody(audience: Audience, found: Survey) -> NotAllowed:
     )
 
 
-def _import(connection: Connection, workspace_id: str, import_id: int | None) -> Row[Any]:
-    """A file or numbers for one send, read to the end. Raises UnknownThing("send file")."""
+def _import(connection: Connection, workspace_id: str, wanted: SendRequest) -> Row[Any]:
+    """A file or numbers for one send, read to the end. Raises UnknownThing("send file" | "typed numbers")."""
     query = select(number_import).where(
-        number_import.c.id == import_id,
+        number_import.c.id == wanted.import_id,
         number_import.c.workspace_id == workspace_id,
         number_import.c.purpose == Purpose.SEND.value,
         number_import.c.state == ImportState.DONE.value,
@@ -381,7 +381,9 @@ def _import(connection: Connection, workspace_id: str, import_id: int | None) ->
     )
     row = connection.execute(query).first()
     if row is None:
-        raise UnknownThing("send file", str(import_id))
+        if wanted.source is Source.TYPED:
+            raise UnknownThing("typed numbers", str(wanted.import_id))
+        raise UnknownThing("send file", str(wanted.import_id))
     return row
 
 

@@ -147,6 +147,28 @@ class TestCopying:
         made = marketing.confirmed(copy)
         assert (made.name, made.channel, made.recipients, made.created_by) == ("spring opening", "C0OTHER", 3, BEN)
 
+    def test_a_test_goes_to_the_same_typed_numbers(self, marketing: Marketing) -> None:
+        marketing.a_group("vip", numbers(5))
+        others = numbers(2, FIRST_NUMBER + 500)
+        test = marketing.draft_tests.send(marketing.workspace_id, marketing.a_draft().draft_id, ANA, None, others)
+        copy = marketing.changes.copy(marketing.workspace_id, test.number, CHANNEL, BEN)
+        assert (copy.source, copy.recipients, copy.text) == (Source.TYPED, 2, test.text)
+        made = marketing.confirmed(copy)
+        assert (made.is_test, recipients(marketing, made)) == (False, others)
+        check_every_task(marketing.database)
+
+    def test_a_test_with_values_cannot_be_copied_because_typed_numbers_have_none(
+        self, marketing: Marketing, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "customers.csv"
+        path.write_text("mobile,name\n13800000001,Ana\n", "utf-8")
+        marketing.imported(path, marketing.a_group("vip"))
+        draft = marketing.a_draft(template="personal")
+        test = marketing.draft_tests.send(marketing.workspace_id, draft.draft_id, ANA, FIRST_NUMBER + 9, [])
+        given = (marketing.workspace_id, test.number, CHANNEL, BEN)
+        refused = refusal_of(lambda: marketing.changes.copy(*given))
+        assert (refused.rule, refused.facts["source"]) == ("no_column", Source.TYPED)
+
     def test_a_group_that_is_called_otherwise_by_now(self, marketing: Marketing) -> None:
         group = marketing.a_group("vip", numbers(1))
         task = marketing.confirmed(marketing.a_draft())
