@@ -313,9 +313,10 @@ send_task = Table(
     Column("started_at", Moment),
     Column("finished_at", Moment),
     Column("ended_by", Text),
-    # Why it is paused, or last was (services/states.py, PauseReason), what code the carrier gave, and who paused it.
+    # Why it is paused, or last was (services/states.py, PauseReason), what code which carrier gave, and who paused it.
     Column("pause_reason", Text),
     Column("pause_code", Text),
+    Column("pause_carrier", Text),
     Column("paused_by", Text),
     # Refusals of recipients up to this one have been asked about, and do not count for pausing again.
     _count("refusals_seen"),

@@ -382,6 +382,7 @@ def upgrade() -> None:
         sa.Column("ended_by", sa.Text(), nullable=True),
         sa.Column("pause_reason", sa.Text(), nullable=True),
         sa.Column("pause_code", sa.Text(), nullable=True),
+        sa.Column("pause_carrier", sa.Text(), nullable=True),
         sa.Column("paused_by", sa.Text(), nullable=True),
         sa.Column("refusals_seen", sa.Integer(), server_default="0", nullable=False),
         sa.Column("resumed_by", sa.Text(), nullable=True),
