@@ -34,6 +34,7 @@ from services.models import group_member, import_reject, import_row, number_impo
 from services.numbers import NumberChecker
 from services.opt_outs import Origin, add_opt_outs
 from services.posts import PostKind, want_post
+from services.sheets import sheets_to_json
 from services.spreadsheets.reader import ChooseColumn, read_numbers
 from services.states import ImportState
 
@@ -119,6 +120,7 @@ class ImportRun:
                 hidden_columns=tally.hidden_columns,
                 hidden_sheets=tally.hidden_sheets,
                 attribute_names=names_to_json(tally.attribute_names),
+                sheets=sheets_to_json(tally.sheets),
             )
             if self._rejects:
                 done = self._import

@@ -41,6 +41,7 @@ from services.models import (
     task_group,
 )
 from services.posts import PostKind, show_again, want_post
+from services.sheets import sheets_from_json
 from services.states import ImportState, TaskState
 
 __all__ = ["GROUP_GONE", "NO_VALID_NUMBER", "Import", "Imports", "Progress", "Purpose", "Reject", "UploadedFile"]
@@ -162,7 +163,7 @@ class Imports:
             group, done = _lock(tx, workspace_id, import_id)
             if done.state is not ImportState.DONE or not done.keepable:
                 raise NotAllowed("nothing_to_keep")
-            members = [(group.id, row.candidate, import_id, row.row) for row in tx.execute(_candidates(import_id))]
+            members = [(group.id, number, import_id, row) for number, row in _kept(tx, import_id)]
             columns = ["group_id", "number", "import_id", "row"]
             imported = self._database.bulk.insert_new(tx, group_member, columns, members)
             resize(tx, [group.id], imported)
@@ -185,11 +186,9 @@ class Imports:
         if done.state is not ImportState.DONE or not done.keepable:
             raise NotAllowed("nothing_to_keep")
         there = select(import_row.c.number).where(import_row.c.import_id == done.id)
-        candidates = _candidates(done.id).where(import_reject.c.candidate.not_in(there))
         last = tx.execute(select(func.max(import_row.c.seq)).where(import_row.c.import_id == done.id)).scalar_one() or 0
-        rows = [
-            (done.id, seq, row.candidate, row.row, None) for seq, row in enumerate(tx.execute(candidates), last + 1)
-        ]
+        kept = _kept(tx, done.id, import_reject.c.candidate.not_in(there))
+        rows = [(done.id, seq, number, row, None) for seq, (number, row) in enumerate(kept, last + 1)]
         imported = self._database.bulk.insert(tx, import_row, IMPORT_ROW_COLUMNS, rows)
         _change(
             tx,
@@ -278,18 +277,21 @@ def _lock(tx: Connection, workspace_id: str, import_id: int) -> tuple[Group, Imp
     return group, lock_import(tx, workspace_id, import_id)
 
 
-def _candidates(import_id: int) -> Any:
-    """Each number set aside that may be kept, once, with the first row it stands in."""
-    return (
-        select(import_reject.c.candidate, func.min(import_reject.c.row).label("row"))
-        .where(
-            import_reject.c.import_id == import_id,
-            import_reject.c.reason.in_([reason.value for reason in KEEPABLE]),
-            import_reject.c.candidate.is_not(None),
-        )
-        .group_by(import_reject.c.candidate)
-        .order_by(import_reject.c.candidate)
+def _kept(tx: Connection, import_id: int, *which: Any) -> list[tuple[int, int]]:
+    """Each number set aside that may be kept, once, with the first row it stands in, counted through all sheets."""
+    may_be = (
+        import_reject.c.import_id == import_id,
+        import_reject.c.reason.in_([reason.value for reason in KEEPABLE]),
+        import_reject.c.candidate.is_not(None),
     )
+    first = select(func.min(import_reject.c.seq)).where(*may_be, *which).group_by(import_reject.c.candidate)
+    query = select(import_reject.c.candidate, import_reject.c.sheet, import_reject.c.row).where(
+        import_reject.c.import_id == import_id, import_reject.c.seq.in_(first)
+    )
+    sheets = tx.execute(select(number_import.c.sheets).where(number_import.c.id == import_id)).scalar_one()
+    befores = dict(sheets_from_json(sheets))
+    rows = tx.execute(query.order_by(import_reject.c.candidate))
+    return [(row.candidate, befores.get(row.sheet, 0) + row.row) for row in rows]
 
 
 def _task_with_numbers_of(done: Import) -> Any:

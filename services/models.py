@@ -220,6 +220,9 @@ number_import = Table(
     _count("hidden_sheets"),
     # The names of its other columns, as a JSON list: those to the right of the numbers first. NULL where it has none.
     Column("attribute_names", Text),
+    # Each sheet's name and how many rows count before its own, as a JSON list (services/sheets.py). NULL where only one
+    # sheet has rows.
+    Column("sheets", Text),
     # The columns to choose from, as JSON, and the one a person chose.
     Column("columns", Text),
     Column("column", Text),
@@ -391,7 +394,8 @@ recipient = Table(
     _owner("task_id"),
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
-    # The import and the row it came from, for files in the order of the uploader's.
+    # The import and the row it came from, for files in the order of the uploader's. As in group_member and import_row,
+    # it counts through all sheets (`services/sheets.py`).
     Column("import_id", _Id),
     Column("row", Integer),
     # What fills the variables, as a JSON list in the order of `send_task.variables`.

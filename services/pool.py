@@ -30,6 +30,7 @@ from services.models import (
 )
 from services.number_regions import RegionReader, runs
 from services.opt_outs import OptOut, find_opt_out
+from services.sheets import befores_from_json, row_in_sheet
 from services.states import BatchState, SmsType, TaskState
 
 _NOT_OVER = [state.value for state in TaskState if not state.is_over]
@@ -175,7 +176,7 @@ class Pool:
                     group=group_by_id(connection, workspace_id, row.group_id),
                     since=row.finished_at,
                     file="" if row.file_id and is_typed(row.file_id) else row.file_name,
-                    row=row.row,
+                    row=row_in_sheet(row.row, befores_from_json(row.sheets)),
                     by=row.uploaded_by,
                 )
                 for row in groups
@@ -301,6 +302,7 @@ def _memberships(workspace_id: str, number: int) -> Select[Any]:
             number_import.c.file_id,
             number_import.c.file_name,
             number_import.c.uploaded_by,
+            number_import.c.sheets,
         )
         .join(customer_group, customer_group.c.id == group_member.c.group_id)
         .outerjoin(number_import, number_import.c.id == group_member.c.import_id)

@@ -251,6 +251,7 @@ def upgrade() -> None:
         sa.Column("hidden_columns", sa.Integer(), server_default="0", nullable=False),
         sa.Column("hidden_sheets", sa.Integer(), server_default="0", nullable=False),
         sa.Column("attribute_names", sa.Text(), nullable=True),
+        sa.Column("sheets", sa.Text(), nullable=True),
         sa.Column("columns", sa.Text(), nullable=True),
         sa.Column("column", sa.Text(), nullable=True),
         sa.Column("failure", sa.Text(), nullable=True),
