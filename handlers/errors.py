@@ -94,6 +94,7 @@ _GONE = {
     "draft": "This preview is no longer there. Run `/sms-send` again.",
     "import": "This file is no longer waiting. Drop it again.",
     "send file": "This file can no longer be sent to. Drop it again.",
+    "typed numbers": "The numbers typed for it are no longer kept. Run `/sms-send` and type them again.",
     "column": "The file has no such column. Press *Choose the column* again.",
 }
 

@@ -20,7 +20,7 @@ from services.confirm import Confirmations
 from services.content import Content
 from services.draft_tests import MOST_NUMBERS, DraftTests
 from services.entries import CheckedLines, WrongLine, check_lines
-from services.errors import NotAllowed, ServiceError
+from services.errors import NotAllowed, ServiceError, UnknownThing
 from services.groups import Groups
 from services.hours import next_allowed
 from services.imports import Import, Imports
@@ -29,6 +29,11 @@ from services.states import Source
 
 KEYS = ("group", "template", "exclude", "signature", "app", "at", "name")
 POOL = "pool"
+# Of the one a person chose; else of the template's own, and another template is the way out.
+_ABOUT_SIGNATURES = {
+    *("other_signature", "signature_other_application", "signature_not_approved", "signature_type_differs"),
+}
+_SOURCE_FIELDS = {Source.GROUPS: "group", Source.POOL: "pool", Source.TYPED: "numbers"}
 _EXAMPLE = "/sms-send group:vip template:spring"
 
 
@@ -100,7 +105,7 @@ def submit_form(request: Submission, service: Sending) -> Reply:
         checked = service.previews.check(request.workspace, _chosen(request, service, source, at, lines))
         return _preview(request, service, checked)
     except ServiceError as error:
-        return FieldErrors({"template": explain_in_form(error, request.zone)})
+        return FieldErrors({_field(error, request, source): explain_in_form(error, request.zone)})
 
 
 def confirm(request: Click, service: Sending) -> Reply:
@@ -223,6 +228,23 @@ def _source(request: Submission) -> Source:
     if len(found) > 1:
         raise NotAllowed("several_sources")
     return found[0]
+
+
+def _field(error: ServiceError, request: Submission, source: Source) -> str:
+    """Where in the form it is to be mended; always a field that this form has."""
+    field = "template"
+    match error:
+        case UnknownThing(kind="chosen group", name=name):
+            field = "group" if name in request.lists.get("group", ()) else "exclude"
+        case UnknownThing(kind="signature") | NotAllowed(rule="signature_needed"):
+            field = "signature"
+        case NotAllowed(rule=rule) if rule in _ABOUT_SIGNATURES and request.values.get("signature"):
+            field = "signature"
+        case NotAllowed(rule="no_recipients", facts=facts) if facts["excluded"]:
+            field = "exclude"
+        case NotAllowed(rule="no_recipients", facts=facts) if not facts["outside_region"]:
+            field = _SOURCE_FIELDS.get(source, "template")
+    return field if field in request.values else "template"
 
 
 def _chosen(

@@ -9,7 +9,6 @@ from handlers.replies import FieldErrors, OpenForm, Replace, Reply, Say
 from handlers.requests import Click, Request, Submission
 from handlers.tasks import Tasks
 from handlers.times import parse_time
-from handlers.views import blocks
 from handlers.views import send as send_views
 from handlers.views import task_changes as views
 from services.errors import NotAllowed, ServiceError
@@ -82,13 +81,8 @@ def leave(request: Click, service: Tasks) -> Reply:
 
 def _resend(request: Click, service: Tasks, state: ResendState) -> Say:
     _need_channel(request)
-    number = int(request.value)
-    shown = service.changes.resend(request.workspace, number, state, request.channel, request.person)
-    said = send_views.preview(shown, request.zone, request.now)
-    resent = service.changes.resent_in(service.reports.get(request.workspace, number), state)
-    if not resent:
-        return said
-    return Say(said.text, [blocks.section(views.already_resent(resent)), *said.blocks])
+    shown = service.changes.resend(request.workspace, int(request.value), state, request.channel, request.person)
+    return send_views.preview(shown, request.zone, request.now)
 
 
 def _field(error: ServiceError) -> str:

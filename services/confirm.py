@@ -24,7 +24,7 @@ from services.models import customer_group, send_task, task_group, workspace
 from services.posts import PostKind, want_post
 from services.previews import Preview, Previews
 from services.recipients import copy_recipients, plan_batches
-from services.resends import find_resend
+from services.resends import Resend, find_resend, resent_in
 from services.states import Source, TaskState
 from services.task_reports import Task, task_by_id
 from services.variables import RecipientWriter, find_columns, from_json, people
@@ -78,6 +78,8 @@ class Confirmations:
         audience, is_same = audience_of(tx, draft, chosen)
         if not is_same:
             changed.append("groups")
+        if audience.resend is not None and _was_resent_since(tx, draft, audience.resend):
+            changed.append("resent")
         if changed:
             return changed
         layers = self._copy(tx, draft, audience)
@@ -114,12 +116,13 @@ def audience_of(tx: Connection, draft: Row[Any], chosen: Template) -> tuple[Audi
     shown = tx.execute(select(task_group).where(task_group.c.task_id == draft.id)).all()
     groups = _lock_groups(tx, draft.workspace_id, [row.group_id for row in shown])
     there = [row for row in shown if row.group_id in groups]
-    is_same = len(there) == len(shown) and all(row.size == groups[row.group_id].size for row in shown)
+    is_same = len(there) == len(shown) and all(_is_as_shown(row, groups[row.group_id]) for row in there)
     if any(groups[row.group_id].sms_type is not chosen.sms_type for row in there if not row.excluded):
         is_same = False
     source = Source(draft.source)
     if draft.resend_of is not None:
-        # Receipts lock a task before they store its results, so none comes between this look and our commit.
+        # Receipts lock a task before they store its results, so none comes between this look and our commit. Nor does
+        # another resend of it.
         tx.execute(select(send_task.c.id).where(send_task.c.id == draft.resend_of).with_for_update())
     if source is Source.POOL:
         of_type = [each for each in groups_of(tx, draft.workspace_id) if each.sms_type is chosen.sms_type]
@@ -135,6 +138,19 @@ def audience_of(tx: Connection, draft: Row[Any], chosen: Template) -> tuple[Audi
         heeds_opt_outs=heeds_opt_outs(tx, draft.workspace_id, chosen.sms_type),
     )
     return audience, is_same
+
+
+def _is_as_shown(shown: Row[Any], group: Group) -> bool:
+    """Of a row of `task_group`: whether nobody came, left or got other values since."""
+    return (shown.size, shown.members_version) == (group.size, group.members_version)
+
+
+def _was_resent_since(tx: Connection, draft: Row[Any], resend: Resend) -> bool:
+    """Whether somebody has sent the same messages again since the draft was made. The task it is of must be locked.
+
+    Tasks get their numbers in the order in which they are confirmed, whatever clocks say.
+    """
+    return bool(max(resent_in(tx, resend.task_id, resend.state), default=0) > draft.resends_seen)
 
 
 def _is_still_signed_so(draft: Row[Any], chosen: Template, signature: Signature | None) -> bool:

@@ -16,6 +16,7 @@ from services.clock import Clock
 from services.confirm import audience_of, changes, lock_draft, make_real
 from services.content import Template, template_by_id
 from services.database import Database, insert_row
+from services.entries import CheckedLines, store_for_send
 from services.errors import NotAllowed
 from services.hours import may_send, next_allowed
 from services.models import own_number, recipient, send_task
@@ -91,6 +92,8 @@ class DraftTests:
         numbers: Sequence[int],
         values: Values | None,
     ) -> Row[Any]:
+        typed = CheckedLines([*enumerate(numbers, start=1)], [], frozenset())
+        now, bulk = self._clock.now(), self._database.bulk
         each = text.SegmentCounter(draft.text, from_json(draft.variables), region).count(values or ())
         kept = {name: getattr(draft, name) for name in _KEPT}
         made = {
@@ -99,6 +102,8 @@ class DraftTests:
             "name_key": draft.name_key,
             "state": TaskState.DRAFT.value,
             "source": Source.TYPED.value,
+            # For a copy of it.
+            "import_id": store_for_send(tx, bulk, draft.workspace_id, typed, draft.channel, by, now),
             "is_test": True,
             "segments_each": each,
             "segments": each * len(numbers),
@@ -106,12 +111,12 @@ class DraftTests:
             "distinct_numbers": len(numbers),
             "outside_region": 0,
             "created_by": by,
-            "created_at": self._clock.now(),
+            "created_at": now,
         }
         task_id = insert_row(tx, insert(send_task).values({**kept, **made}))
         filled = None if values is None else to_json(values)
         rows = [(task_id, seq, number, filled) for seq, number in enumerate(numbers, start=1)]
-        self._database.bulk.insert(tx, recipient, ["task_id", "seq", "number", "values"], rows)
+        bulk.insert(tx, recipient, ["task_id", "seq", "number", "values"], rows)
         return tx.execute(select(send_task).where(send_task.c.id == task_id)).one()
 
 

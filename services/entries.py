@@ -9,14 +9,15 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
+from services.bulk import BulkWriter
 from services.clock import Clock
 from services.database import Database, insert_row
 from services.default_regions import MAINLAND
 from services.errors import NotAllowed
-from services.groups import group_by_id
+from services.groups import group_by_id, resize
 from services.import_records import IMPORT_ROW_COLUMNS, Import, Purpose, find_import
 from services.import_tally import KEEPABLE
-from services.models import customer_group, group_member, import_reject, import_row, number_import, send_task
+from services.models import group_member, import_reject, import_row, number_import, send_task
 from services.numbers import Verdict, check
 from services.states import ImportState
 
@@ -24,6 +25,7 @@ from services.states import ImportState
 MOST_NUMBERS = 100
 _TYPED = "typed:"
 _NAME = "typed numbers"
+_REJECT_COLUMNS = ["import_id", "seq", "sheet", "row", "original", "reason", "suggestion", "candidate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +61,13 @@ class Entries:
         first = dict(reversed([(number, line) for line, number in lines.right]))
         with self._database.write() as tx:
             group_by_id(tx, workspace_id, group_id, lock=True)
-            import_id = insert_row(tx, insert(number_import).values(self._import(workspace_id, group_id, channel, by)))
+            values = _import(workspace_id, group_id, channel, by, self._clock.now())
+            import_id = insert_row(tx, insert(number_import).values(values))
             members = ((group_id, number, import_id, line) for number, line in sorted(first.items()))
             columns = ["group_id", "number", "import_id", "row"]
             imported = self._database.bulk.insert_new(tx, group_member, columns, members)
-            columns = ["import_id", "seq", "sheet", "row", "original", "reason", "suggestion", "candidate"]
-            rejects = [(import_id, seq, *_reject(wrong)) for seq, wrong in enumerate(lines.wrong)]
-            self._database.bulk.insert(tx, import_reject, columns, rejects)
-            tx.execute(
-                update(customer_group)
-                .where(customer_group.c.id == group_id)
-                .values(size=customer_group.c.size + imported)
-            )
+            self._database.bulk.insert(tx, import_reject, _REJECT_COLUMNS, _rejects(import_id, lines))
+            resize(tx, [group_id], imported)
             set_aside = sum(wrong.verdict.set_aside for wrong in lines.wrong)
             counts = {
                 "rows": len(lines.right) + len(lines.wrong),
@@ -88,44 +85,32 @@ class Entries:
 
     def keep_for_send(self, workspace_id: str, lines: CheckedLines, channel: str, by: str) -> int:
         """Keep the right lines for one send alone, and note the wrong ones as left out. Returns the import's id."""
-        first = dict(reversed([(number, line) for line, number in lines.right]))
-        set_aside = sum(wrong.verdict.set_aside for wrong in lines.wrong)
-        values = self._import(workspace_id, None, channel, by) | {
-            "purpose": Purpose.SEND.value,
-            "rows": len(lines.right) + len(lines.wrong),
-            "imported": len(first),
-            "duplicates": len(lines.right) - len(first),
-            "invalid": len(lines.wrong) - set_aside,
-            "set_aside": set_aside,
-            "by_country_code": len(lines.by_country_code),
-        }
         with self._database.write() as tx:
-            import_id = insert_row(tx, insert(number_import).values(values))
-            rows = [(import_id, seq, number, first[number], None) for seq, number in enumerate(sorted(first), start=1)]
-            self._database.bulk.insert(tx, import_row, IMPORT_ROW_COLUMNS, rows)
-            columns = ["import_id", "seq", "sheet", "row", "original", "reason", "suggestion", "candidate"]
-            rejects = [(import_id, seq, *_reject(wrong)) for seq, wrong in enumerate(lines.wrong)]
-            self._database.bulk.insert(tx, import_reject, columns, rejects)
+            import_id = store_for_send(tx, self._database.bulk, workspace_id, lines, channel, by, self._clock.now())
             tx.commit()
         return import_id
 
-    def _import(self, workspace_id: str, group_id: int | None, channel: str, by: str) -> dict[str, object]:
-        now = self._clock.now()
-        return {
-            "workspace_id": workspace_id,
-            "channel": channel,
-            "thread_ts": "",
-            "file_id": _TYPED + secrets.token_hex(8),
-            "file_name": _NAME,
-            "file_size": 0,
-            "file_url": "",
-            "uploaded_by": by,
-            "group_id": group_id,
-            "state": ImportState.DONE.value,
-            "received_at": now,
-            "started_at": now,
-            "finished_at": now,
-        }
+
+def store_for_send(
+    tx: Connection, bulk: BulkWriter, workspace_id: str, lines: CheckedLines, channel: str, by: str, now: datetime
+) -> int:
+    """`Entries.keep_for_send` as a part of another transaction."""
+    first = dict(reversed([(number, line) for line, number in lines.right]))
+    set_aside = sum(wrong.verdict.set_aside for wrong in lines.wrong)
+    values = _import(workspace_id, None, channel, by, now) | {
+        "purpose": Purpose.SEND.value,
+        "rows": len(lines.right) + len(lines.wrong),
+        "imported": len(first),
+        "duplicates": len(lines.right) - len(first),
+        "invalid": len(lines.wrong) - set_aside,
+        "set_aside": set_aside,
+        "by_country_code": len(lines.by_country_code),
+    }
+    import_id = insert_row(tx, insert(number_import).values(values))
+    rows = [(import_id, seq, number, first[number], None) for seq, number in enumerate(sorted(first), start=1)]
+    bulk.insert(tx, import_row, IMPORT_ROW_COLUMNS, rows)
+    bulk.insert(tx, import_reject, _REJECT_COLUMNS, _rejects(import_id, lines))
+    return import_id
 
 
 def forget_unsent(tx: Connection, before: datetime) -> None:
@@ -175,8 +160,30 @@ def check_lines(text: str, region: str = MAINLAND, *, keep_set_aside: bool = Fal
     return CheckedLines(right, wrong, frozenset(by_code))
 
 
+def _import(workspace_id: str, group_id: int | None, channel: str, by: str, now: datetime) -> dict[str, object]:
+    return {
+        "workspace_id": workspace_id,
+        "channel": channel,
+        "thread_ts": "",
+        "file_id": _TYPED + secrets.token_hex(8),
+        "file_name": _NAME,
+        "file_size": 0,
+        "file_url": "",
+        "uploaded_by": by,
+        "group_id": group_id,
+        "state": ImportState.DONE.value,
+        "received_at": now,
+        "started_at": now,
+        "finished_at": now,
+    }
+
+
 def _is_keepable(wrong: WrongLine) -> bool:
     return wrong.verdict.reason in KEEPABLE and wrong.verdict.candidate is not None
+
+
+def _rejects(import_id: int, lines: CheckedLines) -> list[tuple[object, ...]]:
+    return [(import_id, seq, *_reject(wrong)) for seq, wrong in enumerate(lines.wrong)]
 
 
 def _reject(wrong: WrongLine) -> tuple[object, ...]:

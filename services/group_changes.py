@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from services.clock import Clock
 from services.database import Database
 from services.errors import NotAllowed
-from services.groups import NAME_LIMIT, Group, add_group, clean_name, group_by_id, name_key
+from services.groups import NAME_LIMIT, Group, add_group, clean_name, group_by_id, name_key, resize
 from services.models import customer_group, group_member, number_import, send_task, task_group
 from services.number_regions import Run, runs
 from services.states import ImportState, TaskState
@@ -66,7 +66,7 @@ class GroupChanges:
         with self._database.write() as tx:
             source = group_by_id(tx, workspace_id, group_id, lock=True)
             copied = add_group(tx, workspace_id, name, source.sms_type, by, self._clock.now())
-            _grow(tx, copied, _copy_members(tx, source.id, copied))
+            resize(tx, [copied], _copy_members(tx, source.id, copied))
             tx.commit()
             return group_by_id(tx, workspace_id, copied)
 
@@ -92,7 +92,7 @@ class GroupChanges:
                 )
             _refuse_while_importing(tx, source)
             added = _copy_members(tx, source.id, into.id)
-            _grow(tx, into.id, added)
+            resize(tx, [into.id], added)
             tx.execute(update(number_import).where(number_import.c.group_id == source.id).values(group_id=into.id))
             already = _remove(tx, source) - added
             tx.commit()
@@ -121,7 +121,7 @@ class GroupChanges:
                 part = add_group(
                     tx, workspace_id, part_name(source.name, region), source.sms_type, by, self._clock.now()
                 )
-                _grow(tx, part, sum(_copy_members(tx, source.id, part, run) for run in found))
+                resize(tx, [part], sum(_copy_members(tx, source.id, part, run) for run in found))
                 made.append(group_by_id(tx, workspace_id, part))
             tx.commit()
         return sorted(made, key=lambda group: (-group.size, group.name))
@@ -176,11 +176,6 @@ def _copy_members(tx: Connection, source: int, target: int, run: Run | None = No
     copied = insert(group_member).from_select(_COLUMNS, rows.order_by(group_member.c.number))
     # psycopg forgets how many rows an INSERT wrote when its cursor closes.
     return int(tx.execute(copied, execution_options={"preserve_rowcount": True}).rowcount)
-
-
-def _grow(tx: Connection, group_id: int, by: int) -> None:
-    grown = update(customer_group).where(customer_group.c.id == group_id)
-    tx.execute(grown.values(size=customer_group.c.size + by))
 
 
 def _remove(tx: Connection, group: Group) -> int:

@@ -14,6 +14,7 @@ from services.database import Database
 from services.entries import is_typed
 from services.models import group_member, number_import
 from services.number_regions import RegionReader
+from services.sheets import befores_from_json, row_in_sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +65,16 @@ class GroupExports:
         regions = RegionReader()
         with self._database.read(workspace_id) as connection:
             # Not joined: the same few imports stand behind a million numbers.
-            imports = {row.id: (row.finished_at, _file(row)) for row in connection.execute(brought)}
+            imports = {
+                row.id: (row.finished_at, _file(row), befores_from_json(row.sheets))
+                for row in connection.execute(brought)
+            }
             for number, import_id, row, attributes in connection.execution_options(yield_per=5000).execute(query):
-                since, file = imports.get(import_id, (None, ""))
+                since, file, befores = imports.get(import_id, (None, "", ()))
                 known = json.loads(attributes) if attributes else {}
                 others = [known.get(name, "") for name in columns]
-                yield ExportedNumber(number, regions.region_of(number), since, file, row, others)
+                place = row_in_sheet(row, befores)
+                yield ExportedNumber(number, regions.region_of(number), since, file, place, others)
 
 
 def _file(row: Row[Any]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from services.clock import Clock
@@ -29,7 +29,7 @@ _BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """`size` counts its numbers."""
+    """`size` counts its numbers; `members_version` is another one whenever it may have other numbers or values."""
 
     id: int
     name: str
@@ -37,6 +37,7 @@ class Group:
     size: int
     created_by: str
     created_at: datetime
+    members_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,16 @@ def group_by_id(connection: Connection, workspace_id: str, group_id: int, *, loc
     return group_of(row)
 
 
+def resize(tx: Connection, group_ids: Sequence[int], by: int) -> None:
+    """Count so many numbers more, or fewer, in each of these groups. Whoever changes who is in a group calls this:
+    previews made before it are out of date.
+    """
+    if by:
+        changed = update(customer_group).where(customer_group.c.id.in_(group_ids))
+        version = customer_group.c.members_version + 1
+        tx.execute(changed.values(size=customer_group.c.size + by, members_version=version))
+
+
 def groups_of(connection: Connection, workspace_id: str) -> list[Group]:
     """All of a workspace, by name."""
     query = select(customer_group).where(customer_group.c.workspace_id == workspace_id)
@@ -187,7 +198,8 @@ def _without_unseen(name: str) -> str:
 
 def group_of(row: Row[Any]) -> Group:
     """A row of `customer_group`."""
-    return Group(row.id, row.name, SmsType(row.sms_type), row.size, row.created_by, row.created_at)
+    sms_type = SmsType(row.sms_type)
+    return Group(row.id, row.name, sms_type, row.size, row.created_by, row.created_at, row.members_version)
 
 
 def _listed(workspace_id: str) -> Select[Any]:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, select, update
 from services.clock import Clock
 from services.database import Database
 from services.errors import BadFile, UnknownThing
-from services.groups import Group, group_by_id
+from services.groups import Group, group_by_id, resize
 from services.import_records import (
     GROUP_GONE,
     IMPORT_ROW_COLUMNS,
@@ -30,10 +30,11 @@ from services.import_records import (
     names_to_json,
 )
 from services.import_tally import KEEPABLE, RejectedRow, Tally
-from services.models import customer_group, group_member, import_reject, import_row, number_import
+from services.models import group_member, import_reject, import_row, number_import
 from services.numbers import NumberChecker
 from services.opt_outs import Origin, add_opt_outs
 from services.posts import PostKind, want_post
+from services.sheets import sheets_to_json
 from services.spreadsheets.reader import ChooseColumn, read_numbers
 from services.states import ImportState
 
@@ -125,6 +126,7 @@ class ImportRun:
                 hidden_sheets=tally.hidden_sheets,
                 numberless_sheets=names_to_json(tally.numberless_sheets),
                 attribute_names=names_to_json(tally.attribute_names),
+                sheets=sheets_to_json(tally.sheets),
             )
             if self._rejects:
                 done = self._import
@@ -182,8 +184,7 @@ class ImportRun:
             imported += self._insert_part(tx, group, numbers, rows, texts)
             distinct += len(numbers)
             self._report(Progress(tally.read, 1.0, distinct, tally.taken))
-        grown = update(customer_group).where(customer_group.c.id == group.id)
-        tx.execute(grown.values(size=customer_group.c.size + imported))
+        resize(tx, [group.id], imported)
         return imported, distinct
 
     def _insert_rows(self, tx: Connection, tally: Tally) -> int:

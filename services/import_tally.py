@@ -13,6 +13,7 @@ from typing import IO
 
 from services.number_runs import MARK_BITS, RUN, Sorter
 from services.numbers import Reason, Verdict
+from services.sheets import Place
 from services.spreadsheets.reader import Chunk, Sheet
 
 # Set aside, yet a person may know better; nobody reads an SMS at a service number.
@@ -23,6 +24,8 @@ ORIGINAL_LIMIT = 200
 _ROW_BITS = 26
 _ROW = (1 << _ROW_BITS) - 1
 _LAST_SHEET = (1 << (MARK_BITS - _ROW_BITS)) - 1
+# So that every row fits into 32 bits.
+_MOST_BEFORE = (1 << 31) - 1 - _ROW
 
 # sheet, row, the cell's text, why it was not taken
 RejectedRow = tuple[str, int, str, Verdict]
@@ -35,7 +38,8 @@ class Tally:
 
     `read` rows are `taken`, duplicates included, invalid or set_aside. More than `run` numbers are sorted by a process
     of their own while the file is still being read. `attribute_names` are those of all sheets, the columns to the right
-    of the numbers first. With `repeated`, a number is there again where its attributes differ.
+    of the numbers first. With `repeated`, a number is there again where its attributes differ. `sheets` are those with
+    rows, each with how many count before its own.
     """
 
     def __init__(self, run: int = RUN, *, repeated: bool = False) -> None:
@@ -48,19 +52,29 @@ class Tally:
         self._repeated = repeated
         self._sorter = Sorter(run, repeated=repeated)
         self._attributes = _Texts()
+        self.sheets: list[Place] = []
         self._sheet: Sheet | None = None
-        self._sheets = -1
+        # For each sheet, how many rows count before its own; and the last row of the one that is being read.
+        self._befores: list[int] = []
+        self._last_row = 0
 
     def take(self, chunk: Chunk, numbers: Sequence[int], rest: Iterable[tuple[int, Verdict]]) -> None:
         """Count one chunk. `numbers` and `rest` are `NumberChecker.check_many` of its cells."""
         if chunk.sheet is not self._sheet:
             self._sheet = chunk.sheet
-            self._sheets = min(self._sheets + 1, _LAST_SHEET)
+            if len(self._befores) <= _LAST_SHEET:
+                before = self._befores[-1] + self._last_row if self._befores else 0
+                self._befores.append(min(before, _MOST_BEFORE))
+            self._last_row = 0
             self.hidden_columns += chunk.sheet.hidden_columns
             self.hidden_sheets += chunk.sheet.skipped == "hidden"
             if chunk.sheet.skipped == "no_number_column":
                 self.numberless_sheets.append(chunk.sheet.name)
             self._name_attributes(chunk.sheet)
+        if chunk.rows:
+            if not self._last_row:
+                self.sheets.append((chunk.sheet.name, self._befores[-1]))
+            self._last_row = chunk.rows[-1]
         self.hidden_rows += chunk.hidden_rows
         self.read += len(numbers)
         for index, verdict in rest:
@@ -77,7 +91,7 @@ class Tally:
             self._attributes.extend(marks, lines)
 
     def _places(self, rows: Sequence[int]) -> Iterable[int]:
-        sheet = self._sheets << _ROW_BITS
+        sheet = len(self._befores) - 1 << _ROW_BITS
         if isinstance(rows, range):
             return range(sheet + rows.start, sheet + rows.stop)
         return map(sheet.__add__, rows)
@@ -106,7 +120,13 @@ class Tally:
             if self._repeated:
                 numbers, marks = self._without_equal(numbers, marks)
             texts = map(self._attributes.at, marks) if self._attributes else None
-            yield numbers, array("i", [mark & _ROW for mark in marks]), texts
+            yield numbers, array("i", self._rows(marks)), texts
+
+    def _rows(self, marks: array[int]) -> list[int]:
+        if len(self.sheets) < 2:
+            return [mark & _ROW for mark in marks]
+        befores = self._befores
+        return [befores[mark >> _ROW_BITS] + (mark & _ROW) for mark in marks]
 
     def _without_equal(self, numbers: array[int], marks: array[int]) -> tuple[array[int], array[int]]:
         last, seen = -1, set[str | None]()

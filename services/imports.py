@@ -13,7 +13,7 @@ from services.clock import Clock
 from services.database import Database, insert_row
 from services.default_regions import DefaultRegions
 from services.errors import NotAllowed, UnknownThing
-from services.groups import Group, add_group, group_by_id
+from services.groups import Group, add_group, group_by_id, resize
 from services.import_records import (
     GROUP_GONE,
     IMPORT_ROW_COLUMNS,
@@ -41,6 +41,7 @@ from services.models import (
     number_import,
 )
 from services.posts import PostKind, show_again, want_post
+from services.sheets import sheets_from_json
 from services.states import ImportState, SmsType
 
 __all__ = ["GROUP_GONE", "NO_VALID_NUMBER", "Import", "Imports", "Progress", "Purpose", "Reject", "UploadedFile"]
@@ -187,10 +188,10 @@ class Imports:
             group, done = _lock(tx, workspace_id, import_id)
             if done.state is not ImportState.DONE or not done.keepable:
                 raise NotAllowed("nothing_to_keep")
-            members = [(group.id, row.candidate, import_id, row.row) for row in tx.execute(_candidates(import_id))]
+            members = [(group.id, number, import_id, row) for number, row in _kept(tx, import_id)]
             columns = ["group_id", "number", "import_id", "row"]
             imported = self._database.bulk.insert_new(tx, group_member, columns, members)
-            _grow(tx, group.id, imported)
+            resize(tx, [group.id], imported)
             _change(
                 tx,
                 workspace_id,
@@ -210,11 +211,9 @@ class Imports:
         if done.state is not ImportState.DONE or not done.keepable:
             raise NotAllowed("nothing_to_keep")
         there = select(import_row.c.number).where(import_row.c.import_id == done.id)
-        candidates = _candidates(done.id).where(import_reject.c.candidate.not_in(there))
         last = tx.execute(select(func.max(import_row.c.seq)).where(import_row.c.import_id == done.id)).scalar_one() or 0
-        rows = [
-            (done.id, seq, row.candidate, row.row, None) for seq, row in enumerate(tx.execute(candidates), last + 1)
-        ]
+        kept = _kept(tx, done.id, import_reject.c.candidate.not_in(there))
+        rows = [(done.id, seq, number, row, None) for seq, (number, row) in enumerate(kept, last + 1)]
         imported = self._database.bulk.insert(tx, import_row, IMPORT_ROW_COLUMNS, rows)
         _change(
             tx,
@@ -242,7 +241,7 @@ class Imports:
                 group_member.c.group_id == group.id, group_member.c.import_id == import_id
             )
             taken_out = tx.execute(brought).rowcount
-            _grow(tx, group.id, -taken_out)
+            resize(tx, [group.id], -taken_out)
             undone = {"state": ImportState.UNDONE.value, "ended_by": by, "taken_out": taken_out}
             _change(tx, workspace_id, import_id, **undone)
             tx.commit()
@@ -323,23 +322,21 @@ def _is_unused(tx: Connection, group: Group, import_id: int) -> bool:
     return group.size == 0 and not tx.execute(select(others)).scalar_one()
 
 
-def _candidates(import_id: int) -> Any:
-    """Each number set aside that may be kept, once, with the first row it stands in."""
-    return (
-        select(import_reject.c.candidate, func.min(import_reject.c.row).label("row"))
-        .where(
-            import_reject.c.import_id == import_id,
-            import_reject.c.reason.in_([reason.value for reason in KEEPABLE]),
-            import_reject.c.candidate.is_not(None),
-        )
-        .group_by(import_reject.c.candidate)
-        .order_by(import_reject.c.candidate)
+def _kept(tx: Connection, import_id: int, *which: Any) -> list[tuple[int, int]]:
+    """Each number set aside that may be kept, once, with the first row it stands in, counted through all sheets."""
+    may_be = (
+        import_reject.c.import_id == import_id,
+        import_reject.c.reason.in_([reason.value for reason in KEEPABLE]),
+        import_reject.c.candidate.is_not(None),
     )
-
-
-def _grow(tx: Connection, group_id: int, by: int) -> None:
-    grown = update(customer_group).where(customer_group.c.id == group_id)
-    tx.execute(grown.values(size=customer_group.c.size + by))
+    first = select(func.min(import_reject.c.seq)).where(*may_be, *which).group_by(import_reject.c.candidate)
+    query = select(import_reject.c.candidate, import_reject.c.sheet, import_reject.c.row).where(
+        import_reject.c.import_id == import_id, import_reject.c.seq.in_(first)
+    )
+    sheets = tx.execute(select(number_import.c.sheets).where(number_import.c.id == import_id)).scalar_one()
+    befores = dict(sheets_from_json(sheets))
+    rows = tx.execute(query.order_by(import_reject.c.candidate))
+    return [(row.candidate, befores.get(row.sheet, 0) + row.row) for row in rows]
 
 
 def _change(tx: Connection, workspace_id: str, import_id: int, **values: object) -> None:

@@ -169,6 +169,8 @@ customer_group = Table(
     Column("name_key", Text, nullable=False),
     Column("sms_type", Text, nullable=False),
     _count("size"),
+    # Grows whenever other numbers are in it, or the same ones of another import: the size alone does not tell.
+    _count("members_version"),
     Column("created_by", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("workspace_id", "name_key"),
@@ -224,6 +226,9 @@ number_import = Table(
     Column("numberless_sheets", Text),
     # The names of its other columns, as a JSON list: those to the right of the numbers first. NULL where it has none.
     Column("attribute_names", Text),
+    # Each sheet's name and how many rows count before its own, as a JSON list (services/sheets.py). NULL where only one
+    # sheet has rows.
+    Column("sheets", Text),
     # The columns to choose from with their sheet, as JSON, and those that people chose before, a JSON list.
     Column("columns", Text),
     Column("chosen", Text),
@@ -295,6 +300,8 @@ send_task = Table(
     # The task whose failed or unknown messages this one sends again, and which of the two.
     Column("resend_of", _Id),
     Column("resend_state", Text),
+    # The number of the last task that had sent these again already, as the draft's preview said; 0 where none had.
+    _count("resends_seen"),
     Column("is_test", Boolean, nullable=False, server_default=text("false")),
     # Of one recipient's copy; the largest one where values differ.
     Column("segments_each", Integer, nullable=False),
@@ -315,9 +322,10 @@ send_task = Table(
     Column("started_at", Moment),
     Column("finished_at", Moment),
     Column("ended_by", Text),
-    # Why it is paused, or last was (services/states.py, PauseReason), what code the carrier gave, and who paused it.
+    # Why it is paused, or last was (services/states.py, PauseReason), what code which carrier gave, and who paused it.
     Column("pause_reason", Text),
     Column("pause_code", Text),
+    Column("pause_carrier", Text),
     Column("paused_by", Text),
     # Refusals of recipients up to this one have been asked about, and do not count for pausing again.
     _count("refusals_seen"),
@@ -381,7 +389,9 @@ task_group = Table(
     Column("excluded", Boolean, nullable=False),
     Column("name", Text, nullable=False),
     Column("name_key", Text, nullable=False),
+    # As they were when the draft was made.
     Column("size", Integer, nullable=False),
+    _count("members_version"),
 )
 
 recipient = Table(
@@ -390,7 +400,8 @@ recipient = Table(
     _owner("task_id"),
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
-    # The import and the row it came from, for files in the order of the uploader's.
+    # The import and the row it came from, for files in the order of the uploader's. As in group_member and import_row,
+    # it counts through all sheets (`services/sheets.py`).
     Column("import_id", _Id),
     Column("row", Integer),
     # What fills the variables, as a JSON list in the order of `send_task.variables`.

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Row, bindparam, exists, func, select, update
 
-from services.models import batch, literal_state, send_task, submission
+from services.models import application, batch, literal_state, send_task, submission
 from services.outcomes import Handed
 from services.posts import PostKind, want_post
 from services.states import BatchState, PauseReason, TaskState
@@ -50,19 +50,19 @@ def pause_failing(tx: Connection, handed: Sequence[Handed], states: Mapping[int,
 
 def _look_at(tx: Connection, task_id: int, handed: Sequence[Handed]) -> None:
     refused = [each for each in handed if any(not said.accepted for said in each.outcomes.values())]
-    account = next((each.account_code for each in handed if each.account_code), None)
+    account = next((each for each in handed if each.account_code), None)
     if not refused and account is None:
         return
     if not tx.execute(_ANY_PLANNED, {"the_task": task_id}).scalar():
         # Nothing is left to hold back.
         return
     if account is not None:
-        _pause(tx, task_id, PauseReason.ACCOUNT, account)
+        _pause(tx, account, PauseReason.ACCOUNT, account.account_code)
         return
     task = tx.execute(_TASK, {"the_task": task_id}).one()
     for each in refused:
         if _is_a_bad_start(each) or _is_a_bad_run(tx, task, each):
-            _pause(tx, task_id, PauseReason.REFUSALS, _commonest(each))
+            _pause(tx, each, PauseReason.REFUSALS, _commonest(each))
             return
 
 
@@ -87,8 +87,11 @@ def _commonest(each: Handed) -> str:
     return codes.most_common(1)[0][0]
 
 
-def _pause(tx: Connection, task_id: int, reason: PauseReason, code: str) -> None:
+def _pause(tx: Connection, why: Handed, reason: PauseReason, code: str | None) -> None:
     """Hand over nothing more until a person has decided, and owe the channel the question."""
+    task_id = why.claim.task_id
+    # Not always the task's own one.
+    carrier = select(application.c.carrier).where(application.c.id == why.claim.application_id)
     row = tx.execute(
         update(send_task)
         .where(send_task.c.id == task_id, send_task.c.state == TaskState.SENDING.value)
@@ -96,6 +99,7 @@ def _pause(tx: Connection, task_id: int, reason: PauseReason, code: str) -> None
             state=TaskState.PAUSED.value,
             pause_reason=reason.value,
             pause_code=code,
+            pause_carrier=carrier.scalar_subquery(),
             paused_by=None,
             # None where the only batch that was handed over goes back in part.
             refusals_seen=tx.execute(_LAST_HANDED, {"the_task": task_id}).scalar_one() or 0,

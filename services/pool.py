@@ -9,11 +9,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, delete, func, literal, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, and_, case, delete, func, literal, or_, select, tuple_
 
 from services.database import Database
 from services.entries import is_typed
-from services.groups import Group, group_by_id, groups_of
+from services.groups import Group, group_by_id, groups_of, resize
 from services.models import (
     Moment,
     application,
@@ -30,6 +30,7 @@ from services.models import (
 )
 from services.number_regions import RegionReader, runs
 from services.opt_outs import OptOut, find_opt_out
+from services.sheets import befores_from_json, row_in_sheet
 from services.states import BatchState, SmsType, TaskState
 
 _NOT_OVER = [state.value for state in TaskState if not state.is_over]
@@ -175,7 +176,7 @@ class Pool:
                     group=group_by_id(connection, workspace_id, row.group_id),
                     since=row.finished_at,
                     file="" if row.file_id and is_typed(row.file_id) else row.file_name,
-                    row=row.row,
+                    row=row_in_sheet(row.row, befores_from_json(row.sheets)),
                     by=row.uploaded_by,
                 )
                 for row in groups
@@ -207,8 +208,7 @@ class Pool:
         with self._database.write() as tx:
             gone = delete(group_member).where(group_member.c.number == number, group_member.c.group_id.in_(mine))
             ids = tx.execute(gone.returning(group_member.c.group_id)).scalars().all()
-            shrunk = update(customer_group).where(customer_group.c.id.in_(ids))
-            tx.execute(shrunk.values(size=customer_group.c.size - 1))
+            resize(tx, ids, -1)
             names = (
                 select(customer_group.c.name).where(customer_group.c.id.in_(ids)).order_by(customer_group.c.name_key)
             )
@@ -302,6 +302,7 @@ def _memberships(workspace_id: str, number: int) -> Select[Any]:
             number_import.c.file_id,
             number_import.c.file_name,
             number_import.c.uploaded_by,
+            number_import.c.sheets,
         )
         .join(customer_group, customer_group.c.id == group_member.c.group_id)
         .outerjoin(number_import, number_import.c.id == group_member.c.import_id)

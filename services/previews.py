@@ -22,7 +22,7 @@ from services.groups import Group, Groups, find_all, name_key
 from services.hours import may_send, next_allowed
 from services.import_records import Purpose
 from services.models import application, customer_group, import_row, number_import, send_task, task_group, template
-from services.resends import Resend, find_resend, recipients_again
+from services.resends import Resend, find_resend, recipients_again, resent_in
 from services.states import ImportState, Region, SmsType, Source, TaskState
 from services.surveys import MissingRow, Survey, count_overlap, survey
 from services.variables import Columns, find_columns, to_json
@@ -67,6 +67,7 @@ class Preview:
     `samples` are numbers with what arrives there. Each count of numbers left out is for one reason, and `missing`
     counts rows without all values by variable; nothing can be sent before they are left out. `outside_hours` counts
     messages that come at an uncivil hour, `overlap` numbers that got another promotional SMS within 24 hours.
+    `resent` are the numbers of the tasks that have sent a resend's messages again already.
     `allowed_from` is there where carriers refuse such a text at this hour. `takes` is None where the rate is not known.
     """
 
@@ -89,6 +90,7 @@ class Preview:
     source: Source = Source.GROUPS
     file: str | None = None
     resend: Resend | None = None
+    resent: Sequence[int] = ()
     name: str = ""
     numbers: int = 0
     segments: int = 0
@@ -124,6 +126,7 @@ class Checked:
     audience: Audience
     text: str
     columns: Columns | None
+    resent: Sequence[int] = ()
 
 
 class Previews:
@@ -168,10 +171,11 @@ class Previews:
             raise NotAllowed("verification_template", template=chosen.name)
         audience = self._audience(workspace_id, wanted, chosen)
         signature = self._content.choose_signature(workspace_id, chosen, wanted.signature)
-        columns = None
-        if names := text.variables(chosen.text):
-            with self._database.read(workspace_id) as connection:
-                columns = find_columns(connection, audience, chosen.name, names)
+        names = text.variables(chosen.text)
+        with self._database.read(workspace_id) as connection:
+            columns = find_columns(connection, audience, chosen.name, names) if names else None
+            again = audience.resend
+            resent = resent_in(connection, again.task_id, again.state) if again else []
         return Checked(
             wanted=wanted,
             template=chosen,
@@ -179,6 +183,7 @@ class Previews:
             audience=audience,
             text=text.render(chosen.text, signature.name if signature else None, chosen.region),
             columns=columns,
+            resent=resent,
         )
 
     def draft_checked(self, channel: str, by: str, checked: Checked) -> Preview:
@@ -222,7 +227,7 @@ class Previews:
             return replace(found, size=len(wanted.lines.right))
         if wanted.source in (Source.FILE, Source.TYPED):
             with self._database.read() as connection:
-                file = _import(connection, workspace_id, wanted.import_id)
+                file = _import(connection, workspace_id, wanted)
                 query = select(func.count()).where(import_row.c.import_id == file.id)
                 size = connection.execute(query).scalar_one()
             name = file.file_name if wanted.source is Source.FILE else None
@@ -269,6 +274,7 @@ class Previews:
             "import_id": audience.import_id,
             "resend_of": audience.resend.task_id if audience.resend else None,
             "resend_state": audience.resend.state.value if audience.resend else None,
+            "resends_seen": max(checked.resent, default=0),
             "segments_each": found.segments_each,
             "segments": found.segments,
             "recipients": found.recipients,
@@ -286,7 +292,8 @@ class Previews:
             # A group that is left out of what it is in itself is only left out.
             for group, is_excluded in {group.id: (group, left_out) for group, left_out in chosen_groups}.values():
                 row = {"group_id": group.id, "excluded": is_excluded, "name": group.name, "size": group.size}
-                tx.execute(task_group.insert().values(task_id=task_id, name_key=name_key(group.name), **row))
+                row |= {"name_key": name_key(group.name), "members_version": group.members_version}
+                tx.execute(task_group.insert().values(task_id=task_id, **row))
             tx.commit()
         return task_id
 
@@ -314,6 +321,7 @@ class Previews:
             source=audience.source,
             file=audience.file,
             resend=audience.resend,
+            resent=checked.resent,
             name=wanted.name or "",
             numbers=found.numbers,
             segments=found.segments,
@@ -362,10 +370,10 @@ def _nobody(audience: Audience, found: Survey) -> NotAllowed:
     )
 
 
-def _import(connection: Connection, workspace_id: str, import_id: int | None) -> Row[Any]:
-    """A file or numbers for one send, read to the end. Raises UnknownThing("send file")."""
+def _import(connection: Connection, workspace_id: str, wanted: SendRequest) -> Row[Any]:
+    """A file or numbers for one send, read to the end. Raises UnknownThing("send file" | "typed numbers")."""
     query = select(number_import).where(
-        number_import.c.id == import_id,
+        number_import.c.id == wanted.import_id,
         number_import.c.workspace_id == workspace_id,
         number_import.c.purpose == Purpose.SEND.value,
         number_import.c.state == ImportState.DONE.value,
@@ -373,7 +381,9 @@ def _import(connection: Connection, workspace_id: str, import_id: int | None) ->
     )
     row = connection.execute(query).first()
     if row is None:
-        raise UnknownThing("send file", str(import_id))
+        if wanted.source is Source.TYPED:
+            raise UnknownThing("typed numbers", str(wanted.import_id))
+        raise UnknownThing("send file", str(wanted.import_id))
     return row
 
 

@@ -39,6 +39,14 @@ def recipients_again(task_id: int, state: ResendState) -> Select[Any] | Compound
     return _failed(task_id) if state is ResendState.FAILED else _unknown(task_id)
 
 
+def resent_in(connection: Connection, task_id: int, state: ResendState) -> list[int]:
+    """The numbers of the tasks that have sent these messages again already, the last one last."""
+    query = select(send_task.c.number).where(
+        send_task.c.resend_of == task_id, send_task.c.resend_state == state.value, send_task.c.number.is_not(None)
+    )
+    return [*connection.execute(query.order_by(send_task.c.number)).scalars()]
+
+
 def find_resend(connection: Connection, draft: Row[Any]) -> Resend | None:
     """What a draft, as a row of its table, sends again; None where it does not."""
     if draft.resend_of is None:

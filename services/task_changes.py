@@ -18,7 +18,7 @@ from services.groups import name_key
 from services.hours import may_send, next_allowed
 from services.models import application, send_task, template
 from services.previews import Preview, Previews, SendRequest
-from services.resends import Resend, ResendState
+from services.resends import Resend, ResendState, resent_in
 from services.states import Region, SmsType, Source, TaskState, may_cancel
 from services.task_reports import Task, check_not_forgotten, find_task
 
@@ -124,11 +124,8 @@ class TaskChanges:
 
     def resent_in(self, task: Task, state: ResendState) -> list[int]:
         """The numbers of the tasks that have sent these messages again already."""
-        query = select(send_task.c.number).where(
-            send_task.c.resend_of == task.id, send_task.c.resend_state == state.value, send_task.c.number.is_not(None)
-        )
         with self._database.read(task.workspace_id) as connection:
-            return [*connection.execute(query.order_by(send_task.c.number)).scalars()]
+            return resent_in(connection, task.id, state)
 
     def delete(self, workspace_id: str, number: int, by: str) -> Task:
         """Take a task that is over off the list; its counts stay. Raises UnknownThing or NotAllowed."""

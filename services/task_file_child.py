@@ -19,7 +19,7 @@ from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Select, an
 
 from services.carriers.words import describe
 from services.database import Database
-from services.models import application, batch, recipient, result, send_task, submission
+from services.models import application, batch, recipient, result, submission
 from services.numbers import format_e164
 from services.spreadsheets.csv_writer import write_csv_columns
 from services.spreadsheets.writer import write_table
@@ -123,12 +123,16 @@ class _Reader:
         self._connection, self._task_id, self._which, self._names = connection, task_id, which, names
         # A plus would make a csv's cell a formula; the consoles and our own import take country code + number.
         self._number = str if kind is FileKind.CSV else format_e164
-        of_task = select(application.c.carrier).join(send_task, send_task.c.application_id == application.c.id)
-        self._meanings = _Meanings(connection.execute(of_task.where(send_task.c.id == task_id)).scalar_one())
         self._results, self._moments = _Results(), _Moments()
-        batches = connection.execute(select(batch).where(batch.c.task_id == task_id).order_by(batch.c.first)).all()
+        query = select(batch.c.first, batch.c.state, application.c.carrier).where(batch.c.task_id == task_id)
+        query = query.join(application, application.c.id == batch.c.application_id).order_by(batch.c.first)
+        batches = connection.execute(query).all()
         self._firsts = [row.first for row in batches]
         self._states = [BatchState(row.state) for row in batches]
+        # Batches that went elsewhere have another carrier's codes.
+        meanings = {row.carrier: _Meanings(row.carrier) for row in batches}
+        self._meanings = [meanings[row.carrier] for row in batches]
+        self._has_one_carrier = len(meanings) == 1
 
     def parts(self) -> Iterator[Columns]:
         """Some rows at a time."""
@@ -138,9 +142,8 @@ class _Reader:
             columns[2] = func.coalesce(result.c.code, submission.c.code)
             columns[4] = func.coalesce(columns[4], _seconds(submission.c.at))
         columns.append(recipient.c.attributes if self._names else literal(None))
+        columns.append(recipient.c.seq)
         query = _messages(self._task_id, self._which, columns)
-        if self._which is not Which.FAILED:
-            query = query.add_columns(recipient.c.seq)
         order = (func.coalesce(recipient.c.import_id, 0), func.coalesce(recipient.c.row, 0), recipient.c.seq)
         for rows in _fetched_parts(self._connection, query.order_by(*order)):
             part: Columns = self._columns(rows)
@@ -154,12 +157,12 @@ class _Reader:
                 rows = [row for row in rows if row[1].startswith("unknown") or row[1] == "accepted"]
             if not rows:
                 return [[]]
-        numbers, states, codes, sms_ids, moments, attributes, *_ = zip(*rows, strict=True)
+        numbers, states, codes, sms_ids, moments, attributes, seqs = zip(*rows, strict=True)
         columns = [
             [*map(self._number, numbers)],
             [*map(self._results.__getitem__, states)],
             [code or "" for code in codes],
-            [*map(self._meanings.__getitem__, codes)],
+            self._meanings_of(codes, seqs),
             [sms_id or "" for sms_id in sms_ids],
             [*map(self._moments.__getitem__, moments)],
         ]
@@ -168,9 +171,17 @@ class _Reader:
             columns += [[each.get(name, "") for each in known] for name in self._names]
         return columns
 
+    def _meanings_of(self, codes: Sequence[str | None], seqs: Sequence[int]) -> list[str]:
+        if self._has_one_carrier:
+            return [*map(self._meanings[0].__getitem__, codes)]
+        return [self._meanings[self._batch_of(seq)][code] for code, seq in zip(codes, seqs, strict=True)]
+
+    def _batch_of(self, seq: int) -> int:
+        return bisect_right(self._firsts, seq) - 1
+
     def _without_outcome(self, row: Sequence[Any]) -> Sequence[Any]:
         """The batch says what became of it."""
-        state = self._states[bisect_right(self._firsts, row[6]) - 1]
+        state = self._states[self._batch_of(row[6])]
         return (row[0], _WITHOUT_OUTCOME[state], *row[2:])
 
 

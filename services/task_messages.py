@@ -82,7 +82,12 @@ class TaskMessages:
         self._database = database
 
     def page(self, task: Task, place: MessagePlace, size: int) -> MessagePage:
-        """A whole number is found by halving, an ending by looking through the task from where the page begins."""
+        """A whole number is found by halving, an ending by looking through the task from where the page begins.
+
+        Of a forgotten task it is empty, also where not all of its rows are deleted yet.
+        """
+        if task.forgotten_at is not None:
+            return MessagePage((), has_before=False, has_after=False)
         with self._database.read(task.workspace_id) as connection:
             found = _seqs(connection, task, place, size + 1)
             more, seqs = len(found) > size, found[:size]
@@ -134,7 +139,10 @@ def find_number(connection: Connection, task: Task, number: int) -> list[int]:
     last = high - 1
     while low < high:
         middle = (low + high) // 2
-        at = connection.execute(select(recipient.c.number).where(of_task, recipient.c.seq == middle)).scalar_one()
+        at = connection.execute(select(recipient.c.number).where(of_task, recipient.c.seq == middle)).scalar()
+        if at is None:
+            # The task was forgotten a moment ago.
+            return []
         low, high = (middle + 1, high) if at < number else (low, middle)
     here = select(recipient.c.seq).where(of_task, recipient.c.seq == low, recipient.c.number == number)
     copies = select(recipient.c.seq).where(of_task, recipient.c.seq > last, recipient.c.number == number)

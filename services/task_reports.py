@@ -21,8 +21,9 @@ class Task:
 
     `finished_at` is when the last request was answered or given up; receipts may come after it, for `receipt_window`,
     and `receipts_over` says that it has closed.
-    `pause_reason` and what belongs to it are those of the last pause. `resend_of` is the number of the task whose
-    messages this one sends again, `file` the name of the file its recipients came from, where they did.
+    `pause_reason` and what belongs to it are those of the last pause; `pause_carrier` is whose code it was. `resend_of`
+    is the number of the task whose messages this one sends again, `file` the name of the file its recipients came from,
+    where they did.
     Once `forgotten_at`, nothing but this is left of it: no numbers, no single messages.
     """
 
@@ -68,6 +69,7 @@ class Task:
     created_by: str = ""
     pause_reason: PauseReason | None = None
     pause_code: str | None = None
+    pause_carrier: str | None = None
     paused_by: str | None = None
     resumed_by: str | None = None
     edited_by: str | None = None
@@ -219,7 +221,7 @@ _AS_THEY_ARE = (
     *("recipients", "confirmed_by", "confirmed_at", "scheduled_at", "started_at", "finished_at", "ended_by", "trouble"),
     *("handed_over", "accepted", "refused", "delivered", "failed", "held_back", "version", "skipped", "carrier"),
     *("distinct_numbers", "is_test", "resend_state", "template_id", "created_by", "pause_code", "paused_by"),
-    *("resumed_by", "edited_by", "deleted_by", "deleted_at", "receipts_over", "forgotten_at"),
+    *("pause_carrier", "resumed_by", "edited_by", "deleted_by", "deleted_at", "receipts_over", "forgotten_at"),
 )
 
 

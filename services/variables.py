@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from json.encoder import encode_basestring
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from services import text
 from services.audiences import Audience, is_recipient, rows
 from services.bulk import BulkWriter
 from services.errors import NotAllowed
 from services.models import group_member, number_import, recipient, send_task
+from services.sheets import befores_from_json, row_in_sheet
 
 _ROWS_AT_ONCE = 20_000
 _RECIPIENT_COLUMNS = ["task_id", "seq", "number", "import_id", "row", "values", "attributes"]
@@ -30,12 +31,14 @@ Values = tuple[str, ...]
 class Columns:
     """For each import the header of the column that fills each of `names`, None where it has none.
 
-    For messages that are sent again, `given` says which of the values they had fills each.
+    For messages that are sent again, `given` says which of the values they had fills each. `befores` are for
+    `row_in_sheet`.
     """
 
     names: Sequence[str]
     headers: Mapping[int, Sequence[str | None]]
     given: Sequence[int] | None = None
+    befores: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
     def values(self, import_id: int, attributes: str | None, given: str | None = None) -> Values:
         """What the columns of one row hold, "" where there is nothing."""
@@ -75,7 +78,8 @@ def find_columns(connection: Connection, audience: Audience, template: str, name
     """The columns that fill these variables. Raises NotAllowed("no_column") where one has none in any import."""
     if audience.resend is not None:
         return _columns_again(connection, audience, template, names)
-    attribute_names = _attribute_names(connection, audience)
+    imports = _imports(connection, audience)
+    attribute_names = {each.id: from_json(each.attribute_names) for each in imports}
     headers = {import_id: match(names, known) for import_id, known in attribute_names.items()}
     lacking = [name for at, name in enumerate(names) if all(found[at] is None for found in headers.values())]
     if lacking:
@@ -83,7 +87,7 @@ def find_columns(connection: Connection, audience: Audience, template: str, name
         raise NotAllowed(
             "no_column", template=template, variables=lacking, columns=known, source=audience.source, file=audience.file
         )
-    return Columns(names, headers)
+    return Columns(names, headers, befores={each.id: befores_from_json(each.sheets) for each in imports})
 
 
 def match(names: Sequence[str], headers: Sequence[str]) -> list[str | None]:
@@ -120,7 +124,8 @@ def group_rows(found: Iterable[tuple[Any, ...]], columns: Columns, body: str) ->
         # Behind the place comes what a message that is sent again had.
         values = columns.values(import_id, attributes, *others[1:2])
         if "" in values:
-            person.missing.append((row, [name for name, value in zip(columns.names, values, strict=True) if not value]))
+            lacking = [name for name, value in zip(columns.names, values, strict=True) if not value]
+            person.missing.append((row_in_sheet(row, columns.befores.get(import_id, ())), lacking))
             continue
         if not person.copies:
             person.copies.append(Copy(values, import_id, row, attributes))
@@ -190,15 +195,15 @@ def from_json(stored: str | None) -> list[str]:
     return [] if stored is None else [str(each) for each in json.loads(stored)]
 
 
-def _attribute_names(connection: Connection, audience: Audience) -> dict[int, list[str]]:
-    query = select(number_import.c.id, number_import.c.attribute_names)
+def _imports(connection: Connection, audience: Audience) -> list[Row[Any]]:
+    query = select(number_import.c.id, number_import.c.attribute_names, number_import.c.sheets)
     if audience.import_id is not None:
         query = query.where(number_import.c.id == audience.import_id)
     else:
         ids = [group.id for group in audience.groups]
         members = select(group_member.c.import_id).where(group_member.c.group_id.in_(ids)).distinct()
         query = query.where(number_import.c.id.in_(members))
-    return {row.id: from_json(row.attribute_names) for row in connection.execute(query.order_by(number_import.c.id))}
+    return list(connection.execute(query.order_by(number_import.c.id)))
 
 
 def _columns_again(connection: Connection, audience: Audience, template: str, names: Sequence[str]) -> Columns:

@@ -15,7 +15,7 @@ from handlers.views.countries import country
 from handlers.views.enter import LEAVE_OUT as LEAVE_WRONG_OUT
 from handlers.views.enter import wrong_lines
 from handlers.views.groups import many, menu_hint
-from handlers.views.words import bold, code, counted, duration, escape, listed, money, number, recipients_of
+from handlers.views.words import bold, code, counted, duration, escape, listed, money, number, recipients_of, several
 from services.content import NotShown, Template
 from services.draft_tests import MOST_NUMBERS as MOST_TEST_NUMBERS
 from services.entries import MOST_NUMBERS, WrongLine
@@ -58,6 +58,8 @@ def preview(shown: Preview, zone: ZoneInfo, now: datetime) -> Say:
     body: list[Block] = []
     if shown.changed:
         body.append(blocks.section(f":warning: *Nothing was sent:* {_what_changed(shown)} This is how it is now."))
+    if shown.resent:
+        body.append(blocks.section(already_resent(shown.resent)))
     body += [
         *_texts(shown),
         blocks.fields(_facts(shown, zone, now)),
@@ -71,7 +73,19 @@ def preview(shown: Preview, zone: ZoneInfo, now: datetime) -> Say:
 def _what_changed(shown: Preview) -> str:
     if "hours" in shown.changed:
         return "at this hour carriers refuse promotional SMS."
+    if "resent" in shown.changed:
+        return "somebody has sent these again since your preview."
     return f"{listed([_CHANGES[each] for each in shown.changed])} changed since your preview."
+
+
+def already_resent(tasks: Sequence[int]) -> str:
+    """A warning: this would be a further copy."""
+    which = several([str(each) for each in tasks])
+    return (
+        f":warning: Task {which} has sent these again already."
+        if len(tasks) == 1
+        else (f":warning: Tasks {which} have sent these again already.")
+    )
 
 
 def _texts(shown: Preview) -> list[Block]:

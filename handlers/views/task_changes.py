@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from handlers.replies import Replace, Say, View
 from handlers.times import describe_time
 from handlers.views import blocks
-from handlers.views.words import counted, number, several
+from handlers.views.send import already_resent
+from handlers.views.words import counted, number
 from services.content import Template
 from services.task_changes import NAME_LIMIT
 from services.task_messages import UnknownCounts
@@ -74,16 +75,6 @@ def ask_unknown(task: Task, found: UnknownCounts, resent_in: Sequence[int]) -> S
     )
     leave = blocks.button(LEAVE, "Leave them", "leave")
     return Say(f"{text} {risk}", [blocks.section("\n".join(lines)), blocks.actions(button, leave)])
-
-
-def already_resent(tasks: Sequence[int]) -> str:
-    """A warning: this would be a further copy."""
-    which = several([str(each) for each in tasks])
-    return (
-        f":warning: Task {which} has sent these again already."
-        if len(tasks) == 1
-        else (f":warning: Tasks {which} have sent these again already.")
-    )
 
 
 def left() -> Replace:

@@ -118,7 +118,7 @@ def _source(task: Task) -> list[Block]:
         parts.append(f"Name {bold(blocks.cut(task.name, 100))}")
     if task.source is Source.RESEND:
         parts.append(f"Sends again the {task.resend_state} of task {task.resend_of}")
-    elif task.file:
+    elif task.source is Source.FILE and task.file:
         parts.append(f"File {short(task.file)}")
     return [blocks.context(" · ".join(parts))]
 

@@ -216,7 +216,7 @@ def paused(task: Task) -> tuple[str, list[Block]]:
 def _why_paused(task: Task) -> str:
     said = ""
     if task.pause_code:
-        words = describe(task.carrier, task.pause_code)
+        words = describe(task.pause_carrier or "", task.pause_code)
         said = f": {escape(words)} ({code(task.pause_code)})" if words != task.pause_code else f": {code(words)}"
     match task.pause_reason:
         case PauseReason.REFUSALS:

@@ -22,10 +22,11 @@ from handlers.views.imports import KEEP, SEND, UNDO
 from handlers.views.send import CONFIRM, DISCARD, LEAVE_OUT, RESCHEDULE, TEST
 from services.errors import NotAllowed
 from services.imports import Import
+from services.opt_outs import OptOuts
 from services.posts import Post, PostKind
 from services.states import SmsType
 from tests.handlers.samples import clicked, dropped, sent, typed
-from tests.services.builders import FIRST_NUMBER, WORKSPACE, Marketing, numbers
+from tests.services.builders import ANA, FIRST_NUMBER, WORKSPACE, Marketing, numbers
 from tests.services.test_imports_for_send import CSV
 
 
@@ -150,6 +151,51 @@ class TestTyped:
         assert isinstance(opened, OpenForm)
         ids = [block["block_id"] for block in opened.view["blocks"] if block["type"] == "input"]
         assert ids == ["template", "numbers", "wrong", "at", "name"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "sentence"),
+    [
+        pytest.param({"pool": ("pool",), "exclude": ("vip",)}, "exclude", "Exclude less.", id="all are left out"),
+        pytest.param({"group": ("empty",)}, "group", "nobody to send to in empty", id="nobody is in it"),
+        pytest.param({"pool": ("pool",), "template": "sale"}, "pool", "in the pool", id="nobody is in the pool"),
+        pytest.param({"group": ("gone",)}, "group", "This group is no longer there.", id="the group is gone"),
+        pytest.param({"group": ("vip",), "exclude": ("gone",)}, "exclude", "no longer there", id="another is gone"),
+        pytest.param({"numbers": "85251234567"}, "template", "another application", id="they are abroad"),
+        pytest.param(
+            {"group": ("vip",), "signature": "Winter"},
+            "signature",
+            "belongs to the signature Spring",
+            id="another one's signature",
+        ),
+        pytest.param({"group": ("vip",), "template": "personal"}, "template", "no column fills", id="no column"),
+    ],
+)
+def test_what_is_wrong_is_said_under_its_field(
+    fields: dict[str, Any], field: str, sentence: str, sending: Sending, marketing: Marketing
+) -> None:
+    ids = {name: marketing.a_group(name, members).id for name, members in (("vip", numbers(3)), ("empty", []))}
+    ids["gone"] = 999
+    chosen: dict[str, Any] = {"template": "spring", "group": (), "pool": (), "exclude": (), "numbers": ""} | fields
+    for each in ("group", "exclude"):
+        chosen[each] = tuple(ids[name] for name in chosen[each])
+    reply = send.submit_form(sent(**form(marketing, **chosen)), sending)
+    assert isinstance(reply, FieldErrors)
+    assert list(reply.errors) == [field]
+    assert sentence in reply.errors[field]
+
+
+def test_a_form_without_that_field_says_it_under_the_template(
+    file: Import, sending: Sending, marketing: Marketing
+) -> None:
+    """A file's form has no field for its source."""
+    opt_outs = OptOuts(marketing.database, marketing.clock)
+    for number in numbers(2):
+        opt_outs.add(WORKSPACE, number, ANA)
+    reply = send.submit_form(sent(file.id, **form(marketing, "sale")), sending)
+    assert isinstance(reply, FieldErrors)
+    assert list(reply.errors) == ["template"]
+    assert "2 opted out" in reply.errors["template"]
 
 
 class TestFile:

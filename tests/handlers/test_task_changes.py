@@ -105,6 +105,24 @@ async def test_failed_ones_go_straight_to_a_preview(marketing: Marketing, tasks:
     assert any("Task 2 has sent these again already" in each for each in strings(again.blocks))
 
 
+async def test_who_was_second_is_told_and_asked_again(marketing: Marketing, tasks: Tasks, sending: Sending) -> None:
+    marketing.carrier.will(refuse(FIRST_NUMBER))
+    marketing.a_confirmed_task(3)
+    await marketing.send_all()
+    buttons = []
+    for _ in range(2):
+        reply = handler.resend_failed(clicked(1), tasks)
+        assert isinstance(reply, Say)
+        buttons.append(next(each for block in reply.blocks if block["type"] == "actions" for each in block["elements"]))
+    confirm_preview(clicked(buttons[0]["value"]), sending)
+    fresh = confirm_preview(clicked(buttons[1]["value"]), sending)
+    assert isinstance(fresh, Replace)
+    shown = "\n".join(strings(fresh.blocks))
+    assert "*Nothing was sent:* somebody has sent these again since your preview." in shown
+    assert "Task 2 has sent these again already." in shown
+    assert "Send to 1 customer" in shown
+
+
 async def test_unknown_ones_are_warned_about_first(marketing: Marketing, tasks: Tasks) -> None:
     marketing.carrier.will(leave_out(FIRST_NUMBER))
     marketing.a_confirmed_task(4)

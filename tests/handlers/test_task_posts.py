@@ -82,7 +82,8 @@ def test_a_task_that_paused_itself_says_why_until_somebody_decides(
     task = marketing.a_confirmed_task(3)
     with marketing.database.write(everyone=True) as tx:
         paused = {"state": TaskState.PAUSED.value, "pause_reason": reason.value, "pause_code": pause_code}
-        tx.execute(update(send_task).where(send_task.c.id == task.id).values(**paused))
+        of_task = update(send_task).where(send_task.c.id == task.id)
+        tx.execute(of_task.values(**paused, pause_carrier="huawei"))
         tx.commit()
     message = channel.sees(PostKind.PAUSED, task)
     assert says in shown(message)

@@ -12,7 +12,7 @@ from handlers import task_changes, task_details, task_list
 from handlers import tasks as handler
 from handlers.arguments import BadArguments
 from handlers.errors import explain
-from handlers.replies import Say, SendFile
+from handlers.replies import Replace, Say, SendFile
 from handlers.tasks import Tasks
 from services.errors import NotAllowed, ServiceError, UnknownThing
 from services.retention import Periods, Retention
@@ -147,6 +147,13 @@ async def test_of_a_forgotten_task_the_counts_are_left(tasks: Tasks, marketing: 
     shown = task_details.command(typed("1", "/sms-task"), tasks)
     assert isinstance(shown, Say)
     assert "Its numbers were deleted on" in str(shown.blocks)
+    for search in ("13800000001", "0001"):
+        found = task_details.command(typed(f"1 number:{search}", "/sms-task"), tasks)
+        turned = task_details.turn(clicked(f"1:after:0:{search}"), tasks)
+        assert isinstance(found, Say)
+        assert isinstance(turned, Replace)
+        assert "Its numbers were deleted on" in str(found.blocks)
+        assert turned.blocks == found.blocks
 
 
 def test_another_workspaces_task_is_not_there(tasks: Tasks, marketing: Marketing) -> None:

@@ -196,7 +196,8 @@ def test_an_empty_list_of_tasks_says_how_to_go_on() -> None:
 def test_a_task_that_paused_itself_says_why_and_asks() -> None:
     task = a_task(
         TaskState.PAUSED,
-        carrier="huawei",
+        carrier="tencent",
+        pause_carrier="huawei",
         pause_reason=PauseReason.REFUSALS,
         pause_code="E200028",
         handed_over=200,

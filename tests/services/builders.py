@@ -14,9 +14,9 @@ from services.content_lists import ContentLists, ListedSignature, ListedTemplate
 from services.database import Database
 from services.dispatch import Claim, Dispatch, Sender
 from services.draft_tests import DraftTests
-from services.groups import Group, Groups
+from services.groups import Group, Groups, resize
 from services.imports import Import, Imports, UploadedFile
-from services.models import customer_group, group_member
+from services.models import group_member
 from services.posts import Posts
 from services.previews import Preview, Previews, SendRequest
 from services.rate import RateLimit
@@ -152,8 +152,7 @@ class Marketing:
         with self.database.write(everyone=True) as tx:
             columns = ["group_id", "number", "import_id", "row"]
             new = self.database.bulk.insert_new(tx, group_member, columns, rows)
-            grown = customer_group.update().where(customer_group.c.id == group.id)
-            tx.execute(grown.values(size=customer_group.c.size + new))
+            resize(tx, [group.id], new)
             tx.commit()
         return self.groups.by_id(self.workspace_id, group.id)
 

@@ -1,22 +1,26 @@
 """A second application takes over what provably never left from the first, and never anything else."""
 
+import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from services.carriers.ports import Receipt
+from services.carriers.words import describe
 from services.content import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
 from services.dispatch import Dispatch, Sender
 from services.models import batch
 from services.rate import RateLimit
 from services.states import Region, SmsType, TaskState
+from services.task_files import FileKind, TaskFiles, Which
 from services.task_reports import Task
 from tests.services.audit import check_every_task
-from tests.services.builders import CODE, FIRST_NUMBER, MAINLAND, SIGNATURE, SPRING, WORKSPACE, Marketing, numbers
+from tests.services.builders import ANA, CODE, FIRST_NUMBER, MAINLAND, SIGNATURE, SPRING, WORKSPACE, Marketing, numbers
 from tests.services.builders import UNIVERSAL as UNIVERSAL_HELLO
 from tests.services.fakes import (
     Answering,
@@ -25,6 +29,7 @@ from tests.services.fakes import (
     error_page,
     leave_out,
     not_taken,
+    refuse,
     refuse_all,
     refuse_whole,
     unanswered,
@@ -179,6 +184,28 @@ async def test_what_another_application_must_not_take_over_pauses_the_task(
     assert (now.state, now.refused, now.unknown, now.waiting) == (TaskState.PAUSED, refused, unknown, 500)
     assert pair.second.requests == []
     check_every_task(database)
+
+
+async def test_each_code_is_in_the_words_of_the_carrier_that_gave_it(database: Database, tmp_path: Path) -> None:
+    """The first is Huawei, the second Tencent, whose account cannot send either."""
+    pair = Pair(database)
+    task = pair.a_task(700)
+    used_up = "FailedOperation.InsufficientBalanceInSmsPackage"
+    pair.first.will(FROZEN)
+    pair.second.will(refuse(*numbers(200), code=used_up))
+    await pair.send_all()
+    now = pair.marketing.task(task)
+    assert (now.state, now.pause_code, now.pause_carrier) == (TaskState.PAUSED, used_up, "tencent")
+    pair.marketing.tasks.resume(pair.marketing.workspace_id, task.number, ANA)
+    pair.first.will(refuse(FIRST_NUMBER + 200, code="E200028"))
+    await pair.send_all()
+    path = tmp_path / "file.csv"
+    for which in (Which.FAILED, Which.ALL):
+        TaskFiles(database).write(task, which, FileKind.CSV, path)
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [row[2:4] for row in [*csv.reader(file)][1:202]]
+        assert rows[:200] == [[used_up, describe("tencent", used_up)]] * 200
+        assert rows[200] == ["E200028", describe("huawei", "E200028")]
 
 
 OTHER_TEXT = replace(SECOND, templates=(replace(THEIR_SPRING, text="We open at ten."),))

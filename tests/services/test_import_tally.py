@@ -4,13 +4,14 @@ import json
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
-from itertools import repeat
+from itertools import pairwise, repeat
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.import_tally import ORIGINAL_LIMIT, Tally
 from services.numbers import NumberChecker
+from services.sheets import befores_from_json, row_in_sheet, sheets_to_json
 from services.spreadsheets.reader import Chunk, Sheet
 
 FIRST = Sheet("First", (), "", ("name", "city"))
@@ -27,7 +28,12 @@ def take(tally: Tally, sheet: Sheet, cells: Sequence[str], others: Sequence[tupl
 
 def stored(tally: Tally) -> Stored:
     parts = tally.members()
-    return [each for numbers, rows, texts in parts for each in zip(numbers, rows, texts or repeat(None), strict=False)]
+    befores = befores_from_json(sheets_to_json(tally.sheets))
+    return [
+        (number, row_in_sheet(row, befores), text)
+        for numbers, rows, texts in parts
+        for number, row, text in zip(numbers, rows, texts or repeat(None), strict=False)
+    ]
 
 
 @given(chunks=st.lists(st.lists(st.integers(0, 40), max_size=30), max_size=4))
@@ -41,6 +47,18 @@ def test_each_number_is_stored_once_where_it_stood_first(chunks: list[list[int]]
                 expected.setdefault(int("86" + cell), row)
         assert stored(tally) == [(number, row, None) for number, row in sorted(expected.items())]
         assert tally.read == tally.taken == sum(map(len, chunks))
+
+
+@given(chunks=st.lists(st.integers(0, 5), max_size=6))
+def test_rows_count_on_through_all_sheets(chunks: list[int]) -> None:
+    cells = [[f"138{sheet:04}{row:04}" for row in range(size)] for sheet, size in enumerate(chunks)]
+    with closing(Tally()) as tally:
+        for each in cells:
+            take(tally, BARE, each)
+        rows = [row for _, found, _ in tally.members() for row in found]
+    # The numbers rise from row to row and from sheet to sheet.
+    assert len(rows) == sum(chunks)
+    assert all(row < following for row, following in pairwise(rows))
 
 
 def test_rows_without_a_number_leave_no_gap() -> None:

@@ -26,6 +26,7 @@ from services.partitions import WIDTH, Partitions
 from services.pool import Pool
 from services.replies import Replies
 from services.retention import AT_ONCE, LONGEST_SPAN, Periods, Retention
+from services.task_messages import MessagePlace, TaskMessages
 from services.task_reports import Task
 from services.unread_callbacks import UnreadCallbacks
 from tests.services.audit import check_every_task
@@ -97,6 +98,25 @@ async def test_nothing_finds_a_forgotten_number_any_more(marketing: Marketing) -
         {"number": task.number, "at": marketing.clock.now()},
     )
     assert [each.number for each in marketing.reports.list(marketing.workspace_id)] == [task.number]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(MessagePlace(), id="all"),
+        pytest.param(MessagePlace(number=FIRST_NUMBER), id="one number"),
+        pytest.param(MessagePlace("before", 9, ending="0001"), id="an ending"),
+    ],
+)
+async def test_a_forgotten_task_has_no_messages_to_look_at(marketing: Marketing, place: MessagePlace) -> None:
+    task = await a_task_with_results(marketing, 9)
+    marketing.clock.move(LATER)
+    a_retention(marketing).tick()
+    page = TaskMessages(marketing.database).page(marketing.task(task), place, 6)
+    assert (list(page.messages), page.has_before, page.has_after) == ([], False, False)
+    # Whoever read the task a moment before it was forgotten finds nothing either.
+    page = TaskMessages(marketing.database).page(task, place, 6)
+    assert list(page.messages) == []
 
 
 async def test_a_task_that_is_not_over_is_never_forgotten(marketing: Marketing) -> None:

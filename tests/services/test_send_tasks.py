@@ -1,9 +1,10 @@
 """Confirm, cancel and stop: one draft one task, and what was confirmed is what is sent."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,9 +13,12 @@ from sqlalchemy import event, select
 from handlers.errors import explain
 from services.content import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
 from services.database import Database
+from services.entries import Entries, check_lines
 from services.errors import NotAllowed, ServiceError, UnknownThing
 from services.groups import Group
+from services.imports import Import
 from services.models import batch, recipient
+from services.pool import Pool
 from services.posts import PostKind
 from services.previews import Preview
 from services.resends import ResendState
@@ -200,6 +204,60 @@ def test_what_changed_since_the_preview_is_shown_and_nothing_is_sent(
     assert isinstance(task, Task)
     assert (task.text, task.recipients) == (again.text, again.recipients)
     check_every_task(marketing.database)
+
+
+def _others_typed(marketing: Marketing, group: Group, typed: Sequence[int]) -> Import:
+    lines = check_lines("\n".join(map(str, typed)))
+    return Entries(marketing.database, marketing.clock).enter(marketing.workspace_id, group.id, lines, CHANNEL, BEN)
+
+
+def test_as_many_other_numbers_in_the_group_are_shown_first(marketing: Marketing) -> None:
+    group = marketing.a_group("vip")
+    first = _others_typed(marketing, group, numbers(3))
+    draft = marketing.a_draft()
+    others = numbers(3, FIRST_NUMBER + 500)
+    marketing.imports.undo(marketing.workspace_id, first.id, BEN)
+    _others_typed(marketing, group, others)
+    again = marketing.confirmations.confirm(marketing.workspace_id, draft.draft_id, ANA)
+    assert isinstance(again, Preview)
+    assert again.changed == ["groups"]
+    assert [number for number, _ in again.samples] == others
+    assert sent_to(marketing.database, marketing.confirmed(again)) == others
+
+
+def test_one_number_in_the_place_of_another_is_shown_first(marketing: Marketing) -> None:
+    group = marketing.a_group("vip", numbers(3))
+    draft = marketing.a_draft()
+    Pool(marketing.database).remove(marketing.workspace_id, FIRST_NUMBER)
+    marketing.join(group, [FIRST_NUMBER + 50])
+    again = marketing.confirmations.confirm(marketing.workspace_id, draft.draft_id, ANA)
+    assert isinstance(again, Preview)
+    assert again.changed == ["groups"]
+
+
+def test_the_same_numbers_with_other_values_are_shown_first(marketing: Marketing, tmp_path: Path) -> None:
+    group = marketing.a_group("vip")
+
+    def a_file(name: str) -> Path:
+        path = tmp_path / f"{name}.csv"
+        path.write_text(f"Mobile,name,hour\n{FIRST_NUMBER},{name},9\n", encoding="utf-8")
+        return path
+
+    wrong = marketing.imported(a_file("Wrong"), group)
+    draft = marketing.a_draft(template="personal")
+    marketing.imports.undo(marketing.workspace_id, wrong.id, BEN)
+    marketing.imported(a_file("Maximiliana"), group)
+    again = marketing.confirmations.confirm(marketing.workspace_id, draft.draft_id, ANA)
+    assert isinstance(again, Preview)
+    assert again.changed == ["groups"]
+    assert "Maximiliana" in again.samples[0][1]
+
+
+def test_a_file_that_brought_nobody_new_leaves_the_preview_as_it_is(marketing: Marketing, tmp_path: Path) -> None:
+    group = marketing.a_group("vip", numbers(3))
+    draft = marketing.a_draft()
+    _others_typed(marketing, group, numbers(2))
+    assert marketing.confirmed(draft).recipients == 3
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Editing, copying and sending again: a scheduled task changes as a whole, and nobody gets what has arrived already."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -145,6 +147,28 @@ class TestCopying:
         made = marketing.confirmed(copy)
         assert (made.name, made.channel, made.recipients, made.created_by) == ("spring opening", "C0OTHER", 3, BEN)
 
+    def test_a_test_goes_to_the_same_typed_numbers(self, marketing: Marketing) -> None:
+        marketing.a_group("vip", numbers(5))
+        others = numbers(2, FIRST_NUMBER + 500)
+        test = marketing.draft_tests.send(marketing.workspace_id, marketing.a_draft().draft_id, ANA, None, others)
+        copy = marketing.changes.copy(marketing.workspace_id, test.number, CHANNEL, BEN)
+        assert (copy.source, copy.recipients, copy.text) == (Source.TYPED, 2, test.text)
+        made = marketing.confirmed(copy)
+        assert (made.is_test, recipients(marketing, made)) == (False, others)
+        check_every_task(marketing.database)
+
+    def test_a_test_with_values_cannot_be_copied_because_typed_numbers_have_none(
+        self, marketing: Marketing, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "customers.csv"
+        path.write_text("mobile,name\n13800000001,Ana\n", "utf-8")
+        marketing.imported(path, marketing.a_group("vip"))
+        draft = marketing.a_draft(template="personal")
+        test = marketing.draft_tests.send(marketing.workspace_id, draft.draft_id, ANA, FIRST_NUMBER + 9, [])
+        given = (marketing.workspace_id, test.number, CHANNEL, BEN)
+        refused = refusal_of(lambda: marketing.changes.copy(*given))
+        assert (refused.rule, refused.facts["source"]) == ("no_column", Source.TYPED)
+
     def test_a_group_that_is_called_otherwise_by_now(self, marketing: Marketing) -> None:
         group = marketing.a_group("vip", numbers(1))
         task = marketing.confirmed(marketing.a_draft())
@@ -216,6 +240,44 @@ class TestResending:
         assert (list(fresh.changed), fresh.recipients) == (["recipients"], 4)
         again = marketing.confirmed(fresh)
         assert number not in recipients(marketing, again)
+
+    async def test_what_somebody_sent_again_since_the_preview_is_shown_first(self, marketing: Marketing) -> None:
+        task = await a_mixed_task(marketing)
+        given = (marketing.workspace_id, task.number, ResendState.FAILED, CHANNEL)
+        anas, bens = marketing.changes.resend(*given, ANA), marketing.changes.resend(*given, BEN)
+        assert (list(anas.resent), list(bens.resent)) == ([], [])
+        first = marketing.confirmed(anas)
+        fresh = marketing.confirmations.confirm(marketing.workspace_id, bens.draft_id, BEN)
+        assert isinstance(fresh, Preview)
+        assert (list(fresh.changed), list(fresh.resent)) == (["resent"], [first.number])
+        assert marketing.changes.resent_in(task, ResendState.FAILED) == [first.number]
+        # He knows by now, and is not asked a third time.
+        second = marketing.confirmed(fresh)
+        assert marketing.changes.resent_in(task, ResendState.FAILED) == [first.number, second.number]
+
+    async def test_the_failed_ones_sent_again_do_not_stand_in_the_way_of_the_unknown(
+        self, marketing: Marketing
+    ) -> None:
+        task = await a_mixed_task(marketing)
+        given = (marketing.workspace_id, task.number)
+        failed = marketing.changes.resend(*given, ResendState.FAILED, CHANNEL, ANA)
+        unknown = marketing.changes.resend(*given, ResendState.UNKNOWN, CHANNEL, BEN)
+        marketing.confirmed(failed)
+        assert marketing.confirmed(unknown).recipients == 5
+
+    async def test_two_who_press_at_the_same_moment_do_not_both_send(self, marketing: Marketing) -> None:
+        task = await a_mixed_task(marketing)
+        given = (marketing.workspace_id, task.number, ResendState.FAILED, CHANNEL)
+        drafts = [marketing.changes.resend(*given, person) for person in (ANA, BEN)]
+        together = threading.Barrier(2)
+
+        def press(draft: Preview) -> Task | Preview:
+            together.wait()
+            return marketing.confirmations.confirm(marketing.workspace_id, draft.draft_id, ANA)
+
+        with ThreadPoolExecutor(2) as people:
+            made = [*people.map(press, drafts)]
+        assert sorted(type(each).__name__ for each in made) == ["Preview", "Task"]
 
     async def test_a_batch_without_any_answer_is_unknown_as_a_whole(self, marketing: Marketing) -> None:
         marketing.carrier.will(unanswered)
