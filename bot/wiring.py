@@ -29,10 +29,11 @@ from bot.import_runner import ImportRunner
 from bot.inbox import Inbox
 from bot.installations import Installations, States
 from bot.leadership import Leadership
-from bot.oauth import authorizing, install_routes, installations_of, listen_for_removal, make_flow
+from bot.oauth import authorizing, install_routes, installations_of, make_flow
 from bot.process import Process
 from bot.receipt_puller import ReceiptPuller
 from bot.receipt_writer import ReceiptWriter
+from bot.removal import Removal, listen_for_removal
 from bot.roles import Roles
 from bot.scheduler import START_EVERY_SECONDS, Ticks
 from bot.sending import Connected
@@ -134,7 +135,8 @@ class Bot:
         timeout = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60)
         session = await parts.enter_async_context(aiohttp.ClientSession(timeout=timeout))
         downloads = Downloads(session, self._workspaces.token, self._config.slack.api_url)
-        app = self._make_app()
+        removal = Removal(self._workspaces, self._removals)
+        app = self._make_app(removal)
         roles = Roles(self._config.roles, self._workspaces)
         self._edge = Edge(
             app, self._workspaces, services.by_name(), self._clock, self._dispatch.wake, roles, self._metrics
@@ -149,7 +151,7 @@ class Bot:
             self._sending.start()
         parts.push_async_callback(self._sending.stop)
         parts.push_async_callback(self._leadership.stop)
-        self._start_ticks(services, self._make_puller(connected, writer))
+        self._start_ticks(services, self._make_puller(connected, writer), removal)
         parts.push_async_callback(self._connection.close)
         await self._connection.open(app)
         self._leadership.start()
@@ -179,7 +181,7 @@ class Bot:
         declared = Content(self._database).declare(workspace, [_declaration(each) for each in mine])
         return [self._process.connect(settings, workspace, declared[settings.name]) for settings in mine]
 
-    def _make_app(self) -> AsyncApp:
+    def _make_app(self, removal: Removal) -> AsyncApp:
         several = self._installations is not None
         app = AsyncApp(
             # With a token of its own it would answer every workspace with that.
@@ -190,7 +192,7 @@ class Bot:
             signing_secret=self._config.slack.signing_secret,
             request_verification_enabled=not self._config.slack.uses_socket_mode,
         )
-        listen_for_removal(app, self._workspaces, self._removals)
+        listen_for_removal(app, removal)
         return app
 
     def _install_routes(self) -> list[web.RouteDef]:
@@ -230,7 +232,7 @@ class Bot:
         }
         return ReceiptPuller(Settling(self._database, self._clock), writer, can_be_asked, self._clock)
 
-    def _start_ticks(self, services: Services, puller: ReceiptPuller) -> None:
+    def _start_ticks(self, services: Services, puller: ReceiptPuller, removal: Removal) -> None:
         self._announcer = announcer = Announcer(
             self._workspaces,
             services.posts,
@@ -239,6 +241,7 @@ class Bot:
             services.contents,
             services.replies,
             self._imports.progress,
+            removal,
         )
         loop = asyncio.get_running_loop()
 
