@@ -117,8 +117,12 @@ class Workspaces:
                     bot=bot, minutes_before_expiration=ROTATED_MINUTES_BEFORE
                 )
             except SlackTokenRotationError as error:
+                stored = await self._find(team_id)
+                if stored.bot_refresh_token != bot.bot_refresh_token:
+                    # Another process was faster.
+                    return stored
                 code = error.api_error.response.get("error")
-                if code in _GONE:
+                if code in _GONE and (bot.bot_token_expires_at or 0) <= time.time():
                     raise NotInstalled(team_id) from error
                 # It is good for a while yet, and the next request tries again.
                 log.warning("token.not_rotated", workspace=team_id, error=code)
