@@ -19,7 +19,8 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.environment import OAuthSettings
-from bot.installations import Installations, States, TokenCipher
+from bot.installations import Installations, States
+from bot.token_cipher import TokenCipher
 from bot.workspaces import NotInstalled, Workspaces
 from services.database import Database
 from services.removals import Removals

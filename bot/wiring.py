@@ -39,7 +39,7 @@ from bot.scheduler import START_EVERY_SECONDS, Ticks
 from bot.sending import Connected
 from bot.slack_app import Edge
 from bot.slack_calls import make_client, slack_client
-from bot.slack_connection import SlackConnection
+from bot.slack_connection import SlackConnection, over_http
 from bot.use_cases import Services, make_services
 from bot.web import make_web_app, signs_of_life
 from bot.workspaces import Workspaces, ask_home, find_workspaces
@@ -207,7 +207,7 @@ class Bot:
 
     async def _serve_http(self, connected: list[Connected], writer: ReceiptWriter, inbox: Inbox, app: AsyncApp) -> None:
         addresses = {each.address.application_id: each.address for each in connected}
-        slack = None if self._config.slack.uses_socket_mode else app
+        slack = None if self._config.slack.uses_socket_mode else over_http(app)
         health = Health(
             {"database": database_part(self._database), "slack": self._connection.verdict, "ticks": self._ticks_part}
         )

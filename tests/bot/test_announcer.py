@@ -21,9 +21,10 @@ from bot.announcer import (
     RETRY_GONE_AFTER_SECONDS,
     Announcer,
 )
-from bot.installations import Installations, TokenCipher
+from bot.installations import Installations
 from bot.removal import Removal
 from bot.slack_calls import make_client, slack_client
+from bot.token_cipher import TokenCipher
 from bot.workspaces import Home, Workspaces, only_home
 from handlers.imports import Importing
 from sandbox.slack.core import BOT_TOKEN, Throttle

@@ -16,7 +16,8 @@ from slack_sdk.oauth.installation_store import Installation
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.installations import Installations, States, TokenCipher, UnreadableTokens
+from bot.installations import Installations, States
+from bot.token_cipher import TokenCipher, UnreadableTokens
 from bot.workspaces import Home, NotInstalled, Workspaces
 from services.database import Database
 

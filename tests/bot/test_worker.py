@@ -47,12 +47,18 @@ async def test_it_says_which_application_no_run_has_entered_and_sends_for_it_onc
     worker = a_worker(tmp_path, postgresql_url, carrier)
     with capture_logs() as logs:
         await worker.start()
-    assert [each["applications"] for each in logs if each["event"] == "applications.not_entered"] == [["news-cn"]]
-    marketing = Marketing(fleet, applications=[PROMO, NEWS])
-    marketing.a_group("vip", numbers(3))
-    tasks = [marketing.confirmed(marketing.a_draft(application=each.name)) for each in (PROMO, NEWS)]
-    await until(lambda: all(marketing.task(each).state is TaskState.FINISHED for each in tasks), 30)
-    await worker.stop()
+        try:
+            assert [each["applications"] for each in logs if each["event"] == "applications.not_entered"] == [
+                ["news-cn"]
+            ]
+            marketing = Marketing(fleet, applications=[PROMO, NEWS])
+            # Only then: a job that a worker leaves when it stops is put back by the tick of a `run`, which is not here.
+            await until(lambda: any(each["event"] == "applications.taken_up" for each in logs), 30)
+            marketing.a_group("vip", numbers(3))
+            tasks = [marketing.confirmed(marketing.a_draft(application=each.name)) for each in (PROMO, NEWS)]
+            await until(lambda: all(marketing.task(each).state is TaskState.FINISHED for each in tasks), 60)
+        finally:
+            await worker.stop()
 
 
 async def test_without_any_it_does_not_start(
