@@ -26,7 +26,8 @@ from bench.tasks_to_send import Desk
 from bot.sending import use_queue
 from services.batch_queue import ProcrastinateQueue, QueueWorker, queue_app
 from services.database import Database
-from services.models import send_task
+from services.models import batch, send_task
+from services.states import BatchState
 
 MESSAGES = {1: 200_000, 2: 400_000, 4: 800_000}
 LATENCY_MS = 50
@@ -34,6 +35,8 @@ FEW_CONNECTIONS, MANY_CONNECTIONS = 2, 32
 AT_FULL_SPEED = 500_000
 ENQUEUED = 2_000
 JOBS = 200
+STARTS = 5
+_PLANNED = select(batch.c.no).where(batch.c.state == BatchState.PLANNED.value)
 _PROGRAM = "import sys; from bench import fleet; fleet.{}(*sys.argv[1:])"
 _APPLICATION = """
 [[application]]
@@ -65,13 +68,13 @@ def measure() -> dict[str, tuple[float, str]]:
     with carrier(LATENCY_MS) as endpoint:
         rates = {}
         for workers, messages in MESSAGES.items():
-            rates[workers], _ = _send(endpoint, workers, FEW_CONNECTIONS, messages)
+            rates[workers] = _send(endpoint, workers, FEW_CONNECTIONS, messages)
             figures[f"fleet.{workers}_workers.2_connections.per_second"] = (rates[workers], "messages/s")
         figures["fleet.two_over_one"] = (rates[2] / rates[1], "x")
         figures["fleet.four_over_one"] = (rates[4] / rates[1], "x")
-        runs = [_send(endpoint, 1, MANY_CONNECTIONS, AT_FULL_SPEED) for _ in range(2)]
-        figures["fleet.one_worker.per_second"] = (max(rate for rate, _ in runs), "messages/s")
-        figures["fleet.start_seconds"] = (min(started for _, started in runs), "s")
+        rate = max(_send(endpoint, 1, MANY_CONNECTIONS, AT_FULL_SPEED) for _ in range(2))
+        figures["fleet.one_worker.per_second"] = (rate, "messages/s")
+        figures["fleet.start_seconds"] = (_start(endpoint), "s")
     with new_database("postgresql") as url:
         figures["fleet.enqueue_2000_seconds"] = (float(in_own_process(_PROGRAM.format("print_enqueue"), url)), "s")
     with new_database("postgresql") as url:
@@ -79,35 +82,56 @@ def measure() -> dict[str, tuple[float, str]]:
     return figures
 
 
-def _send(endpoint: str, workers: int, connections: int, messages: int) -> tuple[float, float]:
-    """Messages a second over one task, and how long the slowest worker took from its start until it worked.
-
-    The workers are there before the task, whose clock begins with its confirmation.
-    """
+def _send(endpoint: str, workers: int, connections: int, messages: int) -> float:
+    """Messages a second over one task. The workers are there before it; its clock begins with its confirmation."""
     with new_database("postgresql") as url, ExitStack() as running, TemporaryDirectory() as folder:
         in_own_process(_PROGRAM.format("prepare"), url, str(messages))
-        settings = Path(folder, "applications.toml")
-        settings.write_text(_APPLICATION.format(endpoint=endpoint, connections=connections), "utf-8")
-        environment = {**os.environ, "DATABASE_URL": url, "SMS_APPLICATIONS": str(settings), "HTTP_PORT": "0"}
-        began = time.monotonic()
+        environment = _environment(url, endpoint, connections, Path(folder))
         for number in range(workers):
             running.enter_context(_worker(environment, Path(folder, f"{number}.log")))
-        started = time.monotonic() - began
         seconds = float(in_own_process(_PROGRAM.format("print_run"), url))
-    return messages / seconds, started
+    return messages / seconds
+
+
+def _start(endpoint: str) -> float:
+    """Seconds from a worker's start until its first batch is claimed, while a task waits: the median of five."""
+    took = []
+    for _ in range(STARTS):
+        with new_database("postgresql") as url, TemporaryDirectory() as folder:
+            in_own_process(_PROGRAM.format("prepare_task"), url)
+            environment = _environment(url, endpoint, MANY_CONNECTIONS, Path(folder))
+            database = Database(url)
+            with database.read(everyone=True) as connection:
+                began = time.monotonic()
+                with _worker(environment, Path(folder, "worker.log"), until="") as process:
+                    while connection.execute(_PLANNED).scalar() is not None:
+                        assert process.poll() is None
+                        connection.rollback()
+                        time.sleep(0.005)
+                    took.append(time.monotonic() - began)
+            database.close()
+    return statistics.median(took)
+
+
+def _environment(url: str, endpoint: str, connections: int, folder: Path) -> dict[str, str]:
+    settings = folder / "applications.toml"
+    settings.write_text(_APPLICATION.format(endpoint=endpoint, connections=connections), "utf-8")
+    return {**os.environ, "DATABASE_URL": url, "SMS_APPLICATIONS": str(settings), "HTTP_PORT": "0"}
 
 
 @contextmanager
-def _worker(environment: Mapping[str, str], log: Path) -> Iterator[None]:
-    """A worker that takes batches, until the end of the block."""
+def _worker(
+    environment: Mapping[str, str], log: Path, until: str = "worker.started"
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker that has logged `until`, until the end of the block."""
     command = [sys.executable, "-m", "bot", "worker"]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
     try:
-        while "worker.started" not in log.read_text("utf-8"):
+        while until not in log.read_text("utf-8"):
             assert process.poll() is None, log.read_text("utf-8")
             time.sleep(0.01)
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait()
@@ -117,6 +141,16 @@ def prepare(url: str, messages: str) -> None:
     """A workspace with one group of so many numbers."""
     database = Database(url)
     Desk(database).group(int(messages))
+    database.close()
+
+
+def prepare_task(url: str) -> None:
+    """A small task that waits in the queue."""
+    database = Database(url)
+    use_queue(database)
+    desk = Desk(database)
+    desk.group(200)
+    desk.confirm(desk.draft())
     database.close()
 
 

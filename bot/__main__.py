@@ -1,4 +1,7 @@
-"""The command line: `python -m bot run`, `worker`, `migrate`, `copy-database`, `check-config` and others."""
+"""The command line: `python -m bot run`, `worker`, `migrate`, `copy-database`, `check-config` and others.
+
+What only one command needs is imported there: importing is nearly all of what a worker's start takes.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
@@ -18,20 +21,21 @@ import uvloop
 from cryptography.fernet import Fernet
 
 from bot.bad_config import BadConfig
-from bot.check_config import check_config
 from bot.config import WorkerConfig, read_config, read_worker_config
 from bot.copy_command import copy_database
 from bot.environment import read_environment
 from bot.logs import set_up_logs
 from bot.process import spare_the_collector
 from bot.schema_words import describe_mismatch
-from bot.wiring import Bot
-from bot.worker import Worker
 from handlers.views.words import counted
 from services.clock import SystemClock
 from services.database import Database, DatabaseUnavailable, SchemaMismatch
 from services.restores import Restores
 from services.unread_callbacks import UnreadCallbacks
+
+if TYPE_CHECKING:
+    from bot.wiring import Bot
+    from bot.worker import Worker
 
 log = structlog.get_logger()
 
@@ -54,6 +58,8 @@ def run(
     ] = True,
 ) -> None:
     """Serve Slack, receive receipts and send."""
+    from bot.wiring import Bot
+
     with _one_sentence():
         config = read_config()
         _set_up(config)
@@ -63,6 +69,8 @@ def run(
 @cli.command()
 def worker() -> None:
     """Only send: one of any number beside `run`, on the same PostgreSQL. It needs none of Slack's settings."""
+    from bot.worker import Worker
+
     with _one_sentence():
         config = read_worker_config()
         _set_up(config)
@@ -117,6 +125,8 @@ def after_restore(
 @cli.command("check-config")
 def check() -> None:
     """Say what is right in the settings and what is not; nothing is sent."""
+    from bot.check_config import check_config
+
     if not asyncio.run(check_config(typer.echo)):
         raise typer.Exit(1)
 

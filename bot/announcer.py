@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import upload
+from bot.removal import Removal
 from bot.scheduler import STOP_SECONDS
 from bot.workspaces import NotInstalled, Workspaces
 from handlers.content import Contents
@@ -36,8 +38,10 @@ RETRY_GONE_AFTER_SECONDS = 60.0
 _EVENT_TYPE = "sms_post"
 # Around the moment it was to be posted: how far clocks may differ, and how long Slack may have made it wait.
 _LOOK_BACK, _LOOK_AHEAD = timedelta(minutes=1), timedelta(minutes=30)
+# The workspace has removed the app. A token that is merely wrong, which is `invalid_auth`, may be a mistake of ours.
+_REMOVED = {"account_inactive", "token_revoked"}
+_NO_ACCESS = {*_REMOVED, "invalid_auth", "not_authed"}
 # Trying again would not help.
-_REMOVED = {"account_inactive", "token_revoked", "invalid_auth", "not_authed"}
 _FOR_GOOD = {
     "channel_not_found",
     "not_in_channel",
@@ -61,10 +65,13 @@ class Announcer:
         contents: Contents,
         replies: Replies,
         progress: Callable[[int], Progress | None],
+        removal: Removal,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._workspaces = workspaces
-        self._gone: set[str] = set()
+        self._removal = removal
+        # The workspaces that cannot be posted to, and since when.
+        self._gone: dict[str, float] = {}
         self._posts = posts
         self._importing = importing
         self._tasks = tasks
@@ -132,15 +139,9 @@ class Announcer:
 
     async def _bring_up_to_date(self, post: Post) -> None:
         try:
-            await self._show(post, await self._workspaces.client(post.workspace_id))
-            self._gone.discard(post.workspace_id)
-        except NotInstalled:
-            self._wait_for_workspace(post)
+            await self._show_where_installed(post)
         except SlackApiError as error:
             code = error.response.get("error")
-            if code in _REMOVED:
-                self._wait_for_workspace(post)
-                return
             log.warning("post.failed", post=post.id, kind=post.kind.value, error=code)
             if code in _FOR_GOOD:
                 await asyncio.to_thread(self._posts.give_up, post.id)
@@ -149,12 +150,39 @@ class Announcer:
             log.exception("post.failed", post=post.id, kind=post.kind.value)
             self._retry_at[post.id] = self._monotonic() + RETRY_AFTER_SECONDS
 
+    async def _show_where_installed(self, post: Post) -> None:
+        """Its posts wait until the workspace has the bot again."""
+        token = None
+        try:
+            client = await self._workspaces.client(post.workspace_id)
+            token = client.token
+            await self._show(post, client)
+            self._gone.pop(post.workspace_id, None)
+        except NotInstalled:
+            self._wait_for_workspace(post)
+            # Another process may just be exchanging the token.
+            if self._monotonic() >= self._gone[post.workspace_id] + RETRY_GONE_AFTER_SECONDS:
+                await self._note_removal(post, None, "not_installed")
+        except SlackApiError as error:
+            code = error.response.get("error")
+            if code not in _NO_ACCESS:
+                raise
+            self._wait_for_workspace(post)
+            if code in _REMOVED:
+                await self._note_removal(post, token, code)
+
     def _wait_for_workspace(self, post: Post) -> None:
-        """Its posts wait until it has the bot again; the log says so once."""
+        """The log says so once."""
         if post.workspace_id not in self._gone:
-            self._gone.add(post.workspace_id)
+            self._gone[post.workspace_id] = self._monotonic()
             log.warning("workspace.gone", workspace=post.workspace_id)
         self._retry_at[post.id] = self._monotonic() + RETRY_GONE_AFTER_SECONDS
+
+    async def _note_removal(self, post: Post, token: str | None, code: str) -> None:
+        """The event that tells of it may have come while nobody was connected."""
+        await self._removal.refused(post.workspace_id, token, code)
+        # Once is enough, until it has been posted to again.
+        self._gone[post.workspace_id] = math.inf
 
     async def _show(self, post: Post, client: AsyncWebClient) -> None:
         progress = self._progress(post.subject_id) if post.kind is PostKind.IMPORT else None

@@ -11,9 +11,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.applications_file import RoleSettings
 from bot.bad_config import BadConfig
 from bot.config import Config
-from bot.installations import UnreadableTokens
 from bot.oauth import installations_of
 from bot.slack_calls import make_client, slack_client
+from bot.token_cipher import UnreadableTokens
 from bot.workspaces import ask_home
 from services.database import Database
 

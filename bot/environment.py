@@ -11,8 +11,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from bot.bad_config import BadConfig, check_address, first_mistake
-from bot.installations import TokenCipher
 from bot.logs import LogFormat, LogLevel
+from bot.token_cipher import TokenCipher
 
 
 class _Variables(BaseModel):

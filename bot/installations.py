@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
 from copy import copy
 from logging import Logger, getLogger
 from typing import Any, TypeVar
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from slack_bolt.error import BoltError
 from slack_sdk.oauth.installation_store import Bot, Installation
 from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
@@ -16,43 +14,12 @@ from slack_sdk.oauth.installation_store.sqlalchemy import SQLAlchemyInstallation
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 from slack_sdk.oauth.state_store.sqlalchemy import SQLAlchemyOAuthStateStore
 
+from bot.token_cipher import TokenCipher
 from services.database import Database
 
-T = TypeVar("T")
 Kept = TypeVar("Kept", Bot, Installation)
 
 STATE_SECONDS = 600
-_SECRETS = ("bot_token", "bot_refresh_token", "user_token", "user_refresh_token", "incoming_webhook_url")
-
-
-class UnreadableTokens(Exception):
-    """The tokens were encrypted with a key that SLACK_TOKEN_KEYS no longer holds."""
-
-
-class TokenCipher:
-    """Encrypts with the first key and decrypts with any, so that a new key is put in front of the old one."""
-
-    def __init__(self, keys: Sequence[str]) -> None:
-        """Raises ValueError for a key that is none, and where there is no key."""
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
-
-    def hide(self, kept: Kept) -> Kept:
-        """A copy with nothing readable in it."""
-        return self._changed(kept, lambda secret: self._fernet.encrypt(secret.encode()).decode())
-
-    def show(self, kept: Kept) -> Kept:
-        """The reverse. Raises UnreadableTokens."""
-        try:
-            return self._changed(kept, lambda secret: self._fernet.decrypt(secret.encode()).decode())
-        except InvalidToken as error:
-            raise UnreadableTokens from error
-
-    def _changed(self, kept: Kept, change: Callable[[str], str]) -> Kept:
-        changed = copy(kept)
-        for name in _SECRETS:
-            if secret := getattr(changed, name, None):
-                setattr(changed, name, change(secret))
-        return changed
 
 
 class Installations(AsyncInstallationStore):

@@ -218,7 +218,12 @@ def _families(figures: Figures | None) -> Iterator[Metric]:
         "Batches of tasks being sent: due, put_off or sending (at most 100,000 counted).",
         labels=["state"],
     )
+    due = GaugeMetricFamily(
+        "sms_batches_due", "Batches that are due, by application (at most 100,000 counted).", labels=["application"]
+    )
     if figures is not None:
+        for name, count in figures.due_of.items():
+            due.add_metric([name], count)
         for (carrier, state), count in figures.messages.items():
             messages.add_metric([carrier, state], count)
         for state, count in figures.tasks.items():
@@ -226,7 +231,7 @@ def _families(figures: Figures | None) -> Iterator[Metric]:
         batches.add_metric(["due"], figures.batches_due.count)
         batches.add_metric(["put_off"], figures.batches_put_off)
         batches.add_metric(["sending"], figures.batches_sending)
-    yield from (messages, tasks, batches)
+    yield from (messages, tasks, batches, due)
     for name, text, value in _GAUGES:
         gauge = GaugeMetricFamily(name, text)
         if figures is not None:

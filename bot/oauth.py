@@ -1,17 +1,16 @@
-"""How a workspace installs the app, and what is done when it removes it. Slack's part of it is Bolt's."""
+"""How a workspace installs the app. Slack's part of it is Bolt's."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urljoin
 
 import structlog
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
-from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.oauth.async_callback_options import AsyncCallbackOptions, AsyncFailureArgs, AsyncSuccessArgs
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
@@ -20,7 +19,8 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.environment import OAuthSettings
-from bot.installations import Installations, States, TokenCipher
+from bot.installations import Installations, States
+from bot.token_cipher import TokenCipher
 from bot.workspaces import NotInstalled, Workspaces
 from services.database import Database
 from services.removals import Removals
@@ -108,26 +108,6 @@ def authorizing(workspaces: Workspaces) -> Callable[..., Awaitable[Any]]:
             return None
 
     return authorize
-
-
-def listen_for_removal(app: AsyncApp, workspaces: Workspaces, removals: Removals) -> None:
-    """A workspace that removes the app, or takes its tokens back: they are deleted, and nothing is sent in its name."""
-
-    async def remove(team: str, why: str) -> None:
-        await workspaces.forget(team)
-        paused = await asyncio.to_thread(removals.removed, team)
-        log.warning("workspace.removed", workspace=team, event=why, paused=paused)
-
-    async def app_uninstalled(body: Mapping[str, Any]) -> None:
-        await remove(body["team_id"], "app_uninstalled")
-
-    async def tokens_revoked(body: Mapping[str, Any]) -> None:
-        # A person's token is nothing to us: the bot acts as itself.
-        if (body["event"].get("tokens") or {}).get("bot"):
-            await remove(body["team_id"], "tokens_revoked")
-
-    app.event("app_uninstalled")(app_uninstalled)
-    app.event("tokens_revoked")(tokens_revoked)
 
 
 def _page(status: int, text: str) -> BoltResponse:

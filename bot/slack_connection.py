@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import aiohttp
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
@@ -14,6 +17,15 @@ from bot.bad_config import BadConfig
 from bot.environment import SlackSettings
 from bot.health import Verdict
 from bot.metrics import Metrics
+
+
+def over_http(app: AsyncApp) -> Handler:
+    """What answers Slack's requests over HTTP; Bolt checks their signature."""
+
+    async def slack_events(request: web.Request) -> web.Response:
+        return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
+
+    return slack_events
 
 
 class SlackConnection:

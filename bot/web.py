@@ -10,8 +10,6 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
-from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
-from slack_bolt.async_app import AsyncApp
 
 from bot.bad_config import BadConfig
 from bot.health import Health
@@ -66,23 +64,19 @@ def replies_path(application_id: int, token: str) -> str:
 def make_web_app(
     addresses: Mapping[int, ReceiptsAddress],
     writer: ReceiptWriter,
-    slack: AsyncApp | None,
+    slack: Handler | None,
     public_url: str | None = None,
     inbox: Inbox | None = None,
     signs: Sequence[web.RouteDef] = (),
     answered: Callable[[str, int], None] = lambda route, status: None,
 ) -> web.Application:
-    """`slack` is given in HTTP mode only; its requests come to /slack/events, and Bolt checks their signature.
+    """`slack` (`bot.slack_connection.over_http`) is given in HTTP mode only; its requests come to /slack/events.
 
     Carriers may sign the address they call, which begins with `public_url`, whatever a proxy has made of it since.
     Without an `inbox` there is no address for replies, and what cannot be read is only logged. `signs` are an
     operator's routes (`signs_of_life`); `answered` is told each request's route and status.
     """
     app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_tell(answered)])
-
-    async def slack_events(request: web.Request) -> web.Response:
-        assert slack is not None
-        return await to_aiohttp_response(await slack.async_dispatch(await to_bolt_request(request)))
 
     callbacks = _Callbacks(addresses, writer, public_url, inbox)
     for method in CALLBACK_METHODS:
@@ -91,7 +85,7 @@ def make_web_app(
             app.router.add_route(method, r"/replies/{application:\d{1,18}}/{token}", callbacks.replies)
     app.router.add_routes(signs)
     if slack is not None:
-        app.router.add_post("/slack/events", slack_events)
+        app.router.add_post("/slack/events", slack)
     return app
 
 

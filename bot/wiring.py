@@ -29,16 +29,17 @@ from bot.import_runner import ImportRunner
 from bot.inbox import Inbox
 from bot.installations import Installations, States
 from bot.leadership import Leadership
-from bot.oauth import authorizing, install_routes, installations_of, listen_for_removal, make_flow
+from bot.oauth import authorizing, install_routes, installations_of, make_flow
 from bot.process import Process
 from bot.receipt_puller import ReceiptPuller
 from bot.receipt_writer import ReceiptWriter
+from bot.removal import Removal, listen_for_removal
 from bot.roles import Roles
 from bot.scheduler import START_EVERY_SECONDS, Ticks
 from bot.sending import Connected
 from bot.slack_app import Edge
 from bot.slack_calls import make_client, slack_client
-from bot.slack_connection import SlackConnection
+from bot.slack_connection import SlackConnection, over_http
 from bot.use_cases import Services, make_services
 from bot.web import make_web_app, signs_of_life
 from bot.workspaces import Workspaces, ask_home, find_workspaces
@@ -138,7 +139,8 @@ class Bot:
         timeout = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60)
         session = await parts.enter_async_context(aiohttp.ClientSession(timeout=timeout))
         downloads = Downloads(session, self._workspaces.token, self._config.slack.api_url)
-        app = self._make_app()
+        removal = Removal(self._workspaces, self._removals)
+        app = self._make_app(removal)
         roles = Roles(self._config.roles, self._workspaces)
         self._edge = Edge(
             app,
@@ -162,7 +164,7 @@ class Bot:
         parts.push_async_callback(self._leadership.stop)
         puller = self._make_puller(connected, writer)
         parts.push_async_callback(puller.stop)
-        self._start_ticks(services, puller)
+        self._start_ticks(services, puller, removal)
         parts.push_async_callback(self._connection.close)
         await self._connection.open(app)
         self._leadership.start()
@@ -192,7 +194,7 @@ class Bot:
         declared = Content(self._database).declare(workspace, [declaration(each) for each in mine])
         return [self._process.connect(settings, workspace, declared[settings.name]) for settings in mine]
 
-    def _make_app(self) -> AsyncApp:
+    def _make_app(self, removal: Removal) -> AsyncApp:
         several = self._installations is not None
         app = AsyncApp(
             # With a token of its own it would answer every workspace with that.
@@ -203,7 +205,7 @@ class Bot:
             signing_secret=self._config.slack.signing_secret,
             request_verification_enabled=not self._config.slack.uses_socket_mode,
         )
-        listen_for_removal(app, self._workspaces, self._removals)
+        listen_for_removal(app, removal)
         return app
 
     def _install_routes(self) -> list[web.RouteDef]:
@@ -218,7 +220,7 @@ class Bot:
 
     async def _serve_http(self, connected: list[Connected], writer: ReceiptWriter, inbox: Inbox, app: AsyncApp) -> None:
         addresses = {each.address.application_id: each.address for each in connected}
-        slack = None if self._config.slack.uses_socket_mode else app
+        slack = None if self._config.slack.uses_socket_mode else over_http(app)
         health = Health(
             {"database": database_part(self._database), "slack": self._connection.verdict, "ticks": self._ticks_part}
         )
@@ -243,7 +245,7 @@ class Bot:
         }
         return ReceiptPuller(Settling(self._database, self._clock), writer, can_be_asked, self._clock)
 
-    def _start_ticks(self, services: Services, puller: ReceiptPuller) -> None:
+    def _start_ticks(self, services: Services, puller: ReceiptPuller, removal: Removal) -> None:
         self._announcer = announcer = Announcer(
             self._workspaces,
             services.posts,
@@ -252,6 +254,7 @@ class Bot:
             services.contents,
             services.replies,
             self._imports.progress,
+            removal,
         )
         self._parts.push_async_callback(announcer.stop)
         loop = asyncio.get_running_loop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 
 import structlog
@@ -18,6 +19,9 @@ from services.content import Content
 
 log = structlog.get_logger()
 
+# How soon a worker begins to send for an application that a `run` has entered after the worker's start.
+LOOK_AGAIN_SECONDS = 60.0
+
 
 class Worker:
     """The running program. `start()` returns when it takes batches; `stop()` when those under way are recorded.
@@ -27,9 +31,12 @@ class Worker:
 
     http_port: int
 
-    def __init__(self, config: WorkerConfig, clock: Clock | None = None) -> None:
+    def __init__(
+        self, config: WorkerConfig, clock: Clock | None = None, look_again_seconds: float = LOOK_AGAIN_SECONDS
+    ) -> None:
         """Raises BadConfig."""
         self._config = config
+        self._look_again_seconds = look_again_seconds
         self._process = Process(config, clock)
         self._database = self._process.database
         if self._database.is_sqlite:
@@ -55,26 +62,55 @@ class Worker:
         self._process.close_with(parts)
         self._database.check_schema()
         connected = self._connect()
-        sending = self._process.make_sending(connected)
-        await self._serve_http()
-        sending.start()
-        parts.push_async_callback(sending.stop)
-        log.info("worker.started", applications=len(connected))
-
-    def _connect(self) -> list[Connected]:
-        """The applications of the settings that a `run` has entered into the database."""
-        connected = [
-            self._process.connect(settings, workspace, known)
-            for workspace, name, known in Content(self._database).declared()
-            for settings in self._config.applications
-            if settings.name == name and settings.workspace in (None, workspace)
-        ]
         if not connected:
             raise BadConfig(
                 "No application of the settings is in the database yet: start `python -m bot run` first, with the same "
                 "settings."
             )
-        return connected
+        self._sending = self._process.make_sending(connected)
+        await self._serve_http()
+        self._sending.start()
+        parts.push_async_callback(self._stop_sending)
+        log.info("worker.started", applications=len(connected))
+        if missing := self._missing(connected):
+            log.warning("applications.not_entered", applications=missing, again_in_seconds=self._look_again_seconds)
+            looking = asyncio.create_task(self._take_up_missing(connected))
+            parts.push_async_callback(_end, looking)
+
+    async def _stop_sending(self) -> None:
+        await self._sending.stop()
+
+    def _connect(self) -> list[Connected]:
+        """The applications of the settings that a `run` has entered into the database."""
+        return [
+            self._process.connect(settings, workspace, known)
+            for workspace, name, known in Content(self._database).declared()
+            for settings in self._config.applications
+            if settings.name == name and settings.workspace in (None, workspace)
+        ]
+
+    def _missing(self, connected: list[Connected]) -> list[str]:
+        """The names of the settings' other applications."""
+        entered = [each.settings for each in connected]
+        return [each.name for each in self._config.applications if each not in entered]
+
+    async def _take_up_missing(self, connected: list[Connected]) -> None:
+        """Send for the others too as soon as a `run` has entered them; until then the rest is sent for."""
+        while self._missing(connected):
+            await asyncio.sleep(self._look_again_seconds)
+            try:
+                found = await asyncio.to_thread(self._connect)
+            except Exception:
+                # The database may be away for a while.
+                log.exception("applications.unknown")
+                continue
+            if len(self._missing(found)) < len(self._missing(connected)):
+                # A failover may be among them, so all begin anew.
+                await self._sending.stop()
+                connected = found
+                self._sending = self._process.make_sending(connected)
+                self._sending.start()
+                log.info("applications.taken_up", applications=len(connected), missing=self._missing(connected))
 
     async def _serve_http(self) -> None:
         health = Health({"database": database_part(self._database)})
@@ -82,3 +118,8 @@ class Worker:
         app = web.Application()
         app.router.add_routes(signs_of_life(health, self._process.metrics))
         self.http_port = await self._process.serve_http(app, self._parts)
+
+
+async def _end(looking: asyncio.Task[None]) -> None:
+    looking.cancel()
+    await asyncio.wait({looking})

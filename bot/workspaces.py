@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,6 +39,8 @@ class Home:
     client: AsyncWebClient
     bot_id: str | None = None
     bot_user_id: str | None = None
+    # When its token was seen to be good, in Unix seconds.
+    since: float = 0.0
 
 
 class Workspaces:
@@ -84,6 +87,15 @@ class Workspaces:
         assert token is not None
         return token
 
+    async def installed_at(self, team_id: str) -> float | None:
+        """In Unix seconds; None where it is not. For a token of the settings: when it was seen to be good."""
+        if self._home is not None and team_id == self._home.team_id:
+            return self._home.since
+        try:
+            return (await self._find(team_id)).installed_at
+        except NotInstalled:
+            return None
+
     async def forget(self, team_id: str) -> None:
         """The workspace has removed the app or revoked its tokens."""
         if self._home is not None and team_id == self._home.team_id:
@@ -94,8 +106,6 @@ class Workspaces:
             await self._installations.async_delete_all(enterprise_id=None, team_id=team_id)
 
     async def _bot(self, team_id: str) -> Bot:
-        if self._installations is None:
-            raise NotInstalled(team_id)
         bot = await self._find(team_id)
         if self._rotator is None or bot.bot_token_expires_at is None:
             return bot
@@ -107,8 +117,12 @@ class Workspaces:
                     bot=bot, minutes_before_expiration=ROTATED_MINUTES_BEFORE
                 )
             except SlackTokenRotationError as error:
+                stored = await self._find(team_id)
+                if stored.bot_refresh_token != bot.bot_refresh_token:
+                    # Another process was faster.
+                    return stored
                 code = error.api_error.response.get("error")
-                if code in _GONE:
+                if code in _GONE and (bot.bot_token_expires_at or 0) <= time.time():
                     raise NotInstalled(team_id) from error
                 # It is good for a while yet, and the next request tries again.
                 log.warning("token.not_rotated", workspace=team_id, error=code)
@@ -120,7 +134,8 @@ class Workspaces:
             return rotated
 
     async def _find(self, team_id: str) -> Bot:
-        assert self._installations is not None
+        if self._installations is None:
+            raise NotInstalled(team_id)
         bot = await self._installations.async_find_bot(enterprise_id=None, team_id=team_id)
         if bot is None or bot.bot_token is None:
             raise NotInstalled(team_id)
@@ -129,9 +144,10 @@ class Workspaces:
 
 async def ask_home(settings: SlackSettings, client: AsyncWebClient) -> Home:
     """Whose SLACK_BOT_TOKEN, the client's, is. Raises BadConfig."""
+    asked_at = time.time()
     try:
         who = await client.auth_test()
-        return Home(str(who["team_id"]), client, who.get("bot_id"), who.get("user_id"))
+        return Home(str(who["team_id"]), client, who.get("bot_id"), who.get("user_id"), asked_at)
     except SlackApiError as error:
         code = error.response.get("error")
         raise BadConfig(f"Slack refuses SLACK_BOT_TOKEN: {code} (docs/slack.md says how to get one).") from error

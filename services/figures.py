@@ -6,6 +6,7 @@ when most waits.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -53,13 +54,15 @@ class Waiting:
 class Figures:
     """`messages` maps (carrier, state) to a count; `tasks` the state of those not over.
 
-    `batches_due` may be sent now: the oldest has been due since its task began. `batches_put_off` wait after "slow
+    `batches_due` may be sent now: the oldest has been due since its task began; `due_of` says how many of them each
+    application has, by its name. `batches_put_off` wait after "slow
     down". `scheduled` are tasks whose time has come and which nothing has started. `posts` are owed to Slack.
     """
 
     messages: Mapping[tuple[str, str], int]
     tasks: Mapping[str, int]
     batches_due: Waiting
+    due_of: Mapping[str, int]
     batches_put_off: int
     batches_sending: int
     scheduled: Waiting
@@ -103,6 +106,7 @@ def _read(connection: Connection, now: datetime) -> Figures:
         messages=_messages(connection, now),
         tasks={state: count for state, count in connection.execute(_TASKS)},  # noqa: C416 - dict() of rows does not type-check
         batches_due=waiting(of_sending, due, select(func.min(send_task.c.started_at)).where(is_sending, has_due)),
+        due_of=_by_application(connection, of_sending, due),
         batches_put_off=_count(connection, of_sending, put_off),
         batches_sending=_count(connection, batch, literal_state(batch.c.state, BatchState.SENDING)),
         scheduled=waiting(send_task, overdue, select(func.min(send_task.c.scheduled_at)).where(overdue)),
@@ -127,6 +131,14 @@ def _messages(connection: Connection, now: datetime) -> dict[tuple[str, str], in
         .group_by(application.c.carrier)
     )
     return {(row.carrier, state): int(row._mapping[state]) for row in connection.execute(query) for state in _STATES}
+
+
+def _by_application(connection: Connection, table: FromClause, condition: ColumnElement[bool]) -> dict[str, int]:
+    """Each is counted for itself, so that none is hidden behind COUNTED_TO of another."""
+    counts: dict[str, int] = defaultdict(int)
+    for row in connection.execute(select(application.c.id, application.c.name)).all():
+        counts[row.name] += _count(connection, table, and_(condition, batch.c.application_id == row.id))
+    return counts
 
 
 def _count(connection: Connection, table: FromClause, condition: ColumnElement[bool]) -> int:

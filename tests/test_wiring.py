@@ -108,7 +108,7 @@ def test_every_method_the_bot_calls_has_its_scopes_and_every_scope_a_use() -> No
 
 def test_every_event_that_is_routed_is_subscribed_to() -> None:
     routed = {route.key for route in ROUTES if route.kind is Kind.EVENT}
-    # bot/oauth.py listens for the end of an installation.
+    # bot/removal.py listens for the end of an installation.
     about_installations = {"app_uninstalled", "tokens_revoked"}
     assert routed | about_installations == {event.partition(".")[0] for event in EVENTS}
 

@@ -47,6 +47,8 @@ class Core:
     base_url: str = ""
     calls: list[dict[str, Any]] = field(default_factory=list)
     throttles: dict[str, Throttle] = field(default_factory=dict)
+    # What every call with the bot's token is answered with, such as `token_revoked` once the app was removed.
+    refusal: str | None = None
 
     def __post_init__(self) -> None:
         self.workspace = Workspace(self.manifest)

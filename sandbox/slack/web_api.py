@@ -158,6 +158,8 @@ class WebApi:
             raise Refused("unknown_method", req_method=name)
         _check_token(token, method.token)
         if method.token == "bot":
+            if self.core.refusal is not None:
+                raise Refused(self.core.refusal)
             headers["x-oauth-scopes"] = ",".join(sorted(self.core.manifest.scopes))
         call = Call(self.core, args)
         for scope in method.scopes:

@@ -10,13 +10,25 @@ from typing import Any
 
 import aiohttp
 import pytest
+from cryptography.fernet import Fernet
+from slack_sdk.oauth.installation_store import Installation
+from slack_sdk.web.async_client import AsyncWebClient
 from structlog.testing import capture_logs
 
-from bot.announcer import EDIT_EVERY_SECONDS, REPLY_EVERY_SECONDS, RETRY_AFTER_SECONDS, Announcer
-from bot.slack_calls import slack_client
-from bot.workspaces import Workspaces, only_home
+from bot.announcer import (
+    EDIT_EVERY_SECONDS,
+    REPLY_EVERY_SECONDS,
+    RETRY_AFTER_SECONDS,
+    RETRY_GONE_AFTER_SECONDS,
+    Announcer,
+)
+from bot.installations import Installations
+from bot.removal import Removal
+from bot.slack_calls import make_client, slack_client
+from bot.token_cipher import TokenCipher
+from bot.workspaces import Home, Workspaces, only_home
 from handlers.imports import Importing
-from sandbox.slack.core import Throttle
+from sandbox.slack.core import BOT_TOKEN, Throttle
 from sandbox.slack.server import SlackSandbox
 from sandbox.slack.workspace import TEAM_ID
 from services.carriers.ports import Reply
@@ -25,7 +37,9 @@ from services.groups import Group
 from services.imports import Import, Imports, Progress, Reject, UploadedFile
 from services.posts import PostKind, Posts
 from services.previews import SendRequest
+from services.removals import Removals
 from services.replies import Replies
+from services.states import PauseReason, TaskState
 from services.task_reports import Task
 from tests.bot.settings import a_config
 from tests.bot.workplace import MANIFEST, MARKETING, PATIENT
@@ -55,6 +69,7 @@ class Desk:
         self.slack = slack
         # Slack's own times are real ones.
         self.marketing = Marketing(database, workspace_id=TEAM_ID, clock=FakeClock(datetime.now(UTC)))
+        self.removals = Removals(database, self.marketing.clock)
         self.seconds = 0.0
         self.progress: dict[int, Progress] = {}
         self.folder = folder
@@ -67,14 +82,16 @@ class Desk:
         tasks = tasks_of(self.marketing)
         replies = Replies(self.marketing.database, self.marketing.clock)
         contents = contents_of(self.marketing)
+        workspaces = workspaces or only_home(TEAM_ID, self._client)
         return Announcer(
-            workspaces or only_home(TEAM_ID, self._client),
+            workspaces,
             posts,
             importing,
             tasks,
             contents,
             replies,
             self.progress.get,
+            Removal(workspaces, self.removals),
             lambda: self.seconds,
         )
 
@@ -200,13 +217,97 @@ async def test_the_posts_of_a_workspace_that_removed_the_bot_wait(desk: Desk) ->
     desk.a_task()
     with capture_logs() as logs:
         await desk.tick()
-        await desk.tick(after=100)
+        for _ in range(3):
+            await desk.tick(RETRY_GONE_AFTER_SECONDS)
     assert desk.shown() == []
-    assert [each["event"] for each in logs] == ["workspace.gone"]
+    assert [each["event"] for each in logs] == ["workspace.gone", "workspace.removed"]
     assert len(desk.marketing.posts.due()) == 1
     desk.announcer = desk.an_announcer(desk.marketing.posts)
     await desk.tick()
     assert len(desk.shown()) == 1
+
+
+class Installed:
+    """The desk's workspace as one that installed the app, or as that of the settings' token."""
+
+    def __init__(self, desk: Desk, *, by_itself: bool) -> None:
+        self.desk = desk
+        self.by_itself = by_itself
+        self.store = Installations(desk.marketing.database, "1.2", TokenCipher([Fernet.generate_key().decode()]))
+        self.workspaces: Workspaces
+
+    async def install(self, token: str = BOT_TOKEN) -> None:
+        """With a token of the settings the bot is started for it."""
+        home = None if self.by_itself else Home(TEAM_ID, self._client(token))
+        if self.by_itself:
+            await self.store.async_save(
+                Installation(app_id="A1", team_id=TEAM_ID, bot_token=token, bot_id="B1", user_id=ANA)
+            )
+        self.workspaces = Workspaces(home, self.store, None, self._client)
+        self.desk.announcer = self.desk.an_announcer(self.desk.marketing.posts, self.workspaces)
+        self.desk.removals.installed(TEAM_ID)
+
+    def _client(self, token: str) -> AsyncWebClient:
+        return make_client(token, self.desk.slack.api_url)
+
+    async def has_token(self) -> bool:
+        return await self.workspaces.installed_at(TEAM_ID) is not None
+
+
+@pytest.fixture(params=[True, False], ids=["installed", "token of the settings"])
+async def workspace(request: pytest.FixtureRequest, desk: Desk) -> Installed:
+    made = Installed(desk, by_itself=request.param)
+    await made.install()
+    return made
+
+
+@pytest.mark.parametrize("code", ["token_revoked", "account_inactive"])
+async def test_a_workspace_whose_removal_nobody_was_told_of_is_noted_when_slack_refuses_a_post(
+    desk: Desk, workspace: Installed, code: str
+) -> None:
+    task = desk.a_task()
+    desk.slack.core.refusal = code
+    with capture_logs() as logs:
+        await desk.tick()
+    assert [each["event"] for each in logs] == ["workspace.gone", "workspace.removed"]
+    now = desk.marketing.task(task)
+    assert (now.state, now.pause_reason) == (TaskState.PAUSED, PauseReason.UNINSTALLED)
+    assert not await workspace.has_token()
+    desk.slack.core.refusal = None
+    await workspace.install()
+    await desk.tick()
+    assert "is paused: this workspace had removed me" in desk.shown()[-1]
+
+
+@pytest.mark.parametrize("code", ["invalid_auth", "not_authed"])
+async def test_a_token_that_is_wrong_may_be_our_mistake_and_is_no_removal(
+    desk: Desk, workspace: Installed, code: str
+) -> None:
+    task = desk.a_task()
+    desk.slack.core.refusal = code
+    await desk.tick()
+    await desk.tick(RETRY_GONE_AFTER_SECONDS)
+    assert desk.marketing.task(task).state is TaskState.SENDING
+    desk.slack.core.refusal = None
+    await desk.tick(RETRY_GONE_AFTER_SECONDS)
+    assert len(desk.shown()) == 1
+
+
+async def test_a_refusal_of_a_token_that_was_replaced_meanwhile_is_no_removal(desk: Desk, workspace: Installed) -> None:
+    task = desk.a_task()
+    await Removal(workspace.workspaces, desk.removals).refused(TEAM_ID, "xoxb-old", "token_revoked")
+    assert desk.marketing.task(task).state is TaskState.SENDING
+    assert await workspace.has_token()
+
+
+async def test_a_workspace_without_a_token_for_a_minute_has_removed_the_bot(desk: Desk, workspace: Installed) -> None:
+    task = desk.a_task()
+    await workspace.workspaces.forget(TEAM_ID)
+    await desk.tick()
+    await desk.tick(RETRY_GONE_AFTER_SECONDS - 1)
+    assert desk.marketing.task(task).state is TaskState.SENDING
+    await desk.tick(1)
+    assert desk.marketing.task(task).pause_reason is PauseReason.UNINSTALLED
 
 
 @pytest.mark.parametrize("channel", ["C0NOWHERE", GENERAL])

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from bot.bad_config import BadConfig
 from bot.config import read_config
+from bot.removal import Removal
 from bot.web import receipts_path, replies_path
 from bot.wiring import Bot
 from sandbox.carriers.huawei import HuaweiSandbox
@@ -148,7 +149,8 @@ async def test_bolts_warnings_do_not_tell_what_people_sent(
 ) -> None:
     bolt = logging.getLogger("slack_bolt")
     before, bolt.level = bolt.level, logging.ERROR
-    app = Bot(read_config(environment(tmp_path, SLACK_API_URL=slack.api_url)))._make_app()
+    bot = Bot(read_config(environment(tmp_path, SLACK_API_URL=slack.api_url)))
+    app = bot._make_app(Removal(bot._workspaces, bot._removals))
     body = {"type": "block_actions", "actions": [{"action_id": "gone", "value": "13812345678"}], "team": {"id": "T1"}}
     with caplog.at_level(logging.INFO):
         response = await app.async_dispatch(AsyncBoltRequest(body=body, mode="socket_mode"))

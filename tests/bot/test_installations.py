@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -15,7 +16,8 @@ from slack_sdk.oauth.installation_store import Installation
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.installations import Installations, States, TokenCipher, UnreadableTokens
+from bot.installations import Installations, States
+from bot.token_cipher import TokenCipher, UnreadableTokens
 from bot.workspaces import Home, NotInstalled, Workspaces
 from services.database import Database
 
@@ -119,11 +121,17 @@ class TokenExchange:
     def __init__(self) -> None:
         self.calls = 0
         self.good = {"xoxe-1"}
+        # Answers once so many have asked; and who is refused is told so only then.
+        self.together = asyncio.Barrier(1)
+        self.refuse = asyncio.Event()
+        self.refuse.set()
 
     async def answer(self, request: web.Request) -> web.Response:
         given = await request.post()
         self.calls += 1
+        await self.together.wait()
         if given["refresh_token"] not in self.good:
+            await self.refuse.wait()
             return web.json_response({"ok": False, "error": "invalid_refresh_token"})
         self.good = {f"xoxe-{self.calls + 1}"}
         return web.json_response(
@@ -164,6 +172,36 @@ async def test_a_token_that_ends_soon_is_exchanged_once_and_kept(
     assert (await workspaces.client(TEAM)).token == "xoxb-rotated-1"
     assert slack.calls == 1
     assert await token(store) == "xoxb-rotated-1"
+
+
+@pytest.mark.parametrize("seconds_left", [600, 0], ids=["still good", "ended"])
+async def test_two_processes_that_exchange_a_token_at_once_both_have_one_that_is_good(
+    database: Database, exchange: tuple[TokenExchange, AsyncTokenRotator], seconds_left: int
+) -> None:
+    slack, rotator = exchange
+    slack.together = asyncio.Barrier(2)
+    slack.refuse.clear()
+    ends_at = int(time.time()) + seconds_left
+    await installations(database).async_save(installed(bot_refresh_token="xoxe-1", bot_token_expires_at=ends_at))
+    processes = [
+        Workspaces(None, installations(database), rotator, lambda token: AsyncWebClient(token=token)) for _ in range(2)
+    ]
+    asked = {asyncio.create_task(each.token(TEAM)) for each in processes}
+    await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+    slack.refuse.set()
+    assert await asyncio.gather(*asked) == ["xoxb-rotated-2"] * 2
+    assert slack.calls == 2
+
+
+async def test_a_refused_exchange_leaves_a_token_that_is_still_good(
+    database: Database, exchange: tuple[TokenExchange, AsyncTokenRotator]
+) -> None:
+    """Another process may have made it, and not stored its result yet."""
+    store = installations(database)
+    soon = int(time.time()) + 600
+    await store.async_save(installed(bot_refresh_token="xoxe-gone", bot_token_expires_at=soon))
+    workspaces = Workspaces(None, store, exchange[1], lambda token: AsyncWebClient(token=token))
+    assert await workspaces.token(TEAM) == "xoxb-1"
 
 
 async def test_a_revoked_refresh_token_means_not_installed(

@@ -41,6 +41,7 @@ FIGURES = Figures(
     messages={("huawei", "waiting"): 1},
     tasks={"sending": 1},
     batches_due=NONE,
+    due_of={"promo-cn": 0},
     batches_put_off=0,
     batches_sending=0,
     scheduled=NONE,
@@ -90,6 +91,7 @@ async def test_the_databases_figures_show(sqlite: Database) -> None:
     assert found["sms_messages", ("huawei", "waiting")] == 300
     assert found["sms_tasks", ("sending",)] == 1
     assert found["sms_batches", ("due",)] == 2
+    assert found["sms_batches_due", ("promo-cn",)] == 2
     assert found["sms_posts_owed", ()] == 1
     assert found["sms_receipts_waiting", ()] == 0
 

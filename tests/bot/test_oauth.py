@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 from cryptography.fernet import Fernet
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from bot.config import read_config
 from bot.oauth import BOT_SCOPES
@@ -32,6 +33,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:Deprecat
 SPRING, AUTUMN = "T0SPRING", "T0AUTUMN"
 PUBLIC_URL = "https://sms.example.com"
 KEY = Fernet.generate_key().decode()
+
+UNINSTALLED = '{"type":"app_uninstalled"}'
+REVOKED = '{"type":"tokens_revoked","tokens":{"oauth":[],"bot":["U0BOT"]}}'
 
 Json = dict[str, Any]
 
@@ -156,10 +160,10 @@ class Visitor:
         }
         return await self.deliver(urlencode(fields).encode(), "application/x-www-form-urlencoded")
 
-    async def tell(self, team: str, event: str) -> int:
+    async def tell(self, team: str, event: str, seconds_ago: int = 0) -> int:
         body = (
             f'{{"type":"event_callback","team_id":"{team}","api_app_id":"A1","event_id":"Ev{time.time_ns()}",'
-            f'"event_time":1,"event":{event}}}'
+            f'"event_time":{int(time.time()) - seconds_ago},"event":{event}}}'
         )
         return await self.deliver(body.encode(), "application/json")
 
@@ -243,9 +247,7 @@ async def test_a_token_that_ends_is_exchanged_before_it_is_used(visitor: Visitor
     assert set(tokens_used(slack)) == {f"xoxb-{SPRING}-1"}
 
 
-@pytest.mark.parametrize(
-    "event", ['{"type":"app_uninstalled"}', '{"type":"tokens_revoked","tokens":{"oauth":[],"bot":["U0BOT"]}}']
-)
+@pytest.mark.parametrize("event", [UNINSTALLED, REVOKED])
 async def test_a_workspace_that_removes_it_is_forgotten_and_may_come_back(
     visitor: Visitor, slack: SlackOAuth, tmp_path: Path, event: str
 ) -> None:
@@ -271,6 +273,26 @@ async def test_a_workspace_that_removes_it_is_forgotten_and_may_come_back(
     await visitor.type(SPRING, "/sms-templates")
     await until(lambda: bool(slack.said), 10)
     database.close()
+
+
+@pytest.mark.parametrize("event", [UNINSTALLED, REVOKED])
+@pytest.mark.parametrize("home", [None, "xoxb-home"], ids=["installed", "token of the settings"])
+async def test_a_removal_that_is_told_late_does_not_undo_a_new_installation(
+    slack: SlackOAuth, tmp_path: Path, home: str | None, event: str
+) -> None:
+    bot = Bot(read_config(settings(tmp_path, slack, SLACK_BOT_TOKEN=home)))
+    await bot.start()
+    async with aiohttp.ClientSession() as session:
+        visitor = Visitor(bot, slack, session)
+        if home is None:
+            await visitor.install(SPRING)
+        with capture_logs() as logs:
+            await visitor.tell(SPRING, event, seconds_ago=60)
+            await until(lambda: any(each["event"] == "workspace.removal_is_old" for each in logs), 10)
+        await visitor.type(SPRING, "/sms-templates")
+        await until(lambda: bool(slack.said), 10)
+    await bot.stop()
+    assert tokens_used(slack) == [home or f"xoxb-{SPRING}"]
 
 
 async def test_a_person_who_takes_their_own_token_back_changes_nothing(visitor: Visitor, slack: SlackOAuth) -> None:

@@ -19,6 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.applications_file import RoleSettings
 from bot.roles import Roles
 from bot.slack_app import Edge
+from bot.slack_connection import over_http
 from bot.web import make_web_app
 from bot.workspaces import only_home
 from handlers.imports import Importing
@@ -129,7 +130,7 @@ async def opened(
         parts.push_async_callback(place.edge.stop)
         if http:
             nobody: Any = None
-            runner = web.AppRunner(make_web_app({}, nobody, app), access_log=None, shutdown_timeout=0.1)
+            runner = web.AppRunner(make_web_app({}, nobody, over_http(app)), access_log=None, shutdown_timeout=0.1)
             await runner.setup()
             parts.push_async_callback(runner.cleanup)
             await web.SockSite(runner, listening).start()

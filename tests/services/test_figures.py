@@ -65,6 +65,7 @@ async def test_the_queue_tells_what_is_due_from_what_was_put_off(marketing: Mark
     marketing.a_confirmed_task(700)
     marketing.clock.move(MINUTE)
     assert read(marketing).batches_due == Waiting(2, 60.0)
+    assert read(marketing).due_of == {"promo-cn": 2}
     claim = marketing.a_dispatch().claim(marketing.sender)
     figures = read(marketing)
     assert (figures.batches_due.count, figures.batches_sending) == (1, 1)

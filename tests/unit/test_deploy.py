@@ -38,7 +38,7 @@ OF_SLACK = {name.upper() for name in SlackEnvironment.model_fields}
 SETTINGS = OF_SLACK | {name.upper() for name in Environment.model_fields}
 COMMANDS = {command.name or command.callback.__name__ for command in cli.registered_commands if command.callback}
 NONE = Waiting(0, 0.0)
-FIGURES = Figures({}, {}, NONE, 0, 0, NONE, NONE, NONE, 0)
+FIGURES = Figures({}, {}, NONE, {}, 0, 0, NONE, NONE, NONE, 0)
 # Prometheus' own words in our expressions.
 NOT_OURS = {"up"}
 
