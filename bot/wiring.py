@@ -46,7 +46,6 @@ from services.carriers.ports import PullsReceipts
 from services.clock import Clock
 from services.content import Content
 from services.declarations import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
-from services.leases import Leases
 from services.removals import Removals
 from services.retention import Periods, Retention
 from services.settling import Settling
@@ -77,7 +76,7 @@ class Bot:
         self._database = self._process.database
         self._metrics = self._process.metrics
         self._sends = sends
-        self._leadership = Leadership(Leases(self._database, self._clock, self._process.name))
+        self._leadership = Leadership(self._process.leases)
         self._client = slack_client(config.slack, self._metrics)
         self._connection = SlackConnection(config.slack, self._client, self._metrics)
         self._removals = Removals(self._database, self._clock)
@@ -121,6 +120,7 @@ class Bot:
         if self._database.is_sqlite:
             self._database.migrate()
         self._database.check_schema()
+        self._process.refuse_beside_a_copy()
         workspace = await self._find_workspaces()
         connected = self._connect(workspace)
         if workspace is not None:
@@ -145,14 +145,16 @@ class Bot:
         writer = ReceiptWriter(services.receipts, self._receipt_threads)
         inbox = Inbox(services.replies, UnreadCallbacks(self._database, self._clock), self._receipt_threads)
         await self._serve_http(connected, writer, inbox, app)
+        parts.push_async_callback(self._leadership.stop)
+        await self._leadership.start()
+        # A copy may have begun since it was looked for; from here on it finds us.
+        self._process.refuse_beside_a_copy()
         if self._sends:
             self._sending.start()
         parts.push_async_callback(self._sending.stop)
-        parts.push_async_callback(self._leadership.stop)
         self._start_ticks(services, self._make_puller(connected, writer))
         parts.push_async_callback(self._connection.close)
         await self._connection.open(app)
-        self._leadership.start()
         log.info("bot.started", workspace=workspace, applications=len(connected))
 
     async def _find_workspaces(self) -> str | None:

@@ -54,6 +54,7 @@ class Worker:
         parts = self._parts
         self._process.close_with(parts)
         self._database.check_schema()
+        self._process.refuse_beside_a_copy()
         connected = self._connect()
         sending = self._process.make_sending(connected)
         await self._serve_http()

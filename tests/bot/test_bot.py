@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from sandbox.carriers.huawei import HuaweiSandbox
 from sandbox.slack.server import SlackSandbox
 from services.clock import SystemClock
 from services.content import Content
-from services.database import DatabaseUnavailable
+from services.database import Database, DatabaseUnavailable
+from services.leases import TICKS, Leases, name_of_copy
 from services.opt_outs import OptOuts
 from services.unread_callbacks import UnreadCallbacks
 from tests.bot.settings import WHOLE, environment
@@ -91,6 +93,24 @@ async def test_a_database_that_cannot_be_opened_is_named(slack: SlackSandbox, tm
     given = environment(tmp_path, SLACK_API_URL=slack.api_url, DATABASE_URL="sqlite:////nowhere/sms.db")
     with pytest.raises(DatabaseUnavailable):
         await Bot(read_config(given)).start()
+
+
+async def test_beside_a_copy_of_its_database_it_does_not_start(slack: SlackSandbox, tmp_path: Path) -> None:
+    config = read_config(environment(tmp_path, SLACK_API_URL=slack.api_url))
+    database = Database(config.database_url)
+    database.migrate()
+    copy = Leases(database, SystemClock(), name_of_copy())
+    assert copy.hold(TICKS, timedelta(minutes=1))
+    with pytest.raises(BadConfig, match="copy-database copies this database: wait until it has ended"):
+        await Bot(config).start()
+    assert not slack.connected
+    copy.let_go(TICKS)
+    bot = Bot(config)
+    await bot.start()
+    assert not copy.hold(TICKS, timedelta(minutes=1)), "and once it has started, no copy begins"
+    await bot.stop()
+    assert copy.hold(TICKS, timedelta(minutes=1))
+    database.close()
 
 
 async def test_it_starts_and_stops_and_starts_again(
