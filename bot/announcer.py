@@ -145,6 +145,8 @@ class Announcer:
             return
         ts = post.ts or await self._find(client, post)
         if ts is None:
+            if not await asyncio.to_thread(self._posts.begin, post):
+                return
             ts = await self._post(client, post, composed)
         else:
             await client.chat_update(channel=post.channel, ts=ts, text=composed.text, blocks=composed.blocks)
@@ -164,7 +166,6 @@ class Announcer:
         return True
 
     async def _post(self, client: AsyncWebClient, post: Post, message: Message) -> str:
-        await asyncio.to_thread(self._posts.begin, post.id)
         answer = await client.chat_postMessage(
             channel=post.channel,
             thread_ts=post.thread_ts,
@@ -202,7 +203,8 @@ class Announcer:
 
     async def _upload(self, client: AsyncWebClient, post: Post, file: ThreadFile) -> None:
         if not await self._is_in_thread(client, post, file):
-            await asyncio.to_thread(self._posts.begin, post.id)
+            if not await asyncio.to_thread(self._posts.begin, post):
+                return
             await self._write_and_upload(client, post, file)
         await asyncio.to_thread(self._posts.shown, post.id, file.thread_ts, post.version, closed=True)
 

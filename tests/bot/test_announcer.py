@@ -22,7 +22,7 @@ from services.carriers.ports import Reply
 from services.database import Database
 from services.groups import Group
 from services.imports import Import, Progress, UploadedFile
-from services.posts import PostKind, Posts
+from services.posts import Post, PostKind, Posts
 from services.previews import SendRequest
 from services.replies import Replies
 from services.task_reports import Task
@@ -44,6 +44,17 @@ class DyingPosts(Posts):
 
     def shown(self, post_id: int, ts: str, version: int, *, closed: bool) -> None:
         raise Killed
+
+
+class OvertakenPosts(Posts):
+    """Was held up after it had read what is due, for so long that another process has gone on."""
+
+    def __init__(self, database: Database, clock: FakeClock) -> None:
+        super().__init__(database, clock)
+        self._read = super().due()
+
+    def due(self) -> list[Post]:
+        return self._read
 
 
 class Desk:
@@ -112,6 +123,13 @@ class Desk:
         self.marketing.imports.run(begun, path, lambda progress: None)
 
 
+async def a_message(desk: Desk) -> str:
+    """Something a person said, to hang a thread on."""
+    async with aiohttp.ClientSession(base_url=desk.slack.url) as page:
+        said = await page.post("/page/message", json={"user": "U0ANA", "channel": MARKETING, "text": "my file"})
+        return str((await said.json())["ts"])
+
+
 @pytest.fixture
 async def desk(sqlite: Database, tmp_path: Path) -> AsyncIterator[Desk]:
     slack = SlackSandbox(MANIFEST, timings=PATIENT)
@@ -177,9 +195,23 @@ async def test_after_a_crash_between_post_and_note_it_is_not_posted_again(desk: 
 async def test_after_a_crash_before_the_post_it_is_posted(desk: Desk) -> None:
     desk.a_task()
     (post,) = desk.marketing.posts.due()
-    desk.marketing.posts.begin(post.id)
+    desk.marketing.posts.begin(post)
     await desk.tick()
     assert len(desk.shown()) == 1
+
+
+async def test_a_process_that_was_held_up_posts_nothing_that_another_one_has_posted(desk: Desk) -> None:
+    for _ in range(4):
+        desk.a_task()
+    desk.run(desk.an_import(await a_message(desk)), "mobile\n13812345678\n12345\n")
+    late = desk.an_announcer(OvertakenPosts(desk.marketing.database, desk.marketing.clock))
+    await desk.tick()
+    messages, files = len(desk.shown()), len(desk.slack.core.files.files)
+    assert (messages, files) == (7, 1), "the file's message, four tasks, the import, and its reject file"
+    await late.tick()
+    assert (len(desk.shown()), len(desk.slack.core.files.files)) == (messages, files)
+    await desk.tick(EDIT_EVERY_SECONDS)
+    assert desk.marketing.posts.due() == []
 
 
 async def test_two_tasks_at_once_are_two_posts(desk: Desk) -> None:
@@ -255,9 +287,7 @@ async def test_a_post_in_trouble_does_not_hold_up_the_others(desk: Desk) -> None
 
 
 async def test_the_reject_file_is_put_in_the_files_thread_once(desk: Desk) -> None:
-    async with aiohttp.ClientSession(base_url=desk.slack.url) as page:
-        said = await page.post("/page/message", json={"user": "U0ANA", "channel": MARKETING, "text": "my file"})
-        thread = str((await said.json())["ts"])
+    thread = await a_message(desk)
     begun = desk.an_import(thread)
     desk.run(begun, "mobile\n13812345678\n12345\n")
     await desk.a_dying_one().tick()
