@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -85,9 +85,14 @@ class Announcer:
             if self._monotonic() >= self._retry_at.get(post.id, 0):
                 await self._bring_up_to_date(post)
 
-    async def tell_interrupted(self) -> None:
-        """Say in the posts of imports under way that they start over. After the last tick: it notes nothing."""
+    async def tell_interrupted(self, imports: Collection[int]) -> None:
+        """Say in the posts of these imports that they start over, of those that run. After the last tick: it notes
+        nothing."""
+        if not imports:
+            return
         for post in await asyncio.to_thread(self._posts.open_imports):
+            if post.subject_id not in imports:
+                continue
             try:
                 message = await asyncio.to_thread(interrupted, post, self._importing)
                 if message is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import secrets
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -104,5 +105,10 @@ def spare_the_collector() -> None:
 
 
 def process_name(database: Database) -> str:
-    """What this process is called where several share a database. SQLite has but one, the same after a restart."""
-    return "embedded" if database.is_sqlite else f"{socket.gethostname()}-{os.getpid()}"
+    """What this process is called where several share a database. SQLite has but one, the same after a restart.
+
+    Host and number alone are those of two containers that share the host's name.
+    """
+    if database.is_sqlite:
+        return "embedded"
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"

@@ -105,12 +105,14 @@ class Bot:
 
     async def _tell_who_waits(self) -> None:
         await self._ticks.stop()
-        await self._imports.stop()
+        interrupted = await self._imports.stop()
         try:
             async with asyncio.timeout(TELLING_SECONDS):
-                await self._announcer.tell_interrupted()
+                await self._announcer.tell_interrupted(interrupted)
         except TimeoutError:
             log.warning("interruption.not_told")
+        # Another process ticks from here on, and takes these imports up, however long our requests still take.
+        await self._leadership.stop()
 
     async def _start(self) -> None:
         """Each part is stopped before those it was made from."""

@@ -108,10 +108,10 @@ class Desk:
         draft = self.marketing.previews.draft(TEAM_ID, channel, ANA, SendRequest(["vip"], "spring"))
         return self.marketing.confirmed(draft)
 
-    def an_import(self, thread_ts: str = "171.01") -> Import:
+    def an_import(self, thread_ts: str = "171.01", group_name: str = "new") -> Import:
         """A file whose group has just been chosen."""
-        group: Group = self.marketing.a_group("new")
-        file = UploadedFile("F1", "customers.csv", 10, "https://files.slack.com/1", MARKETING, thread_ts)
+        group: Group = self.marketing.a_group(group_name)
+        file = UploadedFile(f"F{group.id}", "customers.csv", 10, "https://files.slack.com/1", MARKETING, thread_ts)
         asked = self.marketing.imports.receive(TEAM_ID, file, ANA)
         assert asked is not None
         return self.marketing.imports.begin(TEAM_ID, asked.id, group.id)
@@ -168,6 +168,19 @@ async def test_an_import_that_stands_still_is_not_edited(desk: Desk) -> None:
     for _ in range(5):
         await desk.tick(EDIT_EVERY_SECONDS)
     assert desk.calls("chat.update") == []
+
+
+async def test_only_those_whose_import_this_process_worked_on_are_told_that_it_starts_over(desk: Desk) -> None:
+    ours, done = desk.an_import(group_name="ours"), desk.an_import(group_name="done")
+    desk.an_import(group_name="of another process")
+    await desk.tick()
+    desk.run(done, "mobile\n13812345678\n")
+    await desk.announcer.tell_interrupted({ours.id, done.id})
+    (told,) = desk.calls("chat.update")
+    assert "*ours*" in str(told)
+    assert "starts over by itself" in str(told)
+    await desk.announcer.tell_interrupted(set())
+    assert len(desk.calls("chat.update")) == 1
 
 
 async def test_posts_carry_what_finds_them_again(desk: Desk) -> None:

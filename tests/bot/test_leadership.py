@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.leadership import LEASE, Leadership
+from bot.process import process_name
 from bot.scheduler import Ticks
 from services.database import Database
 from services.leases import Leases
@@ -43,6 +44,12 @@ async def test_one_process_leads_and_another_takes_over_when_it_is_gone(database
     assert not one.leadership.leads()
     await until(other.leadership.leads, 20)
     await other.leadership.stop()
+
+
+def test_two_processes_that_share_host_and_number_are_two(database: Database, postgresql: Database) -> None:
+    """Containers with the host's network are all number 1 of one host."""
+    assert process_name(postgresql) != process_name(postgresql)
+    assert process_name(database) == process_name(database), "the one on SQLite takes its own batches back at once"
 
 
 async def test_who_was_held_up_for_longer_than_the_lease_does_not_lead(database: Database) -> None:
