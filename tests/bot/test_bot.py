@@ -29,6 +29,7 @@ from services.content import Content
 from services.database import Database, DatabaseUnavailable
 from services.leases import TICKS, Leases, name_of_copy
 from services.opt_outs import OptOuts
+from services.states import TaskState
 from services.unread_callbacks import UnreadCallbacks
 from tests.bot.settings import WHOLE, environment
 from tests.bot.workplace import MANIFEST, PATIENT
@@ -134,13 +135,14 @@ async def test_another_process_may_tick_while_this_one_still_waits_for_the_carri
         toml = WHOLE.replace("http://127.0.0.1:9", str(carrier.make_url("")))
         bot = Bot(read_config(environment(tmp_path, toml, SLACK_API_URL=slack.api_url)))
         await bot.start()
-        Marketing(bot._database, workspace_id=TEAM_ID).a_confirmed_task(3)
+        marketing = Marketing(bot._database, workspace_id=TEAM_ID)
+        task = marketing.a_confirmed_task(3)
         await asyncio.wait_for(asked.wait(), 20)
         other = Leases(bot._database, SystemClock(), "other")
         assert not other.hold(TICKS, timedelta(seconds=6))
         stopping = asyncio.create_task(bot.stop())
         await until(lambda: other.hold(TICKS, timedelta(seconds=6)), 20)
-        assert not stopping.done()
+        assert marketing.task(task).state is TaskState.SENDING, "its request is under way"
         answering.set()
         await stopping
 
