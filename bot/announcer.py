@@ -6,7 +6,7 @@ import asyncio
 import math
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -122,9 +122,14 @@ class Announcer:
             return
         self._upload_under_way = asyncio.create_task(self._bring_up_to_date(post))
 
-    async def tell_interrupted(self) -> None:
-        """Say in the posts of imports under way that they start over. After the last tick: it notes nothing."""
+    async def tell_interrupted(self, imports: Collection[int]) -> None:
+        """Say in the posts of these imports that they start over, of those that run. After the last tick: it notes
+        nothing."""
+        if not imports:
+            return
         for post in await asyncio.to_thread(self._posts.open_imports):
+            if post.subject_id not in imports:
+                continue
             try:
                 message = await asyncio.to_thread(interrupted, post, self._importing)
                 if message is not None:
@@ -203,6 +208,8 @@ class Announcer:
             return
         ts = post.ts or await self._find(client, post)
         if ts is None:
+            if not await asyncio.to_thread(self._posts.begin, post):
+                return
             ts = await self._post(client, post, composed)
         else:
             await client.chat_update(channel=post.channel, ts=ts, text=composed.text, blocks=composed.blocks)
@@ -222,7 +229,6 @@ class Announcer:
         return True
 
     async def _post(self, client: AsyncWebClient, post: Post, message: Message) -> str:
-        await asyncio.to_thread(self._posts.begin, post.id)
         answer = await client.chat_postMessage(
             channel=post.channel,
             thread_ts=post.thread_ts,
@@ -260,7 +266,8 @@ class Announcer:
 
     async def _upload(self, client: AsyncWebClient, post: Post, file: ThreadFile) -> None:
         if not await self._is_in_thread(client, post, file):
-            await asyncio.to_thread(self._posts.begin, post.id)
+            if not await asyncio.to_thread(self._posts.begin, post):
+                return
             await self._write_and_upload(client, post, file)
         await asyncio.to_thread(self._posts.shown, post.id, file.thread_ts, post.version, closed=True)
 

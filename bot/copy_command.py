@@ -58,10 +58,18 @@ def _make_ready(source: Database, target: Database) -> None:
             raise BadConfig(f"{which}: the database cannot be opened: {error}.") from error
 
 
-_LIVE = "a bot ({{owner}}) runs on the database of {which}: stop every process, wait ten seconds and try again."
+_LIVE = (
+    "Not copied: a bot ({{owner}}) runs on the database of {which}: stop every process, wait ten seconds and try again."
+)
+_COPYING = (
+    "Not copied: another copy-database is under way on the database of {which}, or was killed less than half a minute "
+    "ago: wait and try again."
+)
 _SENTENCES = {
-    "source_live": "Nothing was copied: " + _LIVE.format(which="DATABASE_URL"),
-    "target_live": "Nothing was copied: " + _LIVE.format(which="--to"),
+    "source_live": _LIVE.format(which="DATABASE_URL"),
+    "target_live": _LIVE.format(which="--to"),
+    "source_copying": _COPYING.format(which="DATABASE_URL"),
+    "target_copying": _COPYING.format(which="--to"),
     "differs": (
         "The copy is not usable: table {table} has {source_rows} rows in SQLite and {target_rows} in PostgreSQL, or "
         "their contents differ. Something wrote to one of them meanwhile, or the target was not empty: make a new "

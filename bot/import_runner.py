@@ -55,13 +55,15 @@ class ImportRunner:
             if running.id not in self._tasks and not self._stopping:
                 self._tasks[running.id] = asyncio.create_task(self._work(running))
 
-    async def stop(self) -> None:
-        """Interrupt what runs; nothing of it has been stored."""
+    async def stop(self) -> frozenset[int]:
+        """Interrupt what runs; nothing of it has been stored. Which imports this process had at the end: those of them
+        that are still running start over."""
         self._stopping = True
         for task in self._downloading:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         await asyncio.to_thread(self._threads.shutdown)
+        return frozenset(self._tasks)
 
     async def _work(self, running: Import) -> None:
         log.info("import.started", import_id=running.id, size=running.file.size)

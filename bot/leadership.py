@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
 
-from services.leases import Leases
+from services.leases import TICKS, Leases
 
 log = structlog.get_logger()
 
 LEASE = timedelta(seconds=6)
 RENEWED_EVERY_SECONDS = 2.0
-_NAME = "ticks"
 
 
 class Leadership:
@@ -25,6 +25,7 @@ class Leadership:
         self._leases = leases
         self._monotonic = monotonic
         self._until = 0.0
+        self._stopping = asyncio.Event()
         self._asking: asyncio.Task[None] | None = None
 
     def leads(self) -> bool:
@@ -32,31 +33,41 @@ class Leadership:
         nobody has told it yet."""
         return self._monotonic() < self._until
 
-    def start(self) -> None:
-        """Call from the event loop."""
-        self._asking = asyncio.create_task(self._ask())
+    async def start(self) -> None:
+        """Asks once before it returns, and raises what the database says; then it goes on asking."""
+        await self._ask()
+        self._asking = asyncio.create_task(self._go_on_asking())
 
     async def stop(self) -> None:
         """Leave the lease to another process at once. Call when nothing ticks any more."""
         if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.wait({self._asking})
+            # Not cut short: what is just being asked for would be ours after we have let go.
+            self._stopping.set()
+            await self._asking
+            self._asking = None
         if self.leads():
             self._until = 0.0
-            await asyncio.to_thread(self._leases.let_go, _NAME)
+            await asyncio.to_thread(self._leases.let_go, TICKS)
 
-    async def _ask(self) -> None:
-        led = False
+    async def _go_on_asking(self) -> None:
+        # What the first question brought is told with the next one: a start that fails says why, and nothing else.
+        told = False
         while True:
-            asked_at = self._monotonic()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), RENEWED_EVERY_SECONDS)
+                return
             try:
-                holds = await asyncio.to_thread(self._leases.hold, _NAME, LEASE)
+                holds = await self._ask()
             except Exception:
                 # The database may be away for a moment; what we hold runs out by itself.
                 log.exception("leadership.unknown")
-            else:
-                self._until = asked_at + LEASE.total_seconds() if holds else 0.0
-                if holds != led:
-                    led = holds
-                    log.info("leadership.taken" if holds else "leadership.lost")
-            await asyncio.sleep(RENEWED_EVERY_SECONDS)
+                continue
+            if holds != told:
+                told = holds
+                log.info("leadership.taken" if holds else "leadership.lost")
+
+    async def _ask(self) -> bool:
+        asked_at = self._monotonic()
+        holds = await asyncio.to_thread(self._leases.hold, TICKS, LEASE)
+        self._until = asked_at + LEASE.total_seconds() if holds else 0.0
+        return holds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import secrets
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from datetime import timedelta
 from aiohttp import web
 
 from bot.application_settings import ApplicationSettings
+from bot.bad_config import BadConfig
 from bot.config import WorkerConfig
 from bot.metrics import Metrics
 from bot.scheduler import TickAge
@@ -23,6 +25,7 @@ from services.clock import Clock, SystemClock
 from services.content import DeclaredApplication
 from services.database import Database
 from services.figures import FigureReader
+from services.leases import TICKS, Leases, is_copy
 
 # How long a stop waits for open HTTP requests.
 HTTP_SECONDS = 2.0
@@ -47,6 +50,7 @@ class Process:
         use_queue(self.database)
         self.name = process_name(self.database)
         self.metrics = Metrics(FigureReader(self.database, self.clock).read, ages)
+        self.leases = Leases(self.database, self.clock, self.name)
         self._http = Http(
             connect_seconds=config.carrier_connect_seconds,
             read_seconds=config.carrier_read_seconds,
@@ -61,6 +65,14 @@ class Process:
         parts.callback(self.database.close)
         parts.callback(self._threads.shutdown)
         parts.push_async_callback(self._http.close)
+
+    def refuse_beside_a_copy(self) -> None:
+        """Raises BadConfig where `copy-database` copies this database: what is sent meanwhile would be sent again."""
+        if is_copy(self.leases.holder(TICKS)):
+            raise BadConfig(
+                "DATABASE_URL: copy-database copies this database: wait until it has ended (half a minute where it was "
+                "killed). What has been copied to PostgreSQL must never be started on SQLite again."
+            )
 
     def connect(self, settings: ApplicationSettings, workspace: str, known: DeclaredApplication) -> Connected:
         """An application ready to send."""
@@ -93,5 +105,10 @@ def spare_the_collector() -> None:
 
 
 def process_name(database: Database) -> str:
-    """What this process is called where several share a database. SQLite has but one, the same after a restart."""
-    return "embedded" if database.is_sqlite else f"{socket.gethostname()}-{os.getpid()}"
+    """What this process is called where several share a database. SQLite has but one, the same after a restart.
+
+    Host and number alone are those of two containers that share the host's name.
+    """
+    if database.is_sqlite:
+        return "embedded"
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"

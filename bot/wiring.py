@@ -48,7 +48,6 @@ from services.carriers.ports import PullsReceipts
 from services.clock import Clock
 from services.content import Content
 from services.content_lists import ContentLists
-from services.leases import Leases
 from services.removals import Removals
 from services.retention import Periods, Retention
 from services.settling import Settling
@@ -79,7 +78,7 @@ class Bot:
         self._database = self._process.database
         self._metrics = self._process.metrics
         self._sends = sends
-        self._leadership = Leadership(Leases(self._database, self._clock, self._process.name))
+        self._leadership = Leadership(self._process.leases)
         self._client = slack_client(config.slack, self._metrics)
         self._connection = SlackConnection(config.slack, self._client, self._metrics)
         self._removals = Removals(self._database, self._clock)
@@ -108,12 +107,14 @@ class Bot:
 
     async def _tell_who_waits(self) -> None:
         await asyncio.gather(self._ticks.stop(), self._announcer.stop())
-        await self._imports.stop()
+        interrupted = await self._imports.stop()
         try:
             async with asyncio.timeout(TELLING_SECONDS):
-                await self._announcer.tell_interrupted()
+                await self._announcer.tell_interrupted(interrupted)
         except TimeoutError:
             log.warning("interruption.not_told")
+        # Another process ticks from here on, and takes these imports up, however long our requests still take.
+        await self._leadership.stop()
 
     async def _start(self) -> None:
         """Each part is stopped before those it was made from."""
@@ -123,6 +124,7 @@ class Bot:
         if self._database.is_sqlite:
             self._database.migrate()
         self._database.check_schema()
+        self._process.refuse_beside_a_copy()
         workspace = await self._find_workspaces()
         connected = self._connect(workspace)
         if workspace is not None:
@@ -158,16 +160,18 @@ class Bot:
         writer = ReceiptWriter(services.receipts, self._receipt_threads)
         inbox = Inbox(services.replies, UnreadCallbacks(self._database, self._clock), self._receipt_threads)
         await self._serve_http(connected, writer, inbox, app)
+        parts.push_async_callback(self._leadership.stop)
+        await self._leadership.start()
+        # A copy may have begun since it was looked for; from here on it finds us.
+        self._process.refuse_beside_a_copy()
         if self._sends:
             self._sending.start()
         parts.push_async_callback(self._sending.stop)
-        parts.push_async_callback(self._leadership.stop)
         puller = self._make_puller(connected, writer)
         parts.push_async_callback(puller.stop)
         self._start_ticks(services, puller, removal)
         parts.push_async_callback(self._connection.close)
         await self._connection.open(app)
-        self._leadership.start()
         log.info("bot.started", workspace=workspace, applications=len(connected))
 
     async def _find_workspaces(self) -> str | None:

@@ -61,6 +61,7 @@ class Worker:
         parts = self._parts
         self._process.close_with(parts)
         self._database.check_schema()
+        self._process.refuse_beside_a_copy()
         connected = self._connect()
         if not connected:
             raise BadConfig(

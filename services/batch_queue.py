@@ -44,6 +44,14 @@ _IN_NO_QUEUE = text(
     " AND job.args = jsonb_build_object("
     "'application_id', batch.application_id, 'task_id', batch.task_id, 'no', batch.no))"
 )
+# A worker deletes its job when it is done with it. These are of workers that died: the others have taken them off the
+# list of workers, and so out of their jobs.
+_LEFT_BEHIND = text(
+    "DELETE FROM procrastinate_jobs AS job WHERE job.status = 'doing' AND job.worker_id IS NULL"
+    " AND NOT EXISTS (SELECT 1 FROM batch"
+    " WHERE batch.task_id = (job.args->>'task_id')::bigint AND batch.no = (job.args->>'no')::bigint"
+    " AND batch.state IN ('planned', 'sending'))"
+)
 _LOST = (
     _BATCHES.join(send_task, send_task.c.id == batch.c.task_id)
     .where(
@@ -74,7 +82,7 @@ class BatchQueue(Protocol):
 
     def requeue_lost(self, tx: Connection, now: datetime) -> int:
         """Put in again what is planned and due, and waits in no queue: a worker died with the job, or it came while
-        the task was paused. Returns how many."""
+        the task was paused. Returns how many. Jobs that workers left behind go when their batch is over."""
 
 
 class NoQueue:
@@ -120,6 +128,7 @@ class ProcrastinateQueue:
 
     def requeue_lost(self, tx: Connection, now: datetime) -> int:
         """As the protocol says."""
+        tx.execute(_LEFT_BEHIND)
         lost = tx.execute(_LOST, {"now": now}).all()
         self._put_in(tx, lost)
         return len(lost)

@@ -22,6 +22,8 @@ from services.tenancy import of_one_workspace, stand_guard
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _WRITES = "sms_writes"
+# Ours among the locks that PostgreSQL lets programs agree upon.
+_STARTING = 7_267_001
 _NO_ADDRESS = "it is no address such as sqlite:///sms.db or postgresql://host/sms"
 _LONGEST_WAIT_SECONDS = 30
 _PRAGMAS = (
@@ -127,6 +129,7 @@ class Database:
         """
         with self._opened() as connection:
             connection = connection.execution_options(**{_WRITES: True})
+            one_at_a_time(connection)
             mismatch = _mismatch(connection)
             if mismatch is not None and mismatch.is_newer:
                 raise mismatch
@@ -184,6 +187,14 @@ def _prepare_sqlite(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get(_WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def one_at_a_time(tx: Connection) -> None:
+    """Wait until no other transaction that called this is under way. For what every process does when it starts:
+    several that start at once would make the same rows and tables. On SQLite one that writes is alone already.
+    """
+    if tx.dialect.name == "postgresql":
+        tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_STARTING})")
 
 
 def insert_row(tx: Connection, statement: Insert) -> int:

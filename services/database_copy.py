@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -26,21 +26,25 @@ from sqlalchemy import (
 
 from services.clock import Clock
 from services.database import Database
+from services.leases import TICKS, Leases, is_copy, name_of_copy
 from services.models import lease, metadata, send_task
 from services.partitions import Partitions
 from services.states import TaskState
 
 ROWS_AT_ONCE = 20_000
+# Renewed with each piece of so many rows, which takes a second or two.
+HELD_FOR = timedelta(seconds=30)
 _HASH_BYTES = 8
 # The tables of packages that belong to the installation; the others fill themselves.
 _OF_PACKAGES = ("slack_bots", "slack_installations")
 _LAST_KEY = text("SELECT seq FROM sqlite_sequence WHERE name = :name")
 
 Report = Callable[[str, int], None]
+Keep = Callable[[], None]
 
 
 class CopyRefused(Exception):
-    """`why` is source_live, target_live or differs; `facts` say more."""
+    """`why` is source_live, target_live, source_copying, target_copying or differs; `facts` say more."""
 
     def __init__(self, why: str, **facts: object) -> None:
         super().__init__(f"{why}: {facts}")
@@ -57,7 +61,8 @@ class CopiedTable:
 
 
 class DatabaseCopy:
-    """Copies `source` to `target`, both with this version's schema. No bot may run on either.
+    """Copies `source` to `target`, both with this version's schema. No bot may run on either: the copy holds the lease
+    of the process that ticks on both, without which none starts.
 
     Rows go in the order of their keys, and each piece is committed, so that a copy that was interrupted goes on behind
     the last row that arrived.
@@ -72,25 +77,41 @@ class DatabaseCopy:
     ) -> None:
         self._source = source
         self._target = target
-        self._clock = clock
+        owner = name_of_copy()
+        self._leases = {"source": Leases(source, clock, owner), "target": Leases(target, clock, owner)}
         self._rows_at_once = rows_at_once
 
     def run(self, report: Report = lambda table, rows: None) -> list[CopiedTable]:
         """Copy and verify everything; `report` is told how many rows of a table have arrived. Raises CopyRefused."""
-        now = self._clock.now()
-        for database, why in ((self._source, "source_live"), (self._target, "target_live")):
-            if owner := _live(database, now):
-                raise CopyRefused(why, owner=owner)
+        try:
+            self._keep()
+            return self._run(report)
+        finally:
+            for leases in self._leases.values():
+                leases.let_go(TICKS)
+
+    def _run(self, report: Report) -> list[CopiedTable]:
         tables = [table for table in metadata.sorted_tables if table is not lease]
         with self._source.read(everyone=True) as source:
             tables += _of_packages(source)
             Partitions(self._target).cover(_last_given(source, send_task))
             for table in tables:
                 self._copy(source, table, report)
+        # Another picture: what was written to the source while it was copied shows as a difference.
+        with self._source.read(everyone=True) as source:
             copied = [self._verified(source, table) for table in tables]
             self._number_on(source, tables)
+        # From here on the target sends: nothing else may have begun to.
+        self._keep()
         self._queue_what_is_being_sent()
         return copied
+
+    def _keep(self) -> None:
+        """Hold both databases from now on. Raises CopyRefused where a bot or another copy has one."""
+        for side, leases in self._leases.items():
+            if not leases.hold(TICKS, HELD_FOR):
+                owner = leases.holder(TICKS)
+                raise CopyRefused(f"{side}_{'copying' if is_copy(owner) else 'live'}", owner=owner)
 
     def _copy(self, source: Connection, table: Table, report: Report) -> None:
         names = [column.name for column in table.columns]
@@ -104,11 +125,12 @@ class DatabaseCopy:
             behind = _key_of(table, rows[-1])
             done += len(rows)
             report(table.name, done)
+            self._keep()
 
     def _verified(self, source: Connection, table: Table) -> CopiedTable:
-        ours = _summed(source, table)
+        ours = _summed(source, table, self._keep)
         with self._target.read(everyone=True) as target:
-            theirs = _summed(target, table)
+            theirs = _summed(target, table, self._keep)
         if ours != theirs:
             raise CopyRefused("differs", table=table.name, source_rows=ours.rows, target_rows=theirs.rows)
         return ours
@@ -136,12 +158,6 @@ class DatabaseCopy:
                 else:
                     self._target.queue.open(tx, task.id)
             tx.commit()
-
-
-def _live(database: Database, now: datetime) -> str | None:
-    """Which process runs on it."""
-    with database.read(everyone=True) as connection:
-        return connection.execute(select(lease.c.owner).where(lease.c.until > now)).scalar()
 
 
 def _of_packages(source: Connection) -> list[Table]:
@@ -177,15 +193,17 @@ def _next_rows(source: Connection, table: Table, behind: tuple[Any, ...] | None,
     return [_alike(table.columns, row) for row in source.execute(query)]
 
 
-def _summed(connection: Connection, table: Table) -> CopiedTable:
+def _summed(connection: Connection, table: Table, keep: Keep) -> CopiedTable:
     """The sum does not depend on the order of the rows, which the two databases may see differently."""
     count = total = 0
     compared = [column for column in table.columns if column is not send_task.c.queued]  # the queue's own, not copied
     query = select(*_plain(compared)).select_from(table)
-    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query):
-        count += 1
-        digest = hashlib.blake2b(repr(_alike(compared, row)).encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES)
-        total += int.from_bytes(digest.digest())
+    for rows in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query).partitions():
+        for row in rows:
+            written = repr(_alike(compared, row)).encode("utf-8", "surrogatepass")
+            total += int.from_bytes(hashlib.blake2b(written, digest_size=_HASH_BYTES).digest())
+        count += len(rows)
+        keep()
     return CopiedTable(table.name, count, f"{total % (1 << 8 * _HASH_BYTES):0{2 * _HASH_BYTES}x}")
 
 

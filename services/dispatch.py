@@ -104,15 +104,15 @@ class Dispatch:
         sender = self._senders.get(application_id)
         if sender is None or self._stopping:
             return
-        turn = asyncio.ensure_future(self._turn(sender))
+        waiting = asyncio.ensure_future(self._turn(sender))
         # Stopping ends it, and the batch is put into the queue again.
-        await asyncio.wait({turn})
-        if turn.cancelled():
+        await asyncio.wait({waiting})
+        if waiting.cancelled():
             return
-        turn.result()
+        turn = waiting.result()
         claim = None if self._stopping else await self._exchange.claim(application_id, (task_id, no))
         if claim is None:
-            sender.rate.give_back()
+            sender.rate.give_back(turn)
             return
         await self.send_batch(claim, sender)
 
@@ -333,7 +333,7 @@ class Dispatch:
                 await asyncio.sleep(IDLE_SECONDS)
 
     async def _send_one(self, sender: Sender) -> None:
-        await self._turn(sender)
+        turn = await self._turn(sender)
         # Before looking, not after: a wake that comes while looking must not be lost.
         self._wake.clear()
         claim = None if self._stopping else await self._exchange.claim(sender.application_id)
@@ -342,17 +342,17 @@ class Dispatch:
             # Others may have been waiting for a task's first batch.
             self._wake.set()
             return
-        sender.rate.give_back()
+        sender.rate.give_back(turn)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(IDLE_SECONDS):
                 await self._wake.wait()
 
-    async def _turn(self, sender: Sender) -> None:
+    async def _turn(self, sender: Sender) -> float:
         current = asyncio.current_task()
         assert current is not None
         self._without_batch.add(current)
         try:
-            await sender.rate.acquire()
+            return await sender.rate.acquire()
         finally:
             self._without_batch.discard(current)
 

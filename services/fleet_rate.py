@@ -19,6 +19,8 @@ from services.models import rate_turn
 
 _SLICE_SECONDS = 0.1
 _SECOND = 1_000_000  # microseconds
+# By so much a busy loop wakes late, which is no pause: more than a turn of a thousand a second is long.
+_LATE = 10_000
 
 
 class FleetRate:
@@ -34,24 +36,25 @@ class FleetRate:
         self._interval = max(1, round(_SECOND / per_second))
         self._slice = max(1, round(per_second * _SLICE_SECONDS))
         # Moments (microseconds since 1970) from which on one request each may leave.
-        self._turns: deque[int] = deque()
+        self._turns: deque[float] = deque()
         self._paused_until = 0
-        self._taking = asyncio.Lock()
+        self._asking: asyncio.Future[None] | None = None
         self._pauses: set[asyncio.Future[None]] = set()
 
-    async def acquire(self) -> None:
-        """Wait for a turn and take it."""
-        while not self._turns:
-            async with self._taking:
-                if not self._turns:
-                    await self._in_thread(self._take)
-        turn = self._turns.popleft()
-        while (wait := max(turn, self._paused_until) - self._now()) > 0:  # noqa: ASYNC110 - a pause may come while waiting
-            await asyncio.sleep(wait / _SECOND)
+    async def acquire(self) -> float:
+        """As the protocol says."""
+        while True:
+            turn = await self._next()
+            waited = False
+            while (wait := max(turn, self._paused_until) - self._now()) > 0:
+                await asyncio.sleep(wait / _SECOND)
+                waited = True
+            if not (waited and self._is_over(turn + _LATE)):
+                return turn
 
-    def give_back(self) -> None:
-        """A turn that was not used."""
-        self._turns.appendleft(0)
+    def give_back(self, turn: float) -> None:
+        """As the protocol says."""
+        self._turns.appendleft(turn)
 
     def pause(self, seconds: float) -> None:
         """Let nothing through for so long, in any process: the carrier asked for it, or cannot be reached."""
@@ -59,6 +62,34 @@ class FleetRate:
         pausing = asyncio.ensure_future(self._in_thread(self._put_off, seconds))
         self._pauses.add(pausing)
         pausing.add_done_callback(self._pauses.discard)
+
+    async def _next(self) -> float:
+        """The next turn that is not over: those that passed during a rest, a pause or a claim would come as a burst."""
+        self._forget_missed()
+        while not self._turns:
+            await asyncio.shield(self._ask_for_more())
+            # However long that took, there is one now.
+            self._forget_missed(but=1)
+        turn = self._turns.popleft()
+        if len(self._turns) < self._slice // 2:
+            # Half a slice before they are needed, so that nobody waits for the database.
+            self._ask_for_more()
+        return turn
+
+    def _ask_for_more(self) -> asyncio.Future[None]:
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.ensure_future(self._in_thread(self._take))
+            # Nobody may be waiting for what it raises; whoever needs a turn asks again.
+            self._asking.add_done_callback(lambda asked: asked.cancelled() or asked.exception())
+        return self._asking
+
+    def _forget_missed(self, but: int = 0) -> None:
+        while len(self._turns) > but and self._is_over(self._turns[0]):
+            self._turns.popleft()
+
+    def _is_over(self, turn: float) -> bool:
+        """As in one process, a turn can be used until the next one comes."""
+        return turn < self._now() - self._interval
 
     def _take(self) -> None:
         """The next slice of turns; those that nobody took in the past are gone, so that no burst follows a rest."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import timedelta
 
 from sqlalchemy import delete, or_, select, update
@@ -10,6 +11,20 @@ from sqlalchemy.exc import IntegrityError
 from services.clock import Clock
 from services.database import Database
 from services.models import lease
+
+# That of whichever process ticks. A copy of the database holds it instead, so that nothing ticks or sends meanwhile.
+TICKS = "ticks"
+_COPYING = "copy-database"
+
+
+def name_of_copy() -> str:
+    """What a copy of the database is called where it holds a lease; two at once are two."""
+    return f"{_COPYING}-{secrets.token_hex(4)}"
+
+
+def is_copy(owner: str | None) -> bool:
+    """Whether it is `name_of_copy` that holds a lease."""
+    return owner is not None and owner.startswith(_COPYING)
 
 
 class Leases:
@@ -36,6 +51,12 @@ class Leases:
                     return False
             tx.commit()
         return True
+
+    def holder(self, name: str) -> str | None:
+        """Who has it now."""
+        query = select(lease.c.owner).where(lease.c.name == name, lease.c.until >= self._clock.now())
+        with self._database.read(everyone=True) as connection:
+            return connection.execute(query).scalar()
 
     def let_go(self, name: str) -> None:
         """Leave it to whoever asks next; nothing where it is not ours."""

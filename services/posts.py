@@ -124,9 +124,21 @@ class Posts:
         with self._database.read(everyone=True) as connection:
             return [_post(row) for row in connection.execute(query)]
 
-    def begin(self, post_id: int) -> None:
-        """Note that Slack is about to be asked, so that a crash in between is noticed."""
-        self._set(post_id, posting_at=self._clock.now())
+    def begin(self, owed: Post) -> bool:
+        """Note that Slack is about to be asked, so that a crash in between is noticed.
+
+        False where another process has begun since it was read: this one was held up, and must not post it.
+        """
+        as_read = (
+            post.c.id == owed.id,
+            post.c.ts.is_(None),
+            ~post.c.closed,
+            post.c.posting_at.is_not_distinct_from(owed.posting_at),
+        )
+        with self._database.write(everyone=True) as tx:
+            begun = tx.execute(update(post).where(*as_read).values(posting_at=self._clock.now())).rowcount > 0
+            tx.commit()
+        return begun
 
     def shown(self, post_id: int, ts: str, version: int, *, closed: bool) -> None:
         """Slack shows this version. A closed post is never touched again."""

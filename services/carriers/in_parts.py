@@ -14,7 +14,7 @@ WINDOW_SECONDS = 10.0
 
 SendPart = Callable[[Sequence[int]], Awaitable[Answer]]
 SendOne = Callable[[int], Awaitable[Answer]]
-Pace = Callable[[], Awaitable[None]]
+Pace = Callable[[], Awaitable[object]]
 
 
 class InParts:

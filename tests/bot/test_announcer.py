@@ -35,7 +35,7 @@ from services.carriers.ports import Reply
 from services.database import Database
 from services.groups import Group
 from services.imports import Import, Imports, Progress, Reject, UploadedFile
-from services.posts import PostKind, Posts
+from services.posts import Post, PostKind, Posts
 from services.previews import SendRequest
 from services.removals import Removals
 from services.replies import Replies
@@ -60,6 +60,17 @@ class DyingPosts(Posts):
 
     def shown(self, post_id: int, ts: str, version: int, *, closed: bool) -> None:
         raise Killed
+
+
+class OvertakenPosts(Posts):
+    """Was held up after it had read what is due, for so long that another process has gone on."""
+
+    def __init__(self, database: Database, clock: FakeClock) -> None:
+        super().__init__(database, clock)
+        self._read = super().due()
+
+    def due(self) -> list[Post]:
+        return self._read
 
 
 class Desk:
@@ -116,9 +127,9 @@ class Desk:
         draft = self.marketing.previews.draft(TEAM_ID, channel, ANA, SendRequest(["vip"], "spring"))
         return self.marketing.confirmed(draft)
 
-    def an_import(self, thread_ts: str = "171.01", name: str = "new") -> Import:
+    def an_import(self, thread_ts: str = "171.01", group_name: str = "new") -> Import:
         """A file whose group has just been chosen."""
-        group: Group = self.marketing.a_group(name)
+        group: Group = self.marketing.a_group(group_name)
         file = UploadedFile(f"F{group.id}", "customers.csv", 10, "https://files.slack.com/1", MARKETING, thread_ts)
         asked = self.marketing.imports.receive(TEAM_ID, file, ANA)
         assert asked is not None
@@ -129,6 +140,13 @@ class Desk:
         path = self.folder / "customers.csv"
         path.write_text(content, "utf-8")
         self.marketing.imports.run(begun, path, lambda progress: None)
+
+
+async def a_message(desk: Desk) -> str:
+    """Something a person said, to hang a thread on."""
+    async with aiohttp.ClientSession(base_url=desk.slack.url) as page:
+        said = await page.post("/page/message", json={"user": "U0ANA", "channel": MARKETING, "text": "my file"})
+        return str((await said.json())["ts"])
 
 
 @pytest.fixture
@@ -171,6 +189,19 @@ async def test_an_import_that_stands_still_is_not_edited(desk: Desk) -> None:
     assert desk.calls("chat.update") == []
 
 
+async def test_only_those_whose_import_this_process_worked_on_are_told_that_it_starts_over(desk: Desk) -> None:
+    ours, done = desk.an_import(group_name="ours"), desk.an_import(group_name="done")
+    desk.an_import(group_name="of another process")
+    await desk.tick()
+    desk.run(done, "mobile\n13812345678\n")
+    await desk.announcer.tell_interrupted({ours.id, done.id})
+    (told,) = desk.calls("chat.update")
+    assert "*ours*" in str(told)
+    assert "starts over by itself" in str(told)
+    await desk.announcer.tell_interrupted(set())
+    assert len(desk.calls("chat.update")) == 1
+
+
 async def test_posts_carry_what_finds_them_again(desk: Desk) -> None:
     desk.a_task()
     (post,) = desk.marketing.posts.due()
@@ -196,9 +227,25 @@ async def test_after_a_crash_between_post_and_note_it_is_not_posted_again(desk: 
 async def test_after_a_crash_before_the_post_it_is_posted(desk: Desk) -> None:
     desk.a_task()
     (post,) = desk.marketing.posts.due()
-    desk.marketing.posts.begin(post.id)
+    desk.marketing.posts.begin(post)
     await desk.tick()
     assert len(desk.shown()) == 1
+
+
+async def test_a_process_that_was_held_up_posts_nothing_that_another_one_has_posted(desk: Desk) -> None:
+    for _ in range(4):
+        desk.a_task()
+    desk.run(desk.an_import(await a_message(desk)), "mobile\n13812345678\n12345\n")
+    late = desk.an_announcer(OvertakenPosts(desk.marketing.database, desk.marketing.clock))
+    await desk.tick()
+    await desk.announcer.uploaded()
+    messages, files = len(desk.shown()), len(desk.slack.core.files.files)
+    assert (messages, files) == (7, 1), "the file's message, four tasks, the import, and its reject file"
+    await late.tick()
+    await late.uploaded()
+    assert (len(desk.shown()), len(desk.slack.core.files.files)) == (messages, files)
+    await desk.tick(EDIT_EVERY_SECONDS)
+    assert desk.marketing.posts.due() == []
 
 
 async def test_two_tasks_at_once_are_two_posts(desk: Desk) -> None:
@@ -358,9 +405,7 @@ async def test_a_post_in_trouble_does_not_hold_up_the_others(desk: Desk) -> None
 
 
 async def test_the_reject_file_is_put_in_the_files_thread_once(desk: Desk) -> None:
-    async with aiohttp.ClientSession(base_url=desk.slack.url) as page:
-        said = await page.post("/page/message", json={"user": "U0ANA", "channel": MARKETING, "text": "my file"})
-        thread = str((await said.json())["ts"])
+    thread = await a_message(desk)
     begun = desk.an_import(thread)
     desk.run(begun, "mobile\n13812345678\n12345\n")
     dying = desk.a_dying_one()
@@ -401,7 +446,7 @@ async def halted(desk: Desk) -> AsyncIterator[Halted]:
 
 
 async def test_a_large_reject_file_does_not_hold_up_what_else_is_posted(desk: Desk, halted: Halted) -> None:
-    begun = [desk.an_import(name=name) for name in ("new", "old")]
+    begun = [desk.an_import(group_name=name) for name in ("new", "old")]
     for each in begun:
         desk.run(each, "mobile\n13812345678\n12345\n")
     await desk.tick()

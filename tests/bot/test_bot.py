@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import threading
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from slack_bolt.async_app import AsyncBoltRequest
 from structlog.testing import capture_logs
 
@@ -21,14 +25,18 @@ from bot.web import receipts_path, replies_path
 from bot.wiring import Bot
 from sandbox.carriers.huawei import HuaweiSandbox
 from sandbox.slack.server import SlackSandbox
+from sandbox.slack.workspace import TEAM_ID
 from services.clock import SystemClock
 from services.content import Content
-from services.database import DatabaseUnavailable
+from services.database import Database, DatabaseUnavailable
+from services.leases import TICKS, Leases, name_of_copy
 from services.opt_outs import OptOuts
+from services.states import TaskState
 from services.unread_callbacks import UnreadCallbacks
 from tests.bot.settings import WHOLE, environment, with_failover
 from tests.bot.workplace import MANIFEST, PATIENT
 from tests.sandbox.people import until
+from tests.services.builders import Marketing
 
 
 @pytest.fixture
@@ -93,6 +101,52 @@ async def test_a_database_that_cannot_be_opened_is_named(slack: SlackSandbox, tm
     given = environment(tmp_path, SLACK_API_URL=slack.api_url, DATABASE_URL="sqlite:////nowhere/sms.db")
     with pytest.raises(DatabaseUnavailable):
         await Bot(read_config(given)).start()
+
+
+async def test_beside_a_copy_of_its_database_it_does_not_start(slack: SlackSandbox, tmp_path: Path) -> None:
+    config = read_config(environment(tmp_path, SLACK_API_URL=slack.api_url))
+    database = Database(config.database_url)
+    database.migrate()
+    copy = Leases(database, SystemClock(), name_of_copy())
+    assert copy.hold(TICKS, timedelta(minutes=1))
+    with pytest.raises(BadConfig, match="copy-database copies this database: wait until it has ended"):
+        await Bot(config).start()
+    assert not slack.connected
+    copy.let_go(TICKS)
+    bot = Bot(config)
+    await bot.start()
+    assert not copy.hold(TICKS, timedelta(minutes=1)), "and once it has started, no copy begins"
+    await bot.stop()
+    assert copy.hold(TICKS, timedelta(minutes=1))
+    database.close()
+
+
+async def test_another_process_may_tick_while_this_one_still_waits_for_the_carrier(
+    slack: SlackSandbox, tmp_path: Path
+) -> None:
+    asked, answering = asyncio.Event(), asyncio.Event()
+
+    async def answer_late(_request: web.Request) -> web.Response:
+        asked.set()
+        await answering.wait()
+        return web.Response(status=500)
+
+    held_up = web.Application()
+    held_up.router.add_post("/{path:.*}", answer_late)
+    async with TestServer(held_up, host="127.0.0.1") as carrier:
+        toml = WHOLE.replace("http://127.0.0.1:9", str(carrier.make_url("")))
+        bot = Bot(read_config(environment(tmp_path, toml, SLACK_API_URL=slack.api_url)))
+        await bot.start()
+        marketing = Marketing(bot._database, workspace_id=TEAM_ID)
+        task = marketing.a_confirmed_task(3)
+        await asyncio.wait_for(asked.wait(), 20)
+        other = Leases(bot._database, SystemClock(), "other")
+        assert not other.hold(TICKS, timedelta(seconds=6))
+        stopping = asyncio.create_task(bot.stop())
+        await until(lambda: other.hold(TICKS, timedelta(seconds=6)), 20)
+        assert marketing.task(task).state is TaskState.SENDING, "its request is under way"
+        answering.set()
+        await stopping
 
 
 async def test_it_starts_and_stops_and_starts_again(

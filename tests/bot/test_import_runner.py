@@ -126,7 +126,7 @@ async def test_a_download_under_way_does_not_hold_up_the_stop(marketing: Marketi
     first = a_runner(marketing.imports, shelf)
     await first.tick()
     await until(lambda: shelf.fetched, 20)
-    await asyncio.wait_for(first.stop(), 1)
+    assert await asyncio.wait_for(first.stop(), 1) == {running.id}
     await first.tick()
     assert marketing.imports.get(WORKSPACE, running.id).state is ImportState.RUNNING
     shelf.instead = None
@@ -183,7 +183,7 @@ async def test_an_import_cut_off_by_a_stop_begins_again_with_the_next_start(
     stopping = asyncio.create_task(first.stop())
     await asyncio.sleep(0.01)
     slow.go_on.set()
-    await stopping
+    assert await stopping == {running.id}
     assert marketing.imports.get(WORKSPACE, running.id).state is ImportState.RUNNING
     second = a_runner(marketing.imports, shelf)
     await second.tick()

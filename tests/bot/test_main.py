@@ -23,7 +23,7 @@ from sandbox.slack.server import SlackSandbox
 from services.clock import SystemClock
 from services.content import ApplicationDeclaration, Content
 from services.database import Database
-from services.leases import Leases
+from services.leases import TICKS, Leases, name_of_copy
 from services.states import Region, TaskState
 from services.unread_callbacks import UnreadCallbacks
 from tests.bot.settings import environment, without_slack
@@ -189,7 +189,7 @@ def test_an_installation_moves_to_postgresql_and_says_so(tmp_path: Path, target_
     assert Marketing(target, clock=marketing.clock).task(task) == task
     Leases(source, SystemClock(), "host-7").hold("ticks", timedelta(minutes=1))
     found = invoke(given, "copy-database", "--to", target_url)
-    live = "Nothing was copied: a bot (host-7) runs on the database of DATABASE_URL: stop every process, wait ten "
+    live = "Not copied: a bot (host-7) runs on the database of DATABASE_URL: stop every process, wait ten "
     assert (found.exit_code, found.output) == (1, live + "seconds and try again.\n")
     source.close()
     target.close()
@@ -220,6 +220,16 @@ async def test_it_runs_until_it_is_asked_to_stop(slack: SlackSandbox, tmp_path: 
     told = [event["event"] for event in events if event["event"] != "leadership.taken"]
     assert told == ["bot.started", "bot.stopping", "bot.stopped"]
     assert not slack.connected
+
+
+async def test_a_worker_does_not_start_beside_a_copy_of_its_database(
+    postgresql: Database, postgresql_url: str, tmp_path: Path
+) -> None:
+    Content(postgresql).declare("T0SANDBOX", [ApplicationDeclaration("promo-cn", "huawei", Region.MAINLAND)])
+    Leases(postgresql, SystemClock(), name_of_copy()).hold(TICKS, timedelta(minutes=1))
+    status, _, (sentence,) = await run(without_slack(tmp_path, DATABASE_URL=postgresql_url), "worker")
+    assert status == 1
+    assert sentence.startswith("DATABASE_URL: copy-database copies this database: wait until it has ended ")
 
 
 async def test_a_worker_takes_batches_without_any_of_slacks_settings(

@@ -121,6 +121,29 @@ def test_a_job_that_died_with_its_worker_comes_again_once(marketing: Marketing, 
     assert sorted(jobs(marketing.database)) == [(task.id, 2), (task.id, 3), (task.id, 4)]
 
 
+def test_the_job_of_a_worker_that_died_goes_when_its_batch_is_over(
+    marketing: Marketing, queue: ProcrastinateQueue
+) -> None:
+    task = a_task(marketing, 4)
+    with marketing.database.write(everyone=True) as tx:
+        queue.open(tx, task.id)
+        record(tx, task, 1)
+        queue.follow_up(tx, task.id)
+        tx.exec_driver_sql("UPDATE procrastinate_jobs SET status = 'doing'")
+        record(tx, task, 2, state=BatchState.UNKNOWN)
+        record(tx, task, 3, state=BatchState.SENDING)
+        queue.requeue_lost(tx, marketing.clock.now())
+        tx.commit()
+    assert jobs(marketing.database, "doing") == [(task.id, 3), (task.id, 4)]
+    with marketing.database.write(everyone=True) as tx:
+        record(tx, task, 3, 4)
+        worker = tx.exec_driver_sql("INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id").scalar_one()
+        tx.exec_driver_sql("UPDATE procrastinate_jobs SET worker_id = %s WHERE args->>'no' = '4'", (worker,))
+        queue.requeue_lost(tx, marketing.clock.now())
+        tx.commit()
+    assert jobs(marketing.database, "doing") == [(task.id, 4)], "a worker that lives deletes its own"
+
+
 def test_what_is_not_to_be_sent_now_is_not_lost(marketing: Marketing, queue: ProcrastinateQueue) -> None:
     task = a_task(marketing, 4)
     later = marketing.in_(timedelta(seconds=30))

@@ -2,7 +2,9 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,10 @@ from sqlalchemy.exc import IntegrityError
 
 import services.database
 from services.carriers.ports import Receipt
+from services.content import Content
 from services.database import Database, SchemaMismatch
 from services.models import metadata, post, receipt, recipient, result, submission, workspace
-from tests.services.builders import FIRST_NUMBER, Marketing
+from tests.services.builders import FIRST_NUMBER, MAINLAND, WORKSPACE, Marketing
 
 MIGRATIONS = Path(services.database.__file__).with_name("migrations")
 
@@ -46,6 +49,33 @@ def partitions(connection: Connection) -> dict[str, str]:
         " JOIN pg_class ON oid = inhrelid WHERE relkind = 'r'"
     )
     return {row.name: row.whole for row in rows}
+
+
+def all_at_once(starts: Sequence[Callable[[], object]]) -> None:
+    """As processes that are started by one command; raises what one of them raises."""
+    together = threading.Barrier(len(starts))
+
+    def start(one: Callable[[], object]) -> None:
+        together.wait()
+        one()
+
+    with ThreadPoolExecutor(len(starts)) as threads:
+        for started in [threads.submit(start, each) for each in starts]:
+            started.result()
+
+
+def test_several_may_migrate_an_empty_database_and_start_on_it_at_once(postgresql_url: str) -> None:
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE fresh")
+        url = make_url(postgresql_url).set(database="fresh").render_as_string(hide_password=False)
+        processes = [Database(url) for _ in range(3)]
+        all_at_once([each.migrate for each in processes])
+        all_at_once([partial(Content(each).declare, WORKSPACE, [MAINLAND]) for each in processes])
+        assert [name for _, name, _ in Content(processes[0]).declared()] == [MAINLAND.name]
+        for each in processes:
+            each.check_schema()
+            each.close()
+        connection.execute("DROP DATABASE fresh WITH (FORCE)")
 
 
 def test_migrations_produce_the_models(database: Database) -> None:

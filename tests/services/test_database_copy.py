@@ -8,8 +8,8 @@ from sqlalchemy import MetaData, Table, func, select, update
 from services.batch_queue import ProcrastinateQueue, queue_app
 from services.carriers.ports import Receipt
 from services.database import Database
-from services.database_copy import CopyRefused, DatabaseCopy
-from services.leases import Leases
+from services.database_copy import HELD_FOR, CopyRefused, DatabaseCopy
+from services.leases import TICKS, Leases
 from services.models import customer_group, group_member, metadata, send_task
 from services.partitions import WIDTH
 from tests.services.audit import check_every_task
@@ -163,12 +163,82 @@ def test_beside_a_live_bot_nothing_is_copied(
 ) -> None:
     database = lived.database if side == "source" else postgresql
     clock = FakeClock(lived.clock.now())
-    assert Leases(database, clock, "bot-1").hold("ticks", timedelta(seconds=6))
+    assert Leases(database, clock, "bot-1").hold(TICKS, timedelta(seconds=6))
     with pytest.raises(CopyRefused) as refused:
         copy.run()
     assert (refused.value.why, refused.value.facts["owner"]) == (f"{side}_live", "bot-1")
     lived.clock.move(timedelta(seconds=7))
     assert copy.run(), "it has been gone for longer than its lease"
+
+
+def bots(lived: Marketing, postgresql: Database) -> list[Leases]:
+    """One on each side, which ask for what a bot needs to start."""
+    return [Leases(database, lived.clock, "bot-1") for database in (lived.database, postgresql)]
+
+
+def queued(postgresql: Database) -> int:
+    with postgresql.read(everyone=True) as connection:
+        return int(connection.exec_driver_sql("SELECT count(*) FROM procrastinate_jobs").scalar_one())
+
+
+def test_no_bot_can_start_on_either_side_until_it_is_copied(
+    lived: Marketing, copy: DatabaseCopy, postgresql: Database
+) -> None:
+    starting = bots(lived, postgresql)
+    started: list[bool] = []
+
+    def look(_table: str, _count: int) -> None:
+        lived.clock.move(HELD_FOR / 2)
+        started.extend(each.hold(TICKS, timedelta(seconds=6)) for each in starting)
+
+    copy.run(look)
+    assert len(started) > 10
+    assert not any(started)
+    assert all(each.hold(TICKS, timedelta(seconds=6)) for each in starting), "and then at once"
+
+
+@pytest.mark.parametrize("side", [0, 1], ids=["source", "target"])
+def test_a_copy_that_was_held_up_while_a_bot_started_goes_no_further(
+    side: int, lived: Marketing, copy: DatabaseCopy, postgresql: Database
+) -> None:
+    def hold_up(table: str, _count: int) -> None:
+        if table == "recipient":
+            lived.clock.move(HELD_FOR * 2)
+            assert bots(lived, postgresql)[side].hold(TICKS, timedelta(seconds=6))
+
+    with pytest.raises(CopyRefused) as refused:
+        copy.run(hold_up)
+    assert (refused.value.why, refused.value.facts["owner"]) == (f"{('source', 'target')[side]}_live", "bot-1")
+    assert queued(postgresql) == 0
+
+
+async def test_what_is_sent_from_the_source_meanwhile_is_found_and_nothing_is_queued(
+    lived: Marketing, copy: DatabaseCopy, postgresql: Database
+) -> None:
+    """By a bot that was only held up, and has noticed nothing."""
+    dispatch = lived.a_dispatch()
+
+    def send(table: str, _count: int) -> None:
+        if table == "batch":
+            claim = dispatch.claim(lived.a_sender())
+            assert claim is not None
+            dispatch.record(claim, {})
+
+    with pytest.raises(CopyRefused) as refused:
+        copy.run(send)
+    assert refused.value.why == "differs"
+    assert queued(postgresql) == 0
+
+
+def test_two_copies_at_once_are_one(lived: Marketing, copy: DatabaseCopy, postgresql: Database) -> None:
+    other = DatabaseCopy(lived.database, postgresql, lived.clock)
+
+    def begin_another(_table: str, _count: int) -> None:
+        with pytest.raises(CopyRefused) as refused:
+            other.run()
+        assert refused.value.why == "source_copying"
+
+    copy.run(begin_another)
 
 
 def test_text_keys_are_in_the_order_of_their_bytes_when_it_is_resumed(lived: Marketing, postgresql: Database) -> None:

@@ -87,7 +87,7 @@ class TestKeepingUp:
     async def test_a_change_while_posting_is_not_missed(self, marketing: Marketing) -> None:
         marketing.a_confirmed_task(3)
         (post,) = due(marketing)
-        marketing.posts.begin(post.id)
+        marketing.posts.begin(post)
         await marketing.send_all()
         marketing.posts.shown(post.id, "ts", post.version, closed=False)
         assert [each.id for each in due(marketing)] == [post.id]
@@ -96,11 +96,22 @@ class TestKeepingUp:
         marketing.a_confirmed_task(3)
         (post,) = due(marketing)
         assert post.posting_at is None
-        marketing.posts.begin(post.id)
+        marketing.posts.begin(post)
         (post,) = due(marketing)
         assert (post.ts, post.posting_at) == (None, marketing.clock.now())
         marketing.posts.shown(post.id, "ts", 0, closed=False)
         assert due(marketing)[0].posting_at is None
+
+    def test_of_two_who_have_read_the_same_only_one_begins(self, marketing: Marketing) -> None:
+        marketing.a_confirmed_task(3)
+        (first,), (second,) = due(marketing), due(marketing)
+        assert marketing.posts.begin(first)
+        marketing.clock.move(MINUTE)
+        assert not marketing.posts.begin(second)
+        (after_a_crash,) = due(marketing)
+        assert marketing.posts.begin(after_a_crash)
+        marketing.posts.shown(first.id, "ts", first.version, closed=False)
+        assert not marketing.posts.begin(first), "it is there"
 
     async def test_a_closed_post_is_never_due_again(self, marketing: Marketing) -> None:
         marketing.a_confirmed_task(3)

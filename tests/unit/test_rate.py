@@ -1,56 +1,15 @@
 """How fast an application may send, on a loop whose time jumps to its next timer."""
 
 import asyncio
-import selectors
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.rate import RateLimit
-
-
-class Jumping(selectors.SelectSelector):
-    """Never waits: what it would have waited is added to `now`."""
-
-    now = 1000.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        self.now += timeout or 0.0
-        return super().select(0)
-
-
-class JumpingLoop(asyncio.SelectorEventLoop):
-    """Its time is its selector's."""
-
-    def __init__(self) -> None:
-        self._jumping = Jumping()
-        super().__init__(self._jumping)
-
-    def time(self) -> float:
-        return self._jumping.now
-
-
-def play(scene: Callable[[Callable[[], float]], Coroutine[Any, Any, None]]) -> None:
-    """Run a scene, given the clock it runs by."""
-    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
-        runner.run(scene(runner.get_loop().time))
-
-
-async def take(rate: RateLimit, now: Callable[[], float], count: int, workers: int = 1) -> list[float]:
-    """The moments at which turns are taken, by several workers at once."""
-    taken: list[float] = []
-
-    async def work() -> None:
-        while len(taken) < count:
-            await rate.acquire()
-            taken.append(now())
-
-    await asyncio.gather(*(work() for _ in range(workers)))
-    return taken
+from tests.jumping import play, take
 
 
 @pytest.mark.parametrize("workers", [1, 8])
@@ -80,8 +39,7 @@ def test_no_second_ever_sees_more_than_its_share(per_second: float, steps: list[
                 await asyncio.sleep(size / 10)
             elif step == "look":
                 for _ in range(size):
-                    await rate.acquire()
-                    rate.give_back()
+                    rate.give_back(await rate.acquire())
             else:
                 rate.pause(size / 10)
         for index, moment in enumerate(taken):
@@ -145,9 +103,9 @@ def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
 def test_a_turn_given_back_does_not_shorten_a_pause() -> None:
     async def scene(now: Callable[[], float]) -> None:
         rate = RateLimit(1, now)
-        await rate.acquire()
+        turn = await rate.acquire()
         rate.pause(5)
-        rate.give_back()
+        rate.give_back(turn)
         start = now()
         await rate.acquire()
         assert now() - start == pytest.approx(5)
@@ -158,8 +116,7 @@ def test_a_turn_given_back_does_not_shorten_a_pause() -> None:
 def test_a_turn_given_back_can_be_taken() -> None:
     async def scene(now: Callable[[], float]) -> None:
         rate = RateLimit(1, now)
-        await rate.acquire()
-        rate.give_back()
+        rate.give_back(await rate.acquire())
         start = now()
         await rate.acquire()
         assert now() == start
