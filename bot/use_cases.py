@@ -69,7 +69,10 @@ def make_services(database: Database, clock: Clock, connected: Sequence[Connecte
     """Carriers report to `public_url`; without one they cannot, and the preview says so."""
     groups, content, imports = Groups(database, clock), Content(database), Imports(database, clock)
     limits = {each.address.application_id: _limits(each, connected) for each in connected}
-    per_request = {each.address.application_id: numbers_per_request(each.settings, each.carrier) for each in connected}
+    per_request = {
+        each.address.application_id: numbers_per_request(each.settings, limits[each.address.application_id])
+        for each in connected
+    }
     previews = Previews(
         database,
         clock,

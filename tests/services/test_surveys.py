@@ -10,15 +10,18 @@ import pytest
 
 from services.database import Database
 from services.previews import Preview, Price
-from services.states import SmsType, TaskState
+from services.states import SmsType, Source, TaskState
 from tests.services.audiences import (
     HONG_KONG,
     LONDON,
     NEW_YORK,
+    VOUCHER,
+    a_file,
     a_shop,
     asked,
 )
 from tests.services.builders import ANA, FIRST_NUMBER, MAINLAND, Marketing, numbers
+from tests.services.fakes import FakeCarrier
 
 
 @pytest.fixture
@@ -53,6 +56,15 @@ class TestWhatThePreviewTells:
         shop = Marketing(database, applications=(replace(MAINLAND, requests_per_second=0.1),))
         shop.a_group("vip", numbers(1000))
         assert asked(shop, groups=["vip"]).takes == timedelta(seconds=20), "500 numbers a request"
+
+    def test_with_values_of_their_own_it_takes_as_long_as_such_requests_do(self, database: Database) -> None:
+        slow = replace(MAINLAND, requests_per_second=0.1, templates=(*MAINLAND.templates, VOUCHER))
+        carrier = FakeCarrier(200, max_numbers_with_values=4)
+        shop = Marketing(database, applications=(slow,), carrier=carrier)
+        import_id = a_file(shop, *((each, f'{{"Name":"{each}","Code":"c"}}') for each in numbers(12)))
+        assert asked(shop, "voucher", source=Source.FILE, import_id=import_id).takes == timedelta(seconds=30)
+        shop.a_group("vip", numbers(200))
+        assert asked(shop, groups=["vip"]).takes == timedelta(seconds=10), "one request for all"
 
     def test_recipients_abroad_are_warned_of_by_their_own_clocks(self, shop: Marketing) -> None:
         # Ten in the morning in Shanghai is two at night in London, and nine in the evening in New York.
