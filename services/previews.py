@@ -23,9 +23,10 @@ from services.groups import Group, Groups, find_all, name_key
 from services.hours import may_send, next_allowed
 from services.import_records import Purpose
 from services.models import application, customer_group, import_row, number_import, send_task, task_group, template
+from services.overlaps import count_overlap
 from services.resends import Resend, find_resend, recipients_again
 from services.states import ImportState, Region, SmsType, Source, TaskState
-from services.surveys import MissingRow, Survey, count_overlap, survey
+from services.surveys import MissingRow, Survey, survey
 from services.variables import Columns, find_columns, to_json
 
 
