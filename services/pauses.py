@@ -6,7 +6,7 @@ carrier says that the account cannot send. What a person has been asked about on
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,9 +32,16 @@ _REFUSED = select(submission.c.seq).where(
     submission.c.outcome == "refused",
 )
 _REFUSED_COUNT = select(func.count()).select_from(_REFUSED.subquery())
+_REFUSED_CODES = (
+    _REFUSED.with_only_columns(submission.c.code)
+    .group_by(submission.c.code)
+    .order_by(func.count().desc(), submission.c.code)
+)
 _LAST_HANDED = select(func.max(batch.c.last)).where(
     batch.c.task_id == bindparam("the_task"), batch.c.state != BatchState.PLANNED.value
 )
+# Of a batch that is planned again for its rest, too.
+_LAST_ANSWERED = select(func.max(submission.c.seq)).where(submission.c.task_id == bindparam("the_task"))
 
 
 def pause_failing(tx: Connection, handed: Sequence[Handed], states: Mapping[int, str]) -> None:
@@ -60,14 +67,19 @@ def _look_at(tx: Connection, task_id: int, handed: Sequence[Handed]) -> None:
         return
     task = tx.execute(_TASK, {"the_task": task_id}).one()
     for each in refused:
-        if _is_a_bad_start(each) or _is_a_bad_run(tx, task, each):
-            _pause(tx, task_id, PauseReason.REFUSALS, _commonest(each))
+        if _is_a_bad_start(tx, task, each) or _is_a_bad_run(tx, task, each):
+            _pause(tx, task_id, PauseReason.REFUSALS, _commonest(tx, each))
             return
 
 
-def _is_a_bad_start(each: Handed) -> bool:
-    refused = sum(not said.accepted for said in each.outcomes.values())
-    return each.claim.no == 1 and each.rest is None and refused * 2 > each.claim.size
+def _is_a_bad_start(tx: Connection, task: Row[Any], each: Handed) -> bool:
+    """Whether over half of the first batch was refused, in however many parts the carrier took it so far."""
+    if each.claim.no != 1:
+        return False
+    first, last = each.claim.first, each.claim.last
+    unseen = {"the_task": task.id, "first": max(first, task.refusals_seen + 1), "last": last}
+    refused: int = tx.execute(_REFUSED_COUNT, unseen).scalar_one()
+    return refused * 2 > last - first + 1
 
 
 def _is_a_bad_run(tx: Connection, task: Row[Any], each: Handed) -> bool:
@@ -81,13 +93,16 @@ def _is_a_bad_run(tx: Connection, task: Row[Any], each: Handed) -> bool:
     return any(beyond - seq < IN_A_ROW for seq, beyond in zip(seqs, seqs[most:], strict=False))
 
 
-def _commonest(each: Handed) -> str:
-    codes = Counter(said.code for said in each.outcomes.values() if not said.accepted)
-    return codes.most_common(1)[0][0]
+def _commonest(tx: Connection, each: Handed) -> str | None:
+    """The code that refused the most of this batch; None where somebody else's word on all of it came first."""
+    within = {"the_task": each.claim.task_id, "first": each.claim.first, "last": each.claim.last}
+    code: str | None = tx.execute(_REFUSED_CODES, within).scalars().first()
+    return code
 
 
-def _pause(tx: Connection, task_id: int, reason: PauseReason, code: str) -> None:
+def _pause(tx: Connection, task_id: int, reason: PauseReason, code: str | None) -> None:
     """Hand over nothing more until a person has decided, and owe the channel the question."""
+    seen = [tx.execute(each, {"the_task": task_id}).scalar() or 0 for each in (_LAST_HANDED, _LAST_ANSWERED)]
     row = tx.execute(
         update(send_task)
         .where(send_task.c.id == task_id, send_task.c.state == TaskState.SENDING.value)
@@ -96,7 +111,7 @@ def _pause(tx: Connection, task_id: int, reason: PauseReason, code: str) -> None
             pause_reason=reason.value,
             pause_code=code,
             paused_by=None,
-            refusals_seen=tx.execute(_LAST_HANDED, {"the_task": task_id}).scalar_one(),
+            refusals_seen=max(seen),
         )
         .returning(send_task.c.workspace_id, send_task.c.channel)
     ).one()
