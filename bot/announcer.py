@@ -15,6 +15,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import upload
+from bot.scheduler import STOP_SECONDS
 from bot.workspaces import NotInstalled, Workspaces
 from handlers.content import Contents
 from handlers.imports import Importing
@@ -75,15 +76,44 @@ class Announcer:
         self._edit_at: dict[int, float] = {}
         self._reply_at: dict[str, float] = {}
         self._shown_progress: dict[int, Progress | None] = {}
+        self._upload_under_way: asyncio.Task[None] | None = None
+        self._stopping = False
 
     async def tick(self) -> None:
-        """Bring what is out of date up to date, each post no more often than Slack likes."""
+        """Bring what is out of date up to date, each post no more often than Slack likes.
+
+        A reject file is only begun, one at a time: a large one takes many seconds, and other posts go on meanwhile.
+        """
         due = await asyncio.to_thread(self._posts.due)
         due_ids = {post.id for post in due}
         moving = [post for post in await asyncio.to_thread(self._posts.open_imports) if self._has_moved(post)]
         for post in [*due, *(post for post in moving if post.id not in due_ids)]:
-            if self._monotonic() >= self._retry_at.get(post.id, 0):
+            if self._monotonic() < self._retry_at.get(post.id, 0):
+                continue
+            if post.kind is PostKind.REJECTS:
+                self._begin_upload(post)
+            else:
                 await self._bring_up_to_date(post)
+
+    async def uploaded(self) -> None:
+        """Return when no reject file is under way."""
+        if self._upload_under_way is not None:
+            await asyncio.wait([self._upload_under_way])
+
+    async def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Begin no reject file any more; one under way is given up after so many seconds, and put there after the next
+        start.
+        """
+        self._stopping = True
+        if self._upload_under_way is not None:
+            await asyncio.wait([self._upload_under_way], timeout=seconds)
+            self._upload_under_way.cancel()
+            await asyncio.gather(self._upload_under_way, return_exceptions=True)
+
+    def _begin_upload(self, post: Post) -> None:
+        if self._stopping or (self._upload_under_way is not None and not self._upload_under_way.done()):
+            return
+        self._upload_under_way = asyncio.create_task(self._bring_up_to_date(post))
 
     async def tell_interrupted(self) -> None:
         """Say in the posts of imports under way that they start over. After the last tick: it notes nothing."""

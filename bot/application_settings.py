@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from bot.bad_config import Strict, check_address
 from services.carriers import huawei, huawei_management, kannel, tencent, twilio
+from services.declarations import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
 from services.states import Region, SmsType
 
 
@@ -196,3 +197,21 @@ class KannelSettings(CommonSettings):
 
 
 ApplicationSettings = HuaweiSettings | TencentSettings | TwilioSettings | KannelSettings
+
+
+def declaration(settings: ApplicationSettings) -> ApplicationDeclaration:
+    """As the services take it."""
+    return ApplicationDeclaration(
+        name=settings.name,
+        carrier=settings.carrier,
+        region=settings.region,
+        requests_per_second=settings.requests_per_second,
+        price_per_segment=settings.price_per_segment,
+        currency=settings.currency,
+        signatures=[SignatureDeclaration(each.name, each.sender) for each in settings.signature],
+        templates=[
+            TemplateDeclaration(each.name, each.code, each.sms_type, each.text, each.signature)
+            for each in settings.template
+        ],
+        receipt_window_hours=settings.receipt_window_hours,
+    )

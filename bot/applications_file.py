@@ -1,4 +1,6 @@
-"""`applications.toml`: the applications, `[roles]`, `[workspace.T…]` and `retention_days`, each read and checked."""
+"""`applications.toml`: the applications, `[roles]`, `[workspace.T…]`, `retention_days` and `default_region`, each read
+and checked.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError, field_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, field_validator
 
 from bot.application_settings import ApplicationSettings
 from bot.bad_config import BadConfig, Strict, first_mistake
+from services.default_regions import MAINLAND, DefaultRegions, is_region
 
 _TEAM_ID = re.compile(r"T[A-Z0-9]{2,20}")
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,20}")
@@ -48,16 +51,24 @@ class RoleSettings(Strict):
         return any((self.admin, self.approver, self.sender, self.viewer))
 
 
+def _region(value: str) -> str:
+    if not is_region(value):
+        raise ValueError(f"no country is called {value}: write two capital letters, such as HK or GB")
+    return value
+
+
 class WorkspaceSettings(Strict):
     """`[workspace.T…]`: what is different in one workspace."""
 
     retention_days: int | None = Field(default=None, ge=LEAST_RETENTION_DAYS, le=36_500)
+    default_region: Annotated[str, AfterValidator(_region)] | None = None
 
 
 class _General(Strict):
     """What stands above all tables of the file, and `[workspace.T…]`."""
 
     retention_days: int | None = Field(default=None, ge=LEAST_RETENTION_DAYS, le=36_500)
+    default_region: Annotated[str, AfterValidator(_region)] = MAINLAND
     workspace: dict[str, WorkspaceSettings] = Field(default_factory=dict)
 
     @field_validator("workspace")
@@ -122,11 +133,7 @@ class ApplicationsFile:
 
     def retention(self, applications: Sequence[ApplicationSettings]) -> RetentionSettings:
         """Long enough for what carriers report of these applications."""
-        given = {name: self._content[name] for name in _General.model_fields if name in self._content}
-        try:
-            general = _General.model_validate(given)
-        except ValidationError as error:
-            raise BadConfig(first_mistake(error, str(self._path))) from error
+        general = self._general()
         own = {name: each.retention_days for name, each in general.workspace.items() if each.retention_days is not None}
         default = [] if general.retention_days is None else [general.retention_days]
         shortest = min([*own.values(), *default], default=None)
@@ -138,6 +145,19 @@ class ApplicationsFile:
                     f"{each.receipt_window_hours}: keep it longer."
                 )
         return RetentionSettings(general.retention_days, own)
+
+    def default_regions(self) -> DefaultRegions:
+        """Whose a number without country code is."""
+        general = self._general()
+        own = {name: each.default_region for name, each in general.workspace.items() if each.default_region is not None}
+        return DefaultRegions(general.default_region, own)
+
+    def _general(self) -> _General:
+        given = {name: self._content[name] for name in _General.model_fields if name in self._content}
+        try:
+            return _General.model_validate(given)
+        except ValidationError as error:
+            raise BadConfig(first_mistake(error, str(self._path))) from error
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -152,8 +172,8 @@ def _read(path: Path) -> dict[str, Any]:
     for name in content:
         if name not in ("application", "roles", *_General.model_fields):
             raise BadConfig(
-                f"{name} in {path} is no setting: only [[application]] tables, [roles], [workspace.T…] and "
-                "retention_days stand there."
+                f"{name} in {path} is no setting: only [[application]] tables, [roles], [workspace.T…], "
+                "retention_days and default_region stand there."
             )
     return content
 

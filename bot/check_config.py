@@ -11,7 +11,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.application_settings import ApplicationSettings, TencentSettings
+from bot.application_settings import ApplicationSettings, TencentSettings, declaration
 from bot.bad_config import BadConfig
 from bot.check_roles import Say, check_roles
 from bot.config import Config, read_config
@@ -19,9 +19,12 @@ from bot.oauth import INSTALL_PATH
 from bot.schema_words import describe_mismatch
 from bot.slack_calls import slack_client
 from bot.web import receipts_path, replies_path
+from handlers.views.content_words import gap_list
+from handlers.views.countries import country
 from handlers.views.words import counted
 from services.content import Content, DeclaredApplication
 from services.database import Database, DatabaseUnavailable, SchemaMismatch
+from services.elsewhere import declared_stock, gaps
 
 _REACH_SECONDS = 5
 
@@ -39,8 +42,10 @@ async def check_config(say: Say) -> bool:
     with _database(config) as database:
         right &= await check_roles(config, database, say)
     _say_retention(config, say)
+    _say_default_regions(config, say)
     for application in config.applications:
         right &= await _check_application(application, say)
+        _say_failover(application, config, say)
     _say_logs_and_signs(config, say)
     _check_receipts(config, say)
     return right
@@ -53,6 +58,12 @@ def _say_logs_and_signs(config: Config, say: Say) -> None:
     say(
         f"✓ HTTP_HOST, HTTP_PORT: {where}/healthz, /readyz and /metrics are for probes and Prometheus, not for outside."
     )
+
+
+def _say_default_regions(config: Config, say: Say) -> None:
+    regions = config.default_regions
+    own = "".join(f"; in {name} of {country(region)}" for name, region in regions.of_workspaces.items())
+    say(f"✓ default_region: a number without country code is of {country(regions.default)}{own}.")
 
 
 def _say_retention(config: Config, say: Say) -> None:
@@ -147,6 +158,21 @@ async def _check_application(application: ApplicationSettings, say: Say) -> bool
     templates = ", ".join(each.name for each in application.template) or "none here, so add them in Slack"
     say(f"✓ {about}: its endpoint answers. Templates: {templates}. The credentials show with the first SMS.")
     return True
+
+
+def _say_failover(application: ApplicationSettings, config: Config, say: Say) -> None:
+    """Whether the other application could really take over, as far as the settings know."""
+    for other in config.applications:
+        elsewhere = None not in (application.workspace, other.workspace) and application.workspace != other.workspace
+        if other.name != application.failover or elsewhere:
+            continue
+        about = f"application {application.name}: its failover {other.name}"
+        missing = gaps(declared_stock(declaration(application)), declared_stock(declaration(other)))
+        if missing:
+            lacks = gap_list(missing, str)
+            say(f"! {about} cannot take over {lacks}, unless Slack or its carrier has what these settings lack.")
+        elif application.template:
+            say(f"✓ {about} can take over all of its templates.")
 
 
 def _check_receipts(config: Config, say: Say) -> None:

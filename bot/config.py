@@ -12,6 +12,7 @@ from bot.application_settings import ApplicationSettings
 from bot.applications_file import ApplicationsFile, RetentionSettings, RoleSettings
 from bot.bad_config import BadConfig
 from bot.environment import Environment, SlackSettings, read_environment, read_slack
+from services.default_regions import DefaultRegions
 
 
 class WorkerConfig(Environment):
@@ -26,6 +27,7 @@ class Config(WorkerConfig):
     slack: SlackSettings
     roles: RoleSettings
     retention: RetentionSettings
+    default_regions: DefaultRegions
 
 
 def read_config(environment: Mapping[str, str] | None = None) -> Config:
@@ -43,6 +45,7 @@ def read_config(environment: Mapping[str, str] | None = None) -> Config:
         slack=slack,
         roles=file.roles(),
         retention=file.retention(applications),
+        default_regions=file.default_regions(),
     )
 
 

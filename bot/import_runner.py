@@ -39,6 +39,7 @@ class ImportRunner:
         self._downloads = downloads
         self._told_end = ended
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="import")
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._downloading: set[asyncio.Task[Any]] = set()
         self._stopping = False
@@ -70,7 +71,7 @@ class ImportRunner:
             with tempfile.TemporaryDirectory(prefix="sms-import-") as folder:
                 path = Path(folder) / "upload"
                 await self._download(running, path)
-                ended = await asyncio.get_running_loop().run_in_executor(self._threads, self._run, running, path)
+                ended = await self._in_turn(running, path)
             state, rows = ended.state.value, ended.rows
             log.info("import.ended", import_id=ended.id, state=state, rows=rows)
         except BadFile as bad:
@@ -100,6 +101,15 @@ class ImportRunner:
             await self._downloads.fetch(running.workspace_id, running.file.url, path)
         finally:
             self._downloading.discard(current)
+
+    async def _in_turn(self, running: Import, path: Path) -> Import:
+        if self._turns.locked():
+            self._progress[running.id] = Progress(0, 0.0, waits=True)
+        async with self._turns:
+            self._progress.pop(running.id, None)
+            if self._stopping:
+                raise _Interrupted
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, running, path)
 
     def _run(self, running: Import, path: Path) -> Import:
         def note(progress: Progress) -> None:

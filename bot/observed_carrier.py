@@ -7,7 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from services.carriers.ports import Answer, Carrier, CodeClass, Receipt, ReceiptsAnswer, ReceiptsRequest, Submission
+from services.carriers.ports import (
+    Answer,
+    Carrier,
+    CodeClass,
+    CutShort,
+    Receipt,
+    ReceiptsAnswer,
+    ReceiptsRequest,
+    Submission,
+)
 from services.errors import NotTaken, RequestRefused, Unanswered
 
 log = structlog.get_logger()
@@ -65,6 +74,9 @@ class ObservedCarrier:
             raise
         except Unanswered:
             result = "unanswered"
+            raise
+        except CutShort as cut:
+            outcomes = _outcomes(cut.answer, size)
             raise
         finally:
             seconds = self._monotonic() - began

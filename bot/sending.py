@@ -73,6 +73,16 @@ def connect(
     return Connected(settings, workspace_id, carrier, rate, ReceiptsAddress(known.id, known.receipts_token, carrier))
 
 
+def failovers(connected: Sequence[Connected]) -> dict[int, int]:
+    """The id of the application that takes over, by that of the one it takes over from."""
+    return {
+        one.address.application_id: other.address.application_id
+        for one in connected
+        for other in connected
+        if other.is_failover_of(one)
+    }
+
+
 def use_queue(database: Database) -> None:
     """Tell a fleet's workers of batches; SQLite has one process, which looks for them itself."""
     if not database.is_sqlite:
@@ -100,6 +110,7 @@ class Sending:
         self._worker: QueueWorker | None = None
         self._running: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
+        takes_over = failovers(connected)
         senders = [
             Sender(
                 application_id=each.address.application_id,
@@ -109,9 +120,7 @@ class Sending:
                 rate=each.rate,
                 receipts_url=f"{public_url}{each.address.path}" if public_url else None,
                 connections=each.connections,
-                failover=next(
-                    (other.address.application_id for other in connected if other.is_failover_of(each)), None
-                ),
+                failover=takes_over.get(each.address.application_id),
             )
             for each in connected
         ]

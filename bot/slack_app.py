@@ -30,6 +30,7 @@ from handlers.requests import Click, Command, Request, Submission, Upload
 from handlers.roles import require
 from handlers.routes import ROUTES, Kind, Route
 from services.clock import Clock
+from services.default_regions import DefaultRegions
 from services.errors import ServiceError
 
 log = structlog.get_logger()
@@ -77,12 +78,14 @@ class Edge:
         worked: Callable[[], None],
         roles: Roles,
         counting: Counting | None = None,
+        regions: DefaultRegions | None = None,
     ) -> None:
         self._services = services
         self._clock = clock
         self._worked = worked
         self._counting = counting or Uncounted()
         self._roles = roles
+        self._regions = regions or DefaultRegions()
         self._people = People(workspaces)
         self._answers = Answers(workspaces)
         self._workspaces = workspaces
@@ -227,6 +230,7 @@ class Edge:
             "person": user,
             "zone": await self._people.zone(team, user),
             "locale": await self._people.locale(team, user),
+            "region": self._regions.of(team),
             "channel": channel,
             "now": self._clock.now(),
             "bot_in_channel": not route.needs_channel or await self._people.bot_is_in(team, channel),

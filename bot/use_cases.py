@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.carriers import numbers_per_request
-from bot.sending import Connected
+from bot.sending import Connected, failovers
 from bot.web import receipts_path
 from handlers.content import Contents
 from handlers.enter import Entering
@@ -23,6 +23,7 @@ from services.content_changes import ContentChanges
 from services.content_lists import ContentLists
 from services.content_sync import ContentSync
 from services.database import Database
+from services.default_regions import DefaultRegions
 from services.draft_tests import DraftTests
 from services.entries import Entries
 from services.group_changes import GroupChanges
@@ -65,9 +66,15 @@ class Services:
         return {name: getattr(self, name) for name in Services.__slots__}
 
 
-def make_services(database: Database, clock: Clock, connected: Sequence[Connected], public_url: str | None) -> Services:
+def make_services(
+    database: Database,
+    clock: Clock,
+    connected: Sequence[Connected],
+    public_url: str | None,
+    regions: DefaultRegions,
+) -> Services:
     """Carriers report to `public_url`; without one they cannot, and the preview says so."""
-    groups, content, imports = Groups(database, clock), Content(database), Imports(database, clock)
+    groups, content, imports = Groups(database, clock), Content(database), Imports(database, clock, regions)
     limits = {each.address.application_id: _limits(each, connected) for each in connected}
     per_request = {
         each.address.application_id: numbers_per_request(each.settings, limits[each.address.application_id])
@@ -120,7 +127,7 @@ def _contents(database: Database, clock: Clock, connected: Sequence[Connected], 
         return f"{public_url or ''}{receipts_path(application_id, token)}"
 
     return Contents(
-        ContentLists(database),
+        ContentLists(database, failovers(connected)),
         ContentChanges(database, synced),
         ContentSync(database, clock, synced),
         receipts_address,

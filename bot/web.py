@@ -30,6 +30,8 @@ from services.carriers.ports import (
 log = structlog.get_logger()
 
 BODY_LIMIT = 1 << 20
+# What carriers call with. The others are answered with 405.
+CALLBACK_METHODS = ("GET", "POST")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,10 @@ def make_web_app(
         return await to_aiohttp_response(await slack.async_dispatch(await to_bolt_request(request)))
 
     callbacks = _Callbacks(addresses, writer, public_url, inbox)
-    app.router.add_route("*", r"/receipts/{application:\d{1,18}}/{token}", callbacks.receipts)
-    if inbox is not None:
-        app.router.add_route("*", r"/replies/{application:\d{1,18}}/{token}", callbacks.replies)
+    for method in CALLBACK_METHODS:
+        app.router.add_route(method, r"/receipts/{application:\d{1,18}}/{token}", callbacks.receipts)
+        if inbox is not None:
+            app.router.add_route(method, r"/replies/{application:\d{1,18}}/{token}", callbacks.replies)
     app.router.add_routes(signs)
     if slack is not None:
         app.router.add_post("/slack/events", slack_events)
@@ -113,7 +116,13 @@ class _Callbacks:
         carrier, application = address.carrier, address.application_id
 
         async def take(callback: ReceiptsRequest) -> None:
-            await self._writer.store([(application, receipt) for receipt in carrier.read_receipts(callback)])
+            try:
+                received = carrier.read_receipts(callback)
+            except UnreadableReceipts as error:
+                if error.receipts:
+                    await self._writer.store([(application, receipt) for receipt in error.receipts])
+                raise
+            await self._writer.store([(application, receipt) for receipt in received])
 
         return await self._take("receipts", address, request, address.path, take, carrier.receipts_answer)
 
@@ -146,7 +155,7 @@ class _Callbacks:
         take: Callable[[ReceiptsRequest], Awaitable[None]],
         make_answer: Callable[[], ReceiptsAnswer],
     ) -> web.Response:
-        """Store what the callback says, then answer; what cannot be read is answered the same way."""
+        """Store what the callback says, then answer; what cannot be read is kept, and answered the same way."""
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
         query = request.raw_path.partition("?")[2]
@@ -157,7 +166,7 @@ class _Callbacks:
             self._tell_once(f"{kind}.foreign", address.application_id, error=str(error))
             raise web.HTTPUnauthorized from error
         except UnreadableReceipts as error:
-            await self._keep_unread(kind, address, str(error), body or query.encode())
+            await self._keep_unread(kind, address, str(error), error.rest or body or query.encode())
         answer = make_answer()
         return web.Response(status=answer.status, body=answer.body, content_type=answer.content_type)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -19,7 +19,7 @@ from aiohttp import web
 from slack_bolt.async_app import AsyncApp
 
 from bot.announcer import Announcer
-from bot.application_settings import ApplicationSettings
+from bot.application_settings import ApplicationSettings, declaration
 from bot.applications_file import RetentionSettings
 from bot.bad_config import BadConfig
 from bot.config import Config
@@ -42,10 +42,11 @@ from bot.slack_connection import SlackConnection
 from bot.use_cases import Services, make_services
 from bot.web import make_web_app, signs_of_life
 from bot.workspaces import Workspaces, ask_home, find_workspaces
+from handlers.views.content_words import gap_name
 from services.carriers.ports import PullsReceipts
 from services.clock import Clock
 from services.content import Content
-from services.declarations import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
+from services.content_lists import ContentLists
 from services.leases import Leases
 from services.removals import Removals
 from services.retention import Periods, Retention
@@ -105,7 +106,7 @@ class Bot:
         log.info("bot.stopped")
 
     async def _tell_who_waits(self) -> None:
-        await self._ticks.stop()
+        await asyncio.gather(self._ticks.stop(), self._announcer.stop())
         await self._imports.stop()
         try:
             async with asyncio.timeout(TELLING_SECONDS):
@@ -126,7 +127,10 @@ class Bot:
         if workspace is not None:
             # It may have been removed and have got a new token.
             self._removals.installed(workspace)
-        services = make_services(self._database, self._clock, connected, self._config.public_url)
+        services = make_services(
+            self._database, self._clock, connected, self._config.public_url, self._config.default_regions
+        )
+        _tell_gaps(services.contents.lists, [each.workspace_id for each in connected])
         self._sending = self._process.make_sending(connected)
         self._dispatch = self._sending.dispatch
         if self._database.is_sqlite:
@@ -137,7 +141,14 @@ class Bot:
         app = self._make_app()
         roles = Roles(self._config.roles, self._workspaces)
         self._edge = Edge(
-            app, self._workspaces, services.by_name(), self._clock, self._dispatch.wake, roles, self._metrics
+            app,
+            self._workspaces,
+            services.by_name(),
+            self._clock,
+            self._dispatch.wake,
+            roles,
+            self._metrics,
+            self._config.default_regions,
         )
         parts.push_async_callback(self._edge.stop)
         self._imports = ImportRunner(services.importing.imports, downloads, self._metrics.import_ended)
@@ -149,7 +160,9 @@ class Bot:
             self._sending.start()
         parts.push_async_callback(self._sending.stop)
         parts.push_async_callback(self._leadership.stop)
-        self._start_ticks(services, self._make_puller(connected, writer))
+        puller = self._make_puller(connected, writer)
+        parts.push_async_callback(puller.stop)
+        self._start_ticks(services, puller)
         parts.push_async_callback(self._connection.close)
         await self._connection.open(app)
         self._leadership.start()
@@ -176,7 +189,7 @@ class Bot:
         return [each for workspace, mine in by_workspace.items() for each in self._declare(workspace, mine)]
 
     def _declare(self, workspace: str, mine: list[ApplicationSettings]) -> list[Connected]:
-        declared = Content(self._database).declare(workspace, [_declaration(each) for each in mine])
+        declared = Content(self._database).declare(workspace, [declaration(each) for each in mine])
         return [self._process.connect(settings, workspace, declared[settings.name]) for settings in mine]
 
     def _make_app(self) -> AsyncApp:
@@ -240,6 +253,7 @@ class Bot:
             services.replies,
             self._imports.progress,
         )
+        self._parts.push_async_callback(announcer.stop)
         loop = asyncio.get_running_loop()
 
         def start_due() -> None:
@@ -272,18 +286,9 @@ def _periods(retention: RetentionSettings) -> Periods:
     )
 
 
-def _declaration(settings: ApplicationSettings) -> ApplicationDeclaration:
-    return ApplicationDeclaration(
-        name=settings.name,
-        carrier=settings.carrier,
-        region=settings.region,
-        requests_per_second=settings.requests_per_second,
-        price_per_segment=settings.price_per_segment,
-        currency=settings.currency,
-        signatures=[SignatureDeclaration(each.name, each.sender) for each in settings.signature],
-        templates=[
-            TemplateDeclaration(each.name, each.code, each.sms_type, each.text, each.signature)
-            for each in settings.template
-        ],
-        receipt_window_hours=settings.receipt_window_hours,
-    )
+def _tell_gaps(lists: ContentLists, workspaces: Iterable[str]) -> None:
+    """At the start, and not first when a batch would have to move."""
+    for each in (item for workspace in dict.fromkeys(workspaces) for item in lists.applications(workspace).items):
+        if each.failover is not None and each.failover.gaps:
+            lacks = [f"{gap_name(gap)}: {gap.why}" for gap in each.failover.gaps]
+            log.warning("failover.lacks", application=each.name, failover=each.failover.name, cannot_take_over=lacks)

@@ -29,20 +29,20 @@ def command(request: Command, service: Entering) -> Reply:
     """The form, with the group chosen that `group:` names."""
     name = arguments.parse(request.text, ("group",)).one("group")
     chosen = None if name is None else service.groups.find(request.workspace, name)
-    return OpenForm(views.enter_form(service.groups.recent(request.workspace), chosen))
+    return OpenForm(views.enter_form(service.groups.recent(request.workspace), chosen, request.region))
 
 
 def open_form(request: Click, service: Entering) -> Reply:
     """**Enter numbers** on a group: the form with that group chosen."""
     chosen = service.groups.by_id(request.workspace, int(request.value))
-    return OpenForm(views.enter_form(service.groups.recent(request.workspace), chosen))
+    return OpenForm(views.enter_form(service.groups.recent(request.workspace), chosen, request.region))
 
 
 def submit(request: Submission, service: Entering) -> Reply:
     """Take the right lines. While any is wrong the form stays open with all that was typed, unless told otherwise."""
     ticked = request.lists.get("wrong", ())
     try:
-        lines = check_lines(request.values["numbers"], keep_set_aside=views.KEEP_SET_ASIDE in ticked)
+        lines = check_lines(request.values["numbers"], request.region, keep_set_aside=views.KEEP_SET_ASIDE in ticked)
     except ServiceError as error:
         return FieldErrors({"numbers": explain_in_form(error, request.zone)})
     errors = _wrong_fields(request)

@@ -159,6 +159,7 @@ def _bad_file(error: BadFile, _zone: ZoneInfo) -> str:
 _FILES = {
     "not_a_spreadsheet": "is not a spreadsheet I can read. Save it as .xlsx or .csv and drop it again.",
     "empty": "is empty. Put one phone number in each row and drop it again.",
+    "all_hidden": "has nothing in it that is not hidden. Show its rows and sheets, save it and drop it again.",
     "no_number_column": "has no column of phone numbers. Name one column “Mobile” and drop it again.",
     "encrypted": "is protected with a password. Save it without one and drop it again.",
     "truncated": "is damaged: a part of it is missing. Save it again and drop the new file.",
@@ -394,8 +395,9 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
     "not_undoable": lambda f, z: "This import has been undone already.",
     "import_group_gone": lambda f, z: "The group of this import has been deleted, and its numbers with it.",
     "import_sent": lambda f, z: (
-        f"This import can no longer be undone: task {f['number']} holds numbers that it brought. "
-        "`/sms-pool` takes single numbers out."
+        f"This import can no longer be undone: task {f['number']} "
+        + ("may have gone to" if f["forgotten"] else "holds")
+        + " numbers that it brought. `/sms-pool` takes single numbers out."
     ),
     "no_such_number": lambda f, z: (
         f"{bold(f['name'])} is no phone number. Write a whole one such as `13800138000` or `85251234567`, or the last "

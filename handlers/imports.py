@@ -105,12 +105,11 @@ def new_group(request: Click, service: Importing) -> Reply:
 
 def submit_new_group(request: Submission, service: Importing) -> Reply:
     """Create the group and start."""
-    import_id = int(request.context)
+    name, sms_type = request.values["name"], SmsType(request.values["sms_type"])
     try:
-        group = service.groups.create(
-            request.workspace, request.values["name"], SmsType(request.values["sms_type"]), request.person
+        return _begun(
+            service.imports.begin_in_new_group(request.workspace, int(request.context), name, sms_type, request.person)
         )
-        return _begun(service.imports.begin(request.workspace, import_id, group.id))
     except ServiceError as error:
         return FieldErrors({"name": explain_in_form(error, request.zone)})
 
@@ -134,13 +133,15 @@ def choose_column(request: Click, service: Importing) -> Reply:
     waiting = service.imports.get(request.workspace, int(request.value))
     if waiting.state is not ImportState.WAITING:
         raise NotAllowed("column_chosen")
-    return OpenForm(views.column_form(waiting), context=request.value)
+    return OpenForm(views.column_form(waiting), context=f"{waiting.id}:{len(waiting.chosen)}")
 
 
 def submit_column(request: Submission, service: Importing) -> Reply:
-    """Go on with that column; whoever comes second is told."""
-    import_id = int(request.context)
+    """Go on with that column; whoever comes second is told, also when another sheet asks by now."""
+    import_id, chosen = map(int, request.context.split(":"))
     waiting = service.imports.get(request.workspace, import_id)
+    if len(waiting.chosen) != chosen:
+        raise NotAllowed("column_chosen")
     choice = waiting.columns[int(request.values["column"])].choice
     service.imports.choose_column(request.workspace, import_id, choice)
     return Nothing()
@@ -168,7 +169,8 @@ def command(request: Command, service: Importing) -> Reply:
         return OpenForm(views.how_to_form(service.groups.recent(request.workspace)))
     if name is None:
         raise NotAllowed("key_missing", key="group", example="/sms-import group:vip type:promotional")
-    return views.how_to(_find_or_make(request, service, name, None if typed is None else _sms_type(typed)))
+    group = _find_or_make(request, service, name, None if typed is None else _sms_type(typed))
+    return views.how_to(group, request.region)
 
 
 def submit_how_to(request: Submission, service: Importing) -> Reply:
@@ -182,8 +184,9 @@ def submit_how_to(request: Submission, service: Importing) -> Reply:
         return FieldErrors({"sms_type": explain_in_form(NotAllowed("sms_type_not_given"), request.zone)})
     try:
         if chosen:
-            return views.how_to(service.groups.by_id(request.workspace, int(chosen)))
-        return views.how_to(service.groups.create(request.workspace, name, SmsType(typed), request.person))
+            return views.how_to(service.groups.by_id(request.workspace, int(chosen)), request.region)
+        group = service.groups.create(request.workspace, name, SmsType(typed), request.person)
+        return views.how_to(group, request.region)
     except ServiceError as error:
         return FieldErrors({"name": explain_in_form(error, request.zone)})
 

@@ -45,11 +45,11 @@ def command(request: Command, service: OptOuts) -> Reply:
         case "export":
             return _export_form(request.workspace, service)
         case "remove":
-            return _one(request.workspace, service, typed, must_be_there=True)
+            return _one(request, service, typed, must_be_there=True)
         case "add":
-            return _one(request.workspace, service, typed)
+            return _one(request, service, typed)
         case _:
-            return _one(request.workspace, service, f"{first} {typed}".strip())
+            return _one(request, service, f"{first} {typed}".strip())
 
 
 def turn_page(request: Click, service: OptOuts) -> Reply:
@@ -98,13 +98,13 @@ def _list(workspace: str, service: OptOuts, page: int) -> Say:
     return views.opt_out_list(service.page(workspace, page, PAGE_SIZE))
 
 
-def _one(workspace: str, service: OptOuts, typed: str, *, must_be_there: bool = False) -> Reply:
-    verdict = check(typed)
+def _one(request: Command, service: OptOuts, typed: str, *, must_be_there: bool = False) -> Reply:
+    verdict = check(typed, request.region)
     # A landline may be in a group as well, where somebody kept it, and so may be written to.
     number = verdict.number or verdict.candidate
     if number is None:
         raise NotAllowed("no_opt_out_number", name=typed)
-    found = service.find(workspace, number)
+    found = service.find(request.workspace, number)
     if found is None and must_be_there:
         raise NotAllowed("not_opted_out", number=number)
     return views.one(number, found)

@@ -24,7 +24,7 @@ def command(request: Command, service: Pool) -> Reply:
     digits = unicodedata.normalize("NFKC", typed).replace(" ", "")
     if digits.isascii() and digits.isdecimal() and FEWEST <= len(digits) <= MOST:
         return views.hits(digits, service.search(request.workspace, digits))
-    verdict = check(typed)
+    verdict = check(typed, request.region)
     # A landline may be in a group as well: somebody may have kept it.
     number = verdict.number or verdict.candidate
     if number is None:

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from services.default_regions import MAINLAND
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """Who, where and when. `zone` and `locale` (such as en-US) are the person's own in Slack.
+    """Who, where and when. `zone` and `locale` (such as en-US) are the person's own in Slack; `region` (such as CN) is
+    the workspace's, whose numbers are written without country code.
 
     `bot_in_channel` is looked up only for routes that need it.
     """
@@ -22,6 +25,7 @@ class Request:
     now: datetime
     bot_in_channel: bool = True
     locale: str = "en-US"
+    region: str = MAINLAND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,7 +89,7 @@ def submit_form(request: Submission, service: Sending) -> Reply:
         return FieldErrors({**errors, "numbers": explain_in_form(error, request.zone)})
     if source is Source.TYPED:
         try:
-            lines = check_lines(request.values["numbers"])
+            lines = check_lines(request.values["numbers"], request.region)
         except ServiceError as error:
             errors["numbers"] = explain_in_form(error, request.zone)
         if lines and (not lines.right or (lines.wrong and enter_views.LEAVE_OUT not in request.lists.get("wrong", ()))):
@@ -153,7 +153,7 @@ def submit_test_form(request: Submission, service: Sending) -> Reply:
     errors: dict[str, str] = {}
     for field, most in (("own", 1), ("others", MOST_NUMBERS)):
         try:
-            typed[field] = _typed_numbers(request.values.get(field, ""), most)
+            typed[field] = _typed_numbers(request.values.get(field, ""), request.region, most)
         except WrongLines as wrong:
             errors[field] = views.wrong_test_lines(wrong.lines)
         except ServiceError as error:
@@ -181,11 +181,11 @@ class WrongLines(Exception):
         self.lines = lines
 
 
-def _typed_numbers(text: str, most: int) -> list[int]:
+def _typed_numbers(text: str, region: str, most: int) -> list[int]:
     """Each number once. Raises WrongLines or NotAllowed."""
     if not text.strip():
         return []
-    lines = check_lines(text, keep_set_aside=True)
+    lines = check_lines(text, region, keep_set_aside=True)
     if lines.wrong:
         raise WrongLines(lines.wrong)
     found = list(dict.fromkeys(number for _, number in lines.right))

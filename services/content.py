@@ -106,7 +106,7 @@ class Content:
     ) -> dict[str, DeclaredApplication]:
         """Make the tables say what the settings say; what is no longer there can no longer be chosen."""
         with self._database.write(workspace_id) as tx:
-            known = declare_all(tx, workspace_id, applications)
+            known = declare_all(tx, self._database.bulk, workspace_id, applications)
             tx.commit()
         return known
 

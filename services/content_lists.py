@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Row, Select, func, select
@@ -19,6 +19,7 @@ from services.content import (
     type_is_unknown,
 )
 from services.database import Database
+from services.elsewhere import Gap, gaps, stock_of
 from services.errors import UnknownThing
 from services.groups import name_key
 from services.models import application, signature, template
@@ -73,8 +74,18 @@ class ListedSignature:
 
 
 @dataclass(frozen=True, slots=True)
+class Failover:
+    """The application that takes over, by its name, and what it cannot take over."""
+
+    name: str
+    gaps: Sequence[Gap]
+
+
+@dataclass(frozen=True, slots=True)
 class ListedApplication:
-    """An active application and how many approved signatures and templates it has."""
+    """An active application and how many approved signatures and templates it has. Its `failover` is only looked up
+    for the list.
+    """
 
     id: int
     name: str
@@ -85,6 +96,7 @@ class ListedApplication:
     currency: str | None
     signatures: int
     templates: int
+    failover: Failover | None = None
 
     @property
     def takes_free_text(self) -> bool:
@@ -127,10 +139,14 @@ class Filter:
 
 
 class ContentLists:
-    """What active applications have; the small tables are filtered here, where case and width are known."""
+    """What active applications have; the small tables are filtered here, where case and width are known.
 
-    def __init__(self, database: Database) -> None:
+    `failovers` are the applications that take over, by those that they take over from.
+    """
+
+    def __init__(self, database: Database, failovers: Mapping[int, int] | None = None) -> None:
         self._database = database
+        self._failovers = failovers or {}
 
     def templates(self, workspace_id: str, wanted: Filter, page: int, size: int) -> Page[ListedTemplate]:
         """By name."""
@@ -150,7 +166,19 @@ class ContentLists:
         """Those whose name holds `name`, by name."""
         with self._database.read() as connection:
             rows = connection.execute(_applications_query(workspace_id)).all()
-        return _page([_as_application(row) for row in rows if name_key(name) in name_key(row.name)], page, size)
+            named = [_as_application(row) for row in rows if name_key(name) in name_key(row.name)]
+            shown = _page(named, page, size)
+            names = {row.id: row.name for row in rows}
+            return replace(shown, items=[self._with_failover(connection, each, names) for each in shown.items])
+
+    def _with_failover(
+        self, connection: Connection, one: ListedApplication, names: Mapping[int, str]
+    ) -> ListedApplication:
+        other = self._failovers.get(one.id)
+        if other is None or other not in names:
+            return one
+        missing = gaps(stock_of(connection, one.id), stock_of(connection, other))
+        return replace(one, failover=Failover(names[other], missing))
 
     def template(self, workspace_id: str, template_id: int) -> ListedTemplate:
         """Raises UnknownThing, also for another workspace's."""

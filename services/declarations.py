@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select, update
 
+from services.bulk import BulkWriter
 from services.database import insert_row
 from services.groups import name_key
 from services.models import application, signature, template, workspace
@@ -59,11 +60,12 @@ class DeclaredApplication:
 
 
 def declare_all(
-    tx: Connection, workspace_id: str, applications: Sequence[ApplicationDeclaration]
+    tx: Connection, bulk: BulkWriter, workspace_id: str, applications: Sequence[ApplicationDeclaration]
 ) -> dict[str, DeclaredApplication]:
     """Make the tables say what the settings say. What was added in Slack or came from a carrier stays as it is."""
-    if tx.execute(select(workspace.c.id).where(workspace.c.id == workspace_id)).first() is None:
-        tx.execute(workspace.insert().values(id=workspace_id))
+    bulk.insert_new(tx, workspace, ["id"], [(workspace_id,)])
+    # Of several processes that start at the same moment, the others wait here and find what the first has entered.
+    tx.execute(select(workspace.c.id).where(workspace.c.id == workspace_id).with_for_update(key_share=True))
     tx.execute(update(application).where(application.c.workspace_id == workspace_id).values(active=False))
     return {declared.name: _declare(tx, workspace_id, declared) for declared in applications}
 

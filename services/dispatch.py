@@ -19,9 +19,9 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, exists, select, update
 
-from services.carriers.codes import ACCOUNT_WIDE
+from services.carriers.codes import ACCOUNT_WIDE, SAME_FOR_ALL
 from services.carriers.http import NOT_CONNECTED
-from services.carriers.ports import Answer, Outcome
+from services.carriers.ports import Answer, CutShort, Outcome
 from services.claims import Claim, Claims, Waiting, count_unsubmitted
 from services.clock import Clock
 from services.database import Database
@@ -128,6 +128,9 @@ class Dispatch:
         with structlog.contextvars.bound_contextvars(task=claim.task_id, batch=claim.no):
             try:
                 handed = await self._hand_over(claim, sender)
+            except CutShort as cut:
+                await self._exchange.write(self._told(claim, sender, cut.answer))
+                raise
             except asyncio.CancelledError:
                 await self._exchange.write(Handed(claim, {}))
                 raise
@@ -272,21 +275,22 @@ class Dispatch:
         except RequestRefused as trouble:
             log.warning("batch.refused", task=claim.task_id, batch=claim.no, code=trouble.code, reason=trouble.reason)
             outcomes = dict.fromkeys(claim.submission.numbers, Outcome(accepted=False, code=trouble.code))
-            return self._answered(claim, sender, outcomes)
+            answer = Answer(outcomes)
         except Unanswered as trouble:
-            log.warning("batch.unanswered", task=claim.task_id, batch=claim.no, reason=trouble.reason)
-            return Handed(claim, {})
+            log.warning(
+                "batch.unanswered", task=claim.task_id, batch=claim.no, code=trouble.code, reason=trouble.reason
+            )
+            answer = Answer(unanswered=dict.fromkeys(claim.seqs, trouble))
         except Exception:
             log.exception("batch.broken", task=claim.task_id, batch=claim.no)
             return Handed(claim, {})
-        return self._answered(claim, sender, answer.outcomes, self._put_off(claim, sender, answer))
+        return self._told(claim, sender, answer)
 
-    def _answered(
-        self, claim: Claim, sender: Sender, outcomes: Mapping[int, Outcome], rest: PutOff | None = None
-    ) -> Handed:
-        account_code = _account_code(sender, outcomes)
-        refused_whole = account_code is not None and _all_because_of_the_account(claim, sender, outcomes)
-        return Handed(claim, outcomes, rest, account_code, self._elsewhere(claim, sender, refused_whole))
+    def _told(self, claim: Claim, sender: Sender, answer: Answer) -> Handed:
+        account_code = _account_code(sender, answer)
+        refused_whole = account_code is not None and _all_because_of_the_account(claim, sender, answer.outcomes)
+        rest, elsewhere = self._put_off(claim, sender, answer), self._elsewhere(claim, sender, refused_whole)
+        return Handed(claim, answer.outcomes, rest, account_code, elsewhere)
 
     def _elsewhere(self, claim: Claim, sender: Sender, is_cause: bool) -> int | None:
         """The application that may take the batch over, where there is cause and it can."""
@@ -369,10 +373,11 @@ def _all_because_of_the_account(claim: Claim, sender: Sender, outcomes: Mapping[
     )
 
 
-def _account_code(sender: Sender, outcomes: Mapping[int, Outcome]) -> str | None:
-    """The code, where the carrier says of over half of the numbers that the account cannot send."""
-    refused = Counter(said.code for said in outcomes.values() if not said.accepted)
-    whole = {code: count for code, count in refused.items() if sender.carrier.kind_of(code) in ACCOUNT_WIDE}
-    if not whole or sum(whole.values()) * 2 <= len(outcomes):
+def _account_code(sender: Sender, answer: Answer) -> str | None:
+    """The code, where the carrier says of over half of the numbers what it would say of any other."""
+    said = Counter(outcome.code for outcome in answer.outcomes.values() if not outcome.accepted)
+    said.update(trouble.code for trouble in answer.unanswered.values())
+    whole = {code: count for code, count in said.items() if sender.carrier.kind_of(code) in SAME_FOR_ALL}
+    if not whole or sum(whole.values()) * 2 <= len(answer.outcomes) + len(answer.unanswered):
         return None
     return max(whole, key=whole.__getitem__)

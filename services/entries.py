@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from services.clock import Clock
 from services.database import Database, insert_row
+from services.default_regions import MAINLAND
 from services.errors import NotAllowed
 from services.groups import group_by_id
 from services.import_records import IMPORT_ROW_COLUMNS, Import, Purpose, find_import
@@ -147,8 +148,9 @@ def is_typed(file_id: str) -> bool:
     return file_id.startswith(_TYPED)
 
 
-def check_lines(text: str, *, keep_set_aside: bool = False) -> CheckedLines:
-    """One number a line; empty lines are passed over. `keep_set_aside` takes those in no assigned range, and landlines.
+def check_lines(text: str, region: str = MAINLAND, *, keep_set_aside: bool = False) -> CheckedLines:
+    """One number a line, without country code one of `region`; empty lines are passed over. `keep_set_aside` takes
+    those in no assigned range, and landlines.
 
     Raises NotAllowed("too_many_lines" | "no_lines").
     """
@@ -160,7 +162,7 @@ def check_lines(text: str, *, keep_set_aside: bool = False) -> CheckedLines:
         raise NotAllowed("too_many_lines", number=len(lines), limit=MOST_NUMBERS)
     right, wrong, by_code = [], [], set()
     for no, line in lines:
-        verdict = check(line)
+        verdict = check(line, region)
         number = verdict.number
         if number is None and keep_set_aside and verdict.reason in KEEPABLE:
             number = verdict.candidate

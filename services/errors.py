@@ -42,6 +42,7 @@ class BadFile(ServiceError):
     WHYS = (
         "not_a_spreadsheet",
         "empty",
+        "all_hidden",
         "no_number_column",
         "encrypted",
         "truncated",

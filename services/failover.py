@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection, bindparam, exists, select, update
 
 from services.elsewhere import content_at
 from services.models import batch
@@ -21,19 +21,20 @@ from services.states import BatchState, TaskState
 
 log = structlog.get_logger()
 
-# A batch whose connection failed so often goes elsewhere.
+# A connection that fails at this attempt or a later one moves its batch, whatever the earlier ones ended in.
 ATTEMPTS = 3
 
+_CLAIMED = (
+    batch.c.task_id == bindparam("the_task"),
+    batch.c.no == bindparam("the_no"),
+    batch.c.attempt == bindparam("the_attempt"),
+)
 _MOVE = (
     update(batch)
-    .where(
-        batch.c.task_id == bindparam("the_task"),
-        batch.c.no == bindparam("the_no"),
-        batch.c.attempt == bindparam("the_attempt"),
-        batch.c.state == BatchState.PLANNED.value,
-    )
+    .where(*_CLAIMED, batch.c.state == BatchState.PLANNED.value)
     .values(application_id=bindparam("elsewhere"))
 )
+_IS_LOST = select(exists().where(*_CLAIMED, batch.c.state == BatchState.UNKNOWN.value))
 
 
 def choose(tx: Connection, handed: Sequence[Handed], states: Mapping[int, str]) -> list[Handed]:
@@ -46,8 +47,7 @@ def move(tx: Connection, handed: Sequence[Handed]) -> None:
     for each in handed:
         if each.elsewhere is not None:
             claim = each.claim
-            moved = {"the_task": claim.task_id, "the_no": claim.no, "the_attempt": claim.attempt}
-            if tx.execute(_MOVE, {**moved, "elsewhere": each.elsewhere}).rowcount:
+            if tx.execute(_MOVE, {**_claimed(each), "elsewhere": each.elsewhere}).rowcount:
                 log.warning("batch.moved", task=claim.task_id, batch=claim.no, application=each.elsewhere)
 
 
@@ -56,6 +56,9 @@ def _chosen(tx: Connection, each: Handed, state: str) -> Handed:
     stays = replace(each, elsewhere=None)
     if state not in (TaskState.SENDING, TaskState.PAUSED):
         return stays
+    if tx.execute(_IS_LOST, _claimed(each)).scalar():
+        # Given up meanwhile, it goes nowhere any more, and its answer is only an answer.
+        return stays
     content = content_at(tx, each.claim.task_id, each.elsewhere)
     if isinstance(content, str):
         log.warning("failover.impossible", task=each.claim.task_id, application=each.elsewhere, why=content)
@@ -63,3 +66,7 @@ def _chosen(tx: Connection, each: Handed, state: str) -> Handed:
     code = each.account_code or (each.rest.trouble if each.rest else None)
     again = PutOff(frozenset(each.claim.seqs), timedelta(0), code)
     return replace(each, outcomes={}, rest=again, account_code=None)
+
+
+def _claimed(each: Handed) -> dict[str, int]:
+    return {"the_task": each.claim.task_id, "the_no": each.claim.no, "the_attempt": each.claim.attempt}

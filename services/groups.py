@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,12 @@ from services.models import customer_group, number_import, send_task, task_group
 from services.states import ImportState, SmsType
 
 NAME_LIMIT = 60
+# Zero-width non-joiner and joiner.
+_JOINERS = "\u200c\u200d"
+_LOOSE_JOINER = re.compile(rf"(?<!\S)[{_JOINERS}]+|[{_JOINERS}]+(?!\S)")
+_REPEATED_JOINER = re.compile(rf"([{_JOINERS}])[{_JOINERS}]+")
+# Hangul fillers and the blank of Braille: letters and a symbol by their category, and nothing to the eye.
+_BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +166,23 @@ def clean_name(name: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """Equal for names that differ only in case, width, spacing or what nobody sees."""
-    return tidy(unicodedata.normalize("NFKC", tidy(name)).casefold())
+    """Equal for names that differ only in case, width, spacing or what nobody sees, joiners included."""
+    plain = unicodedata.normalize("NFKC", _without_unseen(name)).casefold()
+    return _without_unseen("".join(c for c in plain if c not in _JOINERS and c not in _BLANK))
 
 
 def tidy(name: str) -> str:
-    """Trimmed, inner spaces single, without what nobody sees."""
-    return " ".join("".join(c for c in name if c.isprintable() or c.isspace()).split())
+    """Trimmed, inner spaces single, without what nobody sees; empty where nothing is left to be seen.
+
+    A joiner within a word stays: Persian and Hindi words are written otherwise without it.
+    """
+    tidied = _without_unseen(name)
+    return tidied if any(unicodedata.category(c)[0] in "LNPS" and c not in _BLANK for c in tidied) else ""
+
+
+def _without_unseen(name: str) -> str:
+    seen = "".join(c for c in name if c.isprintable() or c.isspace() or c in _JOINERS)
+    return " ".join(_REPEATED_JOINER.sub(r"\1", _LOOSE_JOINER.sub("", seen)).split())
 
 
 def group_of(row: Row[Any]) -> Group:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -44,10 +45,13 @@ class UploadedFile:
 class Import:
     """One import. `rows` = imported + already_in_group + duplicates + invalid + set_aside once it is done.
 
-    `by_country_code` counts those imported that were read as country code + number. Of those set aside, `keepable` may
-    be kept anyway; once somebody does, they are `kept` and stand in the other counts. `columns` are there to choose
-    from while it is waiting, `column` is the choice. `failure` is NO_VALID_NUMBER, GROUP_GONE or one of `BadFile.WHYS`;
-    `ended_by` cancelled or undid it. What is hidden in the file was left out, and is in no other count.
+    `by_country_code` counts numbers, new to the group or not, that were read as country code + number. Of those set
+    aside, `keepable` may be kept anyway; once somebody does, they are `kept` and stand in the other counts. `columns`
+    are those of `columns_sheet` to choose from while it is waiting, `chosen` the choices so far: each sheet may ask for
+    one of its own. `failure` is NO_VALID_NUMBER, GROUP_GONE or one of `BadFile.WHYS`; `ended_by` cancelled or undid it,
+    which took `taken_out` numbers out of the group. `made_group` is the name of the group where it was made for this
+    import. What is hidden in the file was left out, and so were the `numberless_sheets`, which have no column of
+    numbers; the rows of both are in no other count.
 
     One for a single send has no group, and its `imported` are rows: a number may be there again with other attributes.
     For the do-not-send list there is no group either: the counts are of that list, and none is keepable, because those
@@ -73,13 +77,17 @@ class Import:
     finished_at: datetime | None
     keepable: int = 0
     kept: int = 0
+    taken_out: int = 0
     hidden_rows: int = 0
     hidden_columns: int = 0
     hidden_sheets: int = 0
+    numberless_sheets: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
-    column: str | None = None
+    columns_sheet: str = ""
+    chosen: tuple[str, ...] = ()
     ended_by: str | None = None
     purpose: Purpose = Purpose.GROUP
+    made_group: str | None = None
 
     @property
     def rejects(self) -> int:
@@ -96,12 +104,16 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an import is: rows read and checked, the share of the file (0 to 1), then numbers stored of so many."""
+    """How far an import is: rows read and checked, the share of the file (0 to 1), then numbers stored of so many.
+
+    One that `waits` has not begun, because others are worked on first.
+    """
 
     rows: int
     done: float
     stored: int = 0
     to_store: int = 0
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +173,7 @@ def imports() -> Any:
 
 def to_import(row: Row[Any]) -> Import:
     """A row of `imports()`."""
+    columns_sheet, columns = columns_from_json(row.columns) if row.columns else ("", ())
     return Import(
         id=row.id,
         workspace_id=row.workspace_id,
@@ -181,26 +194,37 @@ def to_import(row: Row[Any]) -> Import:
         finished_at=row.finished_at,
         keepable=row.keepable,
         kept=row.kept,
+        taken_out=row.taken_out,
         hidden_rows=row.hidden_rows,
         hidden_columns=row.hidden_columns,
         hidden_sheets=row.hidden_sheets,
-        columns=columns_from_json(row.columns) if row.columns else (),
-        column=row.column,
+        numberless_sheets=names_from_json(row.numberless_sheets),
+        columns=columns,
+        columns_sheet=columns_sheet,
+        chosen=names_from_json(row.chosen),
         ended_by=row.ended_by,
         purpose=Purpose(row.purpose),
+        made_group=row.made_group,
     )
 
 
-def columns_to_json(columns: tuple[Column, ...]) -> str:
+def columns_to_json(sheet: str, columns: Sequence[Column]) -> str:
     """For `number_import.columns`."""
-    return json.dumps([[each.index, each.header, each.samples, each.choice] for each in columns], ensure_ascii=False)
+    found = [[each.index, each.header, each.samples, each.choice] for each in columns]
+    return json.dumps([sheet, found], ensure_ascii=False)
 
 
-def names_to_json(names: list[str]) -> str | None:
-    """For `number_import.attribute_names`."""
+def columns_from_json(text: str) -> tuple[str, tuple[Column, ...]]:
+    """The reverse."""
+    sheet, found = json.loads(text)
+    return sheet, tuple(Column(index, header, tuple(samples), choice) for index, header, samples, choice in found)
+
+
+def names_to_json(names: Sequence[str]) -> str | None:
+    """For columns that hold a list of names; NULL for none."""
     return json.dumps(names, ensure_ascii=False) if names else None
 
 
-def columns_from_json(text: str) -> tuple[Column, ...]:
+def names_from_json(text: str | None) -> tuple[str, ...]:
     """The reverse."""
-    return tuple(Column(index, header, tuple(samples), choice) for index, header, samples, choice in json.loads(text))
+    return tuple(json.loads(text)) if text else ()

@@ -47,13 +47,16 @@ Report = Callable[[Progress], None]
 
 
 class ImportRun:
-    """One pass over one file. `progress` is called often, from this thread."""
+    """One pass over one file. `progress` is called often, from this thread; numbers without country code are of
+    `region`.
+    """
 
-    def __init__(self, database: Database, clock: Clock, running: Import, progress: Report) -> None:
+    def __init__(self, database: Database, clock: Clock, running: Import, progress: Report, region: str) -> None:
         self._database = database
         self._clock = clock
         self._import = running
         self._progress = progress
+        self._region = region
         self._rejects = 0
         self._look_at = time.monotonic() + _LOOK_SECONDS
 
@@ -71,7 +74,7 @@ class ImportRun:
                 self._read(path, tally)
                 self._store(tally)
         except ChooseColumn as choice:
-            self._end(ImportState.WAITING, finished_at=None, columns=columns_to_json(choice.candidates))
+            self._end(ImportState.WAITING, finished_at=None, columns=columns_to_json(choice.sheet, choice.candidates))
         except BadFile as bad:
             self._end(ImportState.FAILED, failure=bad.why)
         except UnknownThing:
@@ -86,9 +89,9 @@ class ImportRun:
         return self._now()
 
     def _read(self, path: Path, tally: Tally) -> None:
-        checker, column = NumberChecker("CN"), self._import.column
+        checker, chosen = NumberChecker(self._region), self._import.chosen
         attributes = self._import.purpose is not Purpose.OPT_OUTS
-        with closing(read_numbers(path, column=column, with_attributes=attributes, ask=column is None)) as chunks:
+        with closing(read_numbers(path, chosen=chosen, with_attributes=attributes, ask=True)) as chunks:
             for chunk in chunks:
                 tally.take(chunk, *checker.check_many(chunk.cells))
                 if len(tally.rejects) >= _REJECTS_AT_ONCE:
@@ -101,12 +104,14 @@ class ImportRun:
         tally.by_country_code.clear()
         with self._database.write() as tx:
             imported, distinct = self._take(tx, tally)
+            # Numbers that a person may keep are something to decide about, also where there is nothing else.
+            is_done = distinct > 0 or tally.keepable > 0
             _end(
                 tx,
                 self._import,
                 self._clock,
-                ImportState.DONE if distinct else ImportState.FAILED,
-                failure=None if distinct else NO_VALID_NUMBER,
+                ImportState.DONE if is_done else ImportState.FAILED,
+                failure=None if is_done else NO_VALID_NUMBER,
                 rows=tally.read,
                 imported=imported,
                 already_in_group=distinct - imported,
@@ -118,6 +123,7 @@ class ImportRun:
                 hidden_rows=tally.hidden_rows,
                 hidden_columns=tally.hidden_columns,
                 hidden_sheets=tally.hidden_sheets,
+                numberless_sheets=names_to_json(tally.numberless_sheets),
                 attribute_names=names_to_json(tally.attribute_names),
             )
             if self._rejects:

@@ -43,6 +43,7 @@ class Tally:
         self.by_country_code: set[int] = set()
         self.read = self.taken = self.invalid = self.set_aside = self.keepable = 0
         self.hidden_rows = self.hidden_columns = self.hidden_sheets = 0
+        self.numberless_sheets: list[str] = []
         self.attribute_names: list[str] = []
         self._repeated = repeated
         self._sorter = Sorter(run, repeated=repeated)
@@ -57,6 +58,8 @@ class Tally:
             self._sheets = min(self._sheets + 1, _LAST_SHEET)
             self.hidden_columns += chunk.sheet.hidden_columns
             self.hidden_sheets += chunk.sheet.skipped == "hidden"
+            if chunk.sheet.skipped == "no_number_column":
+                self.numberless_sheets.append(chunk.sheet.name)
             self._name_attributes(chunk.sheet)
         self.hidden_rows += chunk.hidden_rows
         self.read += len(numbers)

@@ -11,8 +11,9 @@ from sqlalchemy.exc import IntegrityError
 
 from services.clock import Clock
 from services.database import Database, insert_row
+from services.default_regions import DefaultRegions
 from services.errors import NotAllowed, UnknownThing
-from services.groups import Group, group_by_id
+from services.groups import Group, add_group, group_by_id
 from services.import_records import (
     GROUP_GONE,
     IMPORT_ROW_COLUMNS,
@@ -26,35 +27,34 @@ from services.import_records import (
     forget_rejects,
     imports,
     lock_import,
+    names_to_json,
     to_import,
 )
 from services.import_run import ImportRun
 from services.import_tally import KEEPABLE
+from services.import_undo import task_in_the_way
 from services.models import (
     customer_group,
     group_member,
     import_reject,
     import_row,
     number_import,
-    recipient,
-    send_task,
-    task_group,
 )
 from services.posts import PostKind, show_again, want_post
-from services.states import ImportState, TaskState
+from services.states import ImportState, SmsType
 
 __all__ = ["GROUP_GONE", "NO_VALID_NUMBER", "Import", "Imports", "Progress", "Purpose", "Reject", "UploadedFile"]
 
 _UNDER_WAY = (ImportState.RUNNING, ImportState.WAITING)
-_NEVER_SENT = (TaskState.DRAFT, TaskState.CANCELLED, TaskState.EXPIRED)
 
 
 class Imports:
     """Every import of every workspace."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, regions: DefaultRegions | None = None) -> None:
         self._database = database
         self._clock = clock
+        self._regions = regions or DefaultRegions()
 
     def receive(self, workspace_id: str, file: UploadedFile, by: str) -> Import | None:
         """Note an uploaded file. None where this file in this channel is known already: Slack tells of it again."""
@@ -82,6 +82,20 @@ class Imports:
         """Start taking the file into the group, once. Raises UnknownThing or NotAllowed("import_begun")."""
         return self._begin(workspace_id, import_id, Purpose.GROUP, group_id)
 
+    def begin_in_new_group(self, workspace_id: str, import_id: int, name: str, sms_type: SmsType, by: str) -> Import:
+        """Make the group and start taking the file into it: both or neither.
+
+        Raises UnknownThing, or NotAllowed("import_begun" | "group_name" | "group_exists" | "verification_group").
+        """
+        with self._database.write() as tx:
+            if lock_import(tx, workspace_id, import_id).state is not ImportState.ASKED:
+                raise NotAllowed("import_begun")
+            group_id = add_group(tx, workspace_id, name, sms_type, by, self._clock.now())
+            made_group = group_by_id(tx, workspace_id, group_id).name
+            self._start(tx, workspace_id, import_id, purpose=Purpose.GROUP, group_id=group_id, made_group=made_group)
+            tx.commit()
+        return self.get(workspace_id, import_id)
+
     def begin_opt_outs(self, workspace_id: str, import_id: int) -> Import:
         """Start taking the file onto the do-not-send list, once. Raises NotAllowed("import_begun")."""
         return self._begin(workspace_id, import_id, Purpose.OPT_OUTS)
@@ -93,31 +107,35 @@ class Imports:
     def _begin(self, workspace_id: str, import_id: int, purpose: Purpose, group_id: int | None = None) -> Import:
         with self._database.write() as tx:
             if group_id is not None:
-                group_by_id(tx, workspace_id, group_id)
-            row = tx.execute(
-                update(number_import)
-                .where(
-                    number_import.c.id == import_id,
-                    number_import.c.workspace_id == workspace_id,
-                    number_import.c.state == ImportState.ASKED.value,
-                )
-                .values(
-                    state=ImportState.RUNNING.value,
-                    group_id=group_id,
-                    purpose=purpose.value,
-                    started_at=self._clock.now(),
-                    version=number_import.c.version + 1,
-                )
-                .returning(number_import.c.channel)
-            ).first()
-            if row is None:
-                raise NotAllowed("import_begun")
-            want_post(tx, workspace_id, row.channel, PostKind.IMPORT, import_id)
+                # Locked, so that nobody deletes it meanwhile.
+                group_by_id(tx, workspace_id, group_id, lock=True)
+            self._start(tx, workspace_id, import_id, purpose=purpose, group_id=group_id)
             tx.commit()
         return self.get(workspace_id, import_id)
 
+    def _start(self, tx: Connection, workspace_id: str, import_id: int, **values: object) -> None:
+        row = tx.execute(
+            update(number_import)
+            .where(
+                number_import.c.id == import_id,
+                number_import.c.workspace_id == workspace_id,
+                number_import.c.state == ImportState.ASKED.value,
+            )
+            .values(
+                **values,
+                state=ImportState.RUNNING.value,
+                started_at=self._clock.now(),
+                version=number_import.c.version + 1,
+            )
+            .returning(number_import.c.channel)
+        ).first()
+        if row is None:
+            raise NotAllowed("import_begun")
+        want_post(tx, workspace_id, row.channel, PostKind.IMPORT, import_id)
+
     def choose_column(self, workspace_id: str, import_id: int, choice: str) -> Import:
-        """Go on with the column that holds the numbers: the `choice` of one of `Import.columns`.
+        """Go on with the column that holds the numbers: the `choice` of one of `Import.columns`. Another sheet may ask
+        again.
 
         Raises UnknownThing, or NotAllowed("column_chosen") where nobody is asked any more.
         """
@@ -132,20 +150,27 @@ class Imports:
                 workspace_id,
                 import_id,
                 state=ImportState.RUNNING.value,
-                column=choice,
+                chosen=names_to_json([*waiting.chosen, choice]),
                 started_at=self._clock.now(),
             )
             tx.commit()
         return self.get(workspace_id, import_id)
 
     def cancel(self, workspace_id: str, import_id: int, by: str) -> Import:
-        """Stop an import under way; nothing of it stays. Raises UnknownThing or NotAllowed("import_over")."""
+        """Stop an import under way; nothing of it stays, nor of a group that was made for it and is still empty.
+
+        Raises UnknownThing or NotAllowed("import_over").
+        """
         with self._database.write() as tx:
+            made = _lock_made_group(tx, find_import(tx, workspace_id, import_id))
             if lock_import(tx, workspace_id, import_id).state not in _UNDER_WAY:
                 raise NotAllowed("import_over")
             forget_rejects(tx, import_id)
             ended = {"state": ImportState.CANCELLED.value, "ended_by": by, "finished_at": self._clock.now()}
             _change(tx, workspace_id, import_id, **ended)
+            if made is not None and _is_unused(tx, made, import_id):
+                _change(tx, workspace_id, import_id, group_id=None)
+                tx.execute(delete(customer_group).where(customer_group.c.id == made.id))
             tx.commit()
         return self.get(workspace_id, import_id)
 
@@ -211,14 +236,15 @@ class Imports:
             group, done = _lock(tx, workspace_id, import_id)
             if done.state is not ImportState.DONE:
                 raise NotAllowed("not_undoable")
-            task = tx.execute(_task_with_numbers_of(done)).scalar()
-            if task is not None:
-                raise NotAllowed("import_sent", number=task)
+            if (task := task_in_the_way(tx, done)) is not None:
+                raise NotAllowed("import_sent", number=task.number, forgotten=task.forgotten)
             brought = delete(group_member).where(
                 group_member.c.group_id == group.id, group_member.c.import_id == import_id
             )
-            _grow(tx, group.id, -tx.execute(brought).rowcount)
-            _change(tx, workspace_id, import_id, state=ImportState.UNDONE.value, ended_by=by)
+            taken_out = tx.execute(brought).rowcount
+            _grow(tx, group.id, -taken_out)
+            undone = {"state": ImportState.UNDONE.value, "ended_by": by, "taken_out": taken_out}
+            _change(tx, workspace_id, import_id, **undone)
             tx.commit()
         return self.get(workspace_id, import_id)
 
@@ -236,15 +262,18 @@ class Imports:
     def run(self, running: Import, path: Path, progress: Callable[[Progress], None]) -> Import:
         """Read, check and store the file at `path`. Nothing is in the group before everything is.
 
-        The import is then done, or failed where the file cannot be read or holds no valid number, or waiting where a
-        person must choose the column. One cancelled meanwhile stays so. `progress` is called after each piece and must
-        not block. Raises NotAllowed("import_begun") where it had ended before.
+        The import is then done, or failed where the file cannot be read or holds no number that is valid or may be
+        kept, or waiting where a person must choose the column. One cancelled meanwhile stays so. `progress` is called
+        after each piece and must not block. Raises NotAllowed("import_begun") where it had ended before.
         """
-        return ImportRun(self._database, self._clock, running, progress).work(path)
+        return self._run(running, progress).work(path)
 
     def fail(self, running: Import, why: str) -> Import:
         """End an import that cannot be done; nothing of it is in the group."""
-        return ImportRun(self._database, self._clock, running, lambda _progress: None).fail(why)
+        return self._run(running, lambda _progress: None).fail(why)
+
+    def _run(self, running: Import, progress: Callable[[Progress], None]) -> ImportRun:
+        return ImportRun(self._database, self._clock, running, progress, self._regions.of(running.workspace_id))
 
     def rejects(self, workspace_id: str, import_id: int) -> Iterator[Reject]:
         """The rows that were not imported, as the file has them."""
@@ -278,6 +307,22 @@ def _lock(tx: Connection, workspace_id: str, import_id: int) -> tuple[Group, Imp
     return group, lock_import(tx, workspace_id, import_id)
 
 
+def _lock_made_group(tx: Connection, running: Import) -> Group | None:
+    """The group that was made for it, unless somebody has renamed it since, or merged it into another one."""
+    if running.made_group is None or running.group_id is None or running.group != running.made_group:
+        return None
+    try:
+        return group_by_id(tx, running.workspace_id, running.group_id, lock=True)
+    except UnknownThing:
+        return None
+
+
+def _is_unused(tx: Connection, group: Group, import_id: int) -> bool:
+    """Whether a group is empty and no import but this one goes or went there."""
+    others = exists().where(number_import.c.group_id == group.id, number_import.c.id != import_id)
+    return group.size == 0 and not tx.execute(select(others)).scalar_one()
+
+
 def _candidates(import_id: int) -> Any:
     """Each number set aside that may be kept, once, with the first row it stands in."""
     return (
@@ -289,38 +334,6 @@ def _candidates(import_id: int) -> Any:
         )
         .group_by(import_reject.c.candidate)
         .order_by(import_reject.c.candidate)
-    )
-
-
-def _task_with_numbers_of(done: Import) -> Any:
-    """A task that was, is being or will be sent to a number that the import brought to its group.
-
-    A task to other groups may hold the same number for its own reasons. Of a group that is gone, nobody can say.
-    """
-    live = select(customer_group.c.id).where(customer_group.c.workspace_id == done.workspace_id)
-    through_it = (
-        exists()
-        .where(task_group.c.task_id == send_task.c.id, ~task_group.c.excluded)
-        .where((task_group.c.group_id == done.group_id) | task_group.c.group_id.not_in(live))
-    )
-    holds = exists().where(
-        group_member.c.group_id == done.group_id,
-        group_member.c.import_id == done.id,
-        recipient.c.number == group_member.c.number,
-        recipient.c.task_id == send_task.c.id,
-    )
-    return (
-        select(send_task.c.number)
-        .where(
-            send_task.c.workspace_id == done.workspace_id,
-            send_task.c.state.not_in([state.value for state in _NEVER_SENT]),
-            # Not when it ended: whoever confirmed may have looked at the clock and then waited for its group.
-            send_task.c.confirmed_at >= done.started_at,
-            through_it,
-            holds,
-        )
-        .order_by(send_task.c.number)
-        .limit(1)
     )
 
 

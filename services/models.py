@@ -200,6 +200,8 @@ number_import = Table(
     Column("uploaded_by", Text, nullable=False),
     Column("received_at", Moment, nullable=False),
     _ref("group_id", "customer_group.id", nullable=True),
+    # The name of the group, where it was made for this import: cancelled, it takes the group along while that is empty.
+    Column("made_group", Text),
     # "group", or "send": a file for one send alone, whose numbers stand in import_row.
     Column("purpose", Text, nullable=False, server_default="group"),
     Column("state", Text, nullable=False),
@@ -213,14 +215,18 @@ number_import = Table(
     # How many of those set aside a person may keep anyway, and how many somebody kept.
     _count("keepable"),
     _count("kept"),
+    # How many numbers undoing it took out of its group.
+    _count("taken_out"),
     _count("hidden_rows"),
     _count("hidden_columns"),
     _count("hidden_sheets"),
+    # The names of the sheets left out because no column of numbers was found, as a JSON list. NULL where there is none.
+    Column("numberless_sheets", Text),
     # The names of its other columns, as a JSON list: those to the right of the numbers first. NULL where it has none.
     Column("attribute_names", Text),
-    # The columns to choose from, as JSON, and the one a person chose.
+    # The columns to choose from with their sheet, as JSON, and those that people chose before, a JSON list.
     Column("columns", Text),
-    Column("column", Text),
+    Column("chosen", Text),
     Column("failure", Text),
     # Who cancelled or undid it.
     Column("ended_by", Text),

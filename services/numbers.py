@@ -5,7 +5,8 @@ What people and spreadsheets add is stripped, then in this order:
 1. Default region CN: 11 digits starting with 1 are a mainland number.
 2. Default region CN: 13 digits starting with 86 are one with its country code.
 3. `+` or `00` starts a full number.
-   Another default region: digits that are one of its mobile numbers, with or without trunk prefix, are that number.
+   Another default region: digits that are one of its mobile numbers, with or without trunk prefix, are that number;
+   11 digits starting with 1 that cannot be one of its numbers, and are a mainland mobile, are that.
 4. Country code + number without plus is that number when it is a valid mobile and has no other reading.
 5. Anything else is refused.
 
@@ -291,6 +292,11 @@ def _judge_elsewhere(digits: str, code: str, read: _Read) -> Verdict:
     home = read(code + digits) if code else Reading(Kind.NO_COUNTRY, 0)
     if home.kind is Kind.MOBILE:
         return _verdict(home)
+    is_like_mainland = len(digits) == 11 and digits[0] == "1"
+    if code and is_like_mainland and (mainland := read(_MAINLAND + digits)).kind is Kind.MOBILE:
+        if home.kind in ASSIGNED or home.kind is Kind.UNASSIGNED:
+            return Verdict(None, Reason.AMBIGUOUS_COUNTRY)
+        return _verdict(mainland)
     abroad = read(digits)
     if abroad.kind is Kind.MOBILE:
         if home.kind in ASSIGNED:
@@ -328,7 +334,8 @@ _BETWEEN = " ().-"
 _RUNS = (re.compile(r"\+?[0-9]+"), re.compile(r"\+?[0-9][0-9().-]*"), re.compile(r"\+?[0-9][0-9(). -]*"))
 _EXTENSION = re.compile(r"(?:;?\s*ext(?:ension|n)?|转|轉|分机|分機|доб|x|#)[\s.:=-]*[0-9]{1,7}\s*\)?\s*", re.IGNORECASE)
 _TAIL = re.compile(r"-\s*[0-9]{1,6}\s*")
-_NEXT_NUMBER = re.compile(r"[/;,|、，；\\&~]\s*[+0-9]")
+# `13812345678/79` is two numbers to whoever writes it; a list has whole ones, and "Li, 13812345678" is none.
+_NEXT_NUMBER = re.compile(r"[0-9][ )]*(?:[/\\&~]\s*[+0-9]|[;,|、，；]\s*\+?(?:[ ().-]*[0-9]){6})")
 
 
 def _explain(reason: Reason, text: str, code: str, read: _Read) -> Verdict:

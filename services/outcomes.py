@@ -35,7 +35,7 @@ class PutOff:
 @dataclass(frozen=True, slots=True)
 class Handed:
     """What came of a claimed batch: an outcome for each number that has one; `rest` goes back. Of the others nobody
-    knows. `account_code` is what the carrier said where it means that the whole account cannot send. `elsewhere` is an
+    knows. `account_code` is what the carrier said where it would say so of every other number too. `elsewhere` is an
     application that may take the batch in the place of this one.
     """
 

@@ -1,7 +1,8 @@
 """A task whose failures pile up pauses itself and asks, before it has cost more.
 
-That is when over half of its first batch was refused, or over half of any 1,000 recipients in a row, or when the
-carrier says that the account cannot send. What a person has been asked about once does not count again.
+That is when over half of its first batch was refused, or over half of any 1,000 recipients in a row, or when what the
+carrier says of a batch it would say of any other (SAME_FOR_ALL in services/carriers/codes.py). What a person has been
+asked about once does not count again.
 """
 
 from __future__ import annotations
@@ -55,9 +56,10 @@ def pause_failing(tx: Connection, handed: Sequence[Handed], states: Mapping[int,
 
 
 def _look_at(tx: Connection, task_id: int, handed: Sequence[Handed]) -> None:
-    refused = [each for each in handed if any(not said.accepted for said in each.outcomes.values())]
+    # What ends the first batch may be a part of it that was accepted, behind others that were refused.
+    suspect = [each for each in handed if _ends_first_batch(each) or _has_refusals(each)]
     account = next((each.account_code for each in handed if each.account_code), None)
-    if not refused and account is None:
+    if not suspect and account is None:
         return
     if not tx.execute(_ANY_PLANNED, {"the_task": task_id}).scalar():
         # Nothing is left to hold back.
@@ -66,15 +68,23 @@ def _look_at(tx: Connection, task_id: int, handed: Sequence[Handed]) -> None:
         _pause(tx, task_id, PauseReason.ACCOUNT, account)
         return
     task = tx.execute(_TASK, {"the_task": task_id}).one()
-    for each in refused:
+    for each in suspect:
         if _is_a_bad_start(tx, task, each) or _is_a_bad_run(tx, task, each):
             _pause(tx, task_id, PauseReason.REFUSALS, _commonest(tx, each))
             return
 
 
+def _ends_first_batch(each: Handed) -> bool:
+    return each.claim.no == 1 and each.rest is None
+
+
+def _has_refusals(each: Handed) -> bool:
+    return any(not said.accepted for said in each.outcomes.values())
+
+
 def _is_a_bad_start(tx: Connection, task: Row[Any], each: Handed) -> bool:
-    """Whether over half of the first batch was refused, in however many parts the carrier took it so far."""
-    if each.claim.no != 1:
+    """Whether over half of the first batch was refused, in however many parts the carrier took it."""
+    if not _ends_first_batch(each):
         return False
     first, last = each.claim.first, each.claim.last
     unseen = {"the_task": task.id, "first": max(first, task.refusals_seen + 1), "last": last}

@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Connection,
     FromClause,
     Row,
@@ -19,14 +18,12 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    type_coerce,
     update,
 )
 
 from services.clock import Clock
 from services.database import Database
 from services.models import (
-    application,
     number_import,
     post,
     reply,
@@ -35,9 +32,8 @@ from services.models import (
     template,
     to_milliseconds,
 )
+from services.settling import window_closes_at
 from services.states import RESULT_AFTER
-
-MILLISECONDS_AN_HOUR = 3_600_000
 
 
 class PostKind(StrEnum):
@@ -170,16 +166,10 @@ class Posts:
         Returns how many tasks.
         """
         now = to_milliseconds(self._clock.now())
-        ended_at = type_coerce(send_task.c.finished_at, BigInteger)
-        window = (
-            select(application.c.receipt_window_hours * MILLISECONDS_AN_HOUR)
-            .where(application.c.id == send_task.c.application_id)
-            .scalar_subquery()
-        )
         with self._database.write(everyone=True) as tx:
             closed = tx.execute(
                 update(send_task)
-                .where(~send_task.c.receipts_over, send_task.c.finished_at.is_not(None), ended_at + window < now)
+                .where(~send_task.c.receipts_over, send_task.c.finished_at.is_not(None), window_closes_at() < now)
                 .values(receipts_over=True, version=send_task.c.version + 1)
             ).rowcount
             tx.commit()

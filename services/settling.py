@@ -1,7 +1,7 @@
 """Messages without a final word, so that their carrier can be asked what became of them.
 
-A message is asked about from 5 minutes after it was handed over, until the receipt window closes, and no more often
-than every 10 minutes. What the carrier says comes in as a receipt like any other (services/receipts.py).
+A message is asked about from 5 minutes after it was handed over, until its application's receipt window closes, and no
+more often than every 10 minutes. What the carrier says comes in as a receipt like any other (services/receipts.py).
 """
 
 from __future__ import annotations
@@ -11,17 +11,30 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    or_,
+    select,
+    type_coerce,
+)
 
 from services.carriers.ports import Unsettled
 from services.clock import Clock
 from services.database import Database
-from services.models import batch, recipient, result, send_task, submission
-from services.states import RECEIPT_WINDOW, BatchState, TaskState
+from services.models import application, batch, recipient, result, send_task, submission, to_milliseconds
+from services.states import BatchState, TaskState
 
 ASKED_AFTER = timedelta(minutes=5)
 ROUND_PAUSE = timedelta(minutes=10)
 ASKED_AT_ONCE = 100
+MILLISECONDS_AN_HOUR = 3_600_000
 # A look at so many recipients takes some tens of milliseconds; a tick takes no more of them than this.
 SPAN, SPANS_AT_ONCE = 20_000, 10
 
@@ -37,7 +50,7 @@ class _Place:
 class Settling:
     """Goes round and round an application's open messages. Where it is, only this process knows: a new one starts over.
 
-    Not thread-safe: one tick calls it.
+    Not thread-safe: of each application, one call at a time.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -78,6 +91,16 @@ class Settling:
         return found
 
 
+def window_closes_at() -> ColumnElement[int]:
+    """When the receipt window of the statement's `send_task` closes, in milliseconds; NULL while it is not over."""
+    window = (
+        select(application.c.receipt_window_hours * MILLISECONDS_AN_HOUR)
+        .where(application.c.id == send_task.c.application_id)
+        .scalar_subquery()
+    )
+    return type_coerce(send_task.c.finished_at, BigInteger) + window
+
+
 def _open_tasks(application_id: int, now: datetime) -> Select[Any]:
     settled = send_task.c.delivered + send_task.c.failed + send_task.c.refused
     over = [TaskState.DRAFT.value, TaskState.SCHEDULED.value, TaskState.CANCELLED.value]
@@ -86,7 +109,7 @@ def _open_tasks(application_id: int, now: datetime) -> Select[Any]:
         .where(
             send_task.c.state.not_in(over),
             send_task.c.handed_over > settled,
-            or_(send_task.c.finished_at.is_(None), send_task.c.finished_at > now - RECEIPT_WINDOW),
+            or_(send_task.c.finished_at.is_(None), window_closes_at() > to_milliseconds(now)),
             exists().where(batch.c.task_id == send_task.c.id, batch.c.application_id == application_id),
         )
         .order_by(send_task.c.id)

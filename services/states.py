@@ -78,9 +78,9 @@ class ImportState(StrEnum):
 
 class PauseReason(StrEnum):
     """Why a task is paused: it was late after downtime, a person paused it, too many of its messages were refused, the
-    carrier says that the account cannot send (out of funds, in arrears, blocked), the workspace had removed the bot, or
-    the database was restored from an older copy. That stays with a task that had begun by then: what it had not sent is
-    unknown.
+    carrier would not take the rest either (the account is out of funds, in arrears, blocked; not at this hour; an error
+    page in the place of its answer), the workspace had removed the bot, or the database was restored from an older
+    copy. That stays with a task that had begun by then: what it had not sent is unknown.
     """
 
     LATE = "late"

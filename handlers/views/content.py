@@ -7,7 +7,7 @@ from typing import Any
 
 from handlers.replies import Block, Say
 from handlers.views import blocks
-from handlers.views.content_words import REGIONS, carrier_name, trimmed
+from handlers.views.content_words import REGIONS, carrier_name, gap_list, trimmed
 from handlers.views.words import bold, code, counted, escape, listed, moment, number, person
 from services import text
 from services.content_lists import ListedApplication, ListedSignature, ListedTemplate, Page, Standing
@@ -138,7 +138,7 @@ def _application_row(each: ListedApplication, round_: Round | None, receipts: st
     ]
     if each.price_per_segment is not None:
         facts.insert(1, f"{escape(each.price_per_segment)} {escape(each.currency or '')} a segment".replace("  ", " "))
-    notes = [f"reports come in at {code(receipts)}"]
+    notes = [f"reports come in at {code(receipts)}", *_failover(each)]
     if round_ is not None:
         asked = f"{carrier_name(each.carrier)} was asked for signatures and templates {moment(round_.at)}"
         notes.append(asked if round_.trouble is None else f"{asked}, and did not answer: {escape(round_.trouble)}")
@@ -153,6 +153,16 @@ def _application_row(each: ListedApplication, round_: Round | None, receipts: st
             blocks.button(RECEIPTS_ADDRESS, "Address for reports", key),
         ),
     ]
+
+
+def _failover(each: ListedApplication) -> list[str]:
+    """Who takes over, and what cannot be."""
+    if each.failover is None:
+        return []
+    said = [f"{bold(each.failover.name)} takes over where this one cannot send"]
+    if each.failover.gaps:
+        said.append(f":warning: but not {gap_list(each.failover.gaps, bold)}")
+    return said
 
 
 def _menu(kind: ContentKind, content_id: int, standing: Standing, *, associates: bool) -> dict[str, Any]:

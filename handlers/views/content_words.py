@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from handlers.views.words import bold, escape, several
 from services.content import SIGNATURE_UNUSABLE, TYPE_UNKNOWN, NotShown
+from services.elsewhere import Gap
 from services.states import ApprovalStatus, ContentOrigin, Region, SmsType
 
 REGIONS = {Region.MAINLAND: "mainland China", Region.INTERNATIONAL: "numbers outside mainland China"}
@@ -22,6 +23,16 @@ def carrier_name(carrier: str) -> str:
 def not_shown(items: Sequence[NotShown]) -> str:
     """*spring* (pending) and *code* (verification)."""
     return several([f"{bold(each.name)} ({_why(each.why)})" for each in items], most=_NOT_SHOWN_MOST)
+
+
+def gap_list(items: Sequence[Gap], write: Callable[[str], str]) -> str:
+    """spring (its template has another text) and hello with 【Spring】 (…); `write` is how a name is written."""
+    return several([f"{write(gap_name(each))} ({each.why})" for each in items])
+
+
+def gap_name(gap: Gap) -> str:
+    """A template, with the signature where another one would make it another text."""
+    return gap.template if gap.signature is None else f"{gap.template} with 【{gap.signature}】"
 
 
 def why_not_approved(what: str, name: str, status: str, reason: str | None, origin: str) -> str:

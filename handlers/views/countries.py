@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from services.default_regions import MAINLAND
+
 _TABLE = """
 AC Ascension Island; AD Andorra; AE United Arab Emirates; AF Afghanistan; AG Antigua and Barbuda; AI Anguilla;
 AL Albania; AM Armenia; AO Angola; AR Argentina; AS American Samoa; AT Austria; AU Australia; AW Aruba; AX Åland;
@@ -36,6 +38,12 @@ VC Saint Vincent and the Grenadines; VE Venezuela; VG British Virgin Islands; VI
 VU Vanuatu; WF Wallis and Futuna; WS Samoa; XK Kosovo; YE Yemen; YT Mayotte; ZA South Africa; ZM Zambia; ZW Zimbabwe
 """
 NAMES = {code: name for code, _, name in (each.strip().partition(" ") for each in _TABLE.split(";"))}
+
+
+def how_numbers_are_written(region: str) -> str:
+    """In a workspace whose numbers without country code are of this region."""
+    home = "mainland numbers as 11 digits" if region == MAINLAND else f"numbers of {country(region)} as dialled there"
+    return f"{home}, others with their country code"
 
 
 def country(region: str | None) -> str:

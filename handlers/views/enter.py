@@ -7,9 +7,11 @@ from typing import Any
 
 from handlers.replies import Block, View
 from handlers.views import blocks
+from handlers.views.countries import how_numbers_are_written
 from handlers.views.groups import SEND, choice, group_fields, menu_hint
 from handlers.views.imports import keep_anyway, reason_in_words, were_kept
 from handlers.views.words import bold, counted, listed, number, verb
+from services.default_regions import MAINLAND
 from services.entries import MOST_NUMBERS, WrongLine
 from services.groups import Group
 from services.imports import Import
@@ -24,8 +26,8 @@ _WRONG_SHOWN = 8
 _ORIGINAL_SHOWN = 30
 
 
-def enter_form(groups: Sequence[Group], chosen: Group | None = None) -> View:
-    """The console's form; `groups` are those to be offered first."""
+def enter_form(groups: Sequence[Group], chosen: Group | None = None, region: str = MAINLAND) -> View:
+    """The console's form; `groups` are those to be offered first. Numbers without country code are of `region`."""
     numbers = {
         "type": "plain_text_input",
         "multiline": True,
@@ -40,8 +42,8 @@ def enter_form(groups: Sequence[Group], chosen: Group | None = None) -> View:
         ],
     }
     hint = (
-        f"Up to {MOST_NUMBERS} numbers, one a line: mainland numbers as 11 digits, others with their country code, "
-        "such as 85251234567."
+        f"Up to {MOST_NUMBERS} numbers, one a line: {how_numbers_are_written(region)}, such as "
+        f"{'85251234567' if region == MAINLAND else '8613800138000'}."
     )
     fields = [
         blocks.field("numbers", "Mobile numbers", numbers, hint=hint),
@@ -65,10 +67,20 @@ def enter_form(groups: Sequence[Group], chosen: Group | None = None) -> View:
 def wrong_lines(wrong: Sequence[WrongLine], way_out: str = "Correct them, or tick below to leave them out.") -> str:
     """Each wrong line by its number, what is wrong and what it may mean; plain text, for under the field."""
     told = [_wrong_line(each) for each in wrong[:_WRONG_SHOWN]]
-    more = len(wrong) - _WRONG_SHOWN
-    if more > 0:
-        told.append(f"And {counted(more, 'more line')}.")
+    if more := [each.line for each in wrong[_WRONG_SHOWN:]]:
+        told.append(f"Also wrong: line {more[0]}." if len(more) == 1 else f"Also wrong: lines {_ranges(more)}.")
     return " ".join([*told, way_out])
+
+
+def _ranges(lines: Sequence[int]) -> str:
+    """Ascending numbers as people write them: 9–12, 15 and 17–20."""
+    found: list[list[int]] = []
+    for line in lines:
+        if found and line == found[-1][-1] + 1:
+            found[-1][1:] = [line]
+        else:
+            found.append([line])
+    return listed(["–".join(map(str, each)) for each in found])
 
 
 def _wrong_line(wrong: WrongLine) -> str:
@@ -84,7 +96,7 @@ def entered(done: Import, group: Group) -> tuple[str, list[Block]]:
     if done.already_in_group:
         parts.append(f"{number(done.already_in_group)} already in the group")
     if done.by_country_code:
-        parts.append(f"{number(done.by_country_code)} read as country code + number")
+        parts.append(f"{number(done.by_country_code)} of these read as country code + number")
     removed = []
     if done.duplicates:
         removed.append(counted(done.duplicates, "duplicate"))
@@ -108,8 +120,7 @@ def _ways_on(done: Import, group: Group) -> list[dict[str, Any]]:
     if done.keepable:
         ways.append(blocks.button(KEEP, keep_anyway(done.keepable), str(done.id)))
     if done.imported:
-        added = f"The {counted(done.imported, 'number')} that you added"
-        text = f"{added} {verb(done.imported, 'is', 'are')} taken out of {group.name} again."
+        text = f"The numbers that you added are taken out of {group.name} again."
         confirm = blocks.confirmation("Undo?", text, "Undo", "Leave it")
         ways.append(blocks.button(UNDO, "Undo", str(done.id), confirm=confirm))
     return ways
@@ -117,6 +128,10 @@ def _ways_on(done: Import, group: Group) -> list[dict[str, Any]]:
 
 def undone(ended: Import) -> tuple[str, list[Block]]:
     """What was typed is out of the group again."""
-    added = f"the {counted(ended.imported, 'number')} that you added"
-    text = f"Undone: {added} {verb(ended.imported, 'is', 'are')} out of {bold(ended.group or '')}."
+    group = bold(ended.group or "")
+    if ended.taken_out:
+        added = f"the {counted(ended.taken_out, 'number')} that you added"
+        text = f"Undone: {added} {verb(ended.taken_out, 'is', 'are')} out of {group}."
+    else:
+        text = f"Undone: {group} had none of the numbers that you added any more."
     return text, [blocks.section(text)]

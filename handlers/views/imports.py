@@ -8,9 +8,11 @@ from typing import Any
 from handlers.arguments import write_pair
 from handlers.replies import Block, Say, View
 from handlers.views import blocks
+from handlers.views.countries import how_numbers_are_written
 from handlers.views.groups import SEND as SEND_GROUP
 from handlers.views.groups import group_fields
 from handlers.views.words import bar, bold, code, counted, duration, listed, named, number, person, verb
+from services.default_regions import MAINLAND
 from services.groups import Group
 from services.imports import Import, Progress, Purpose
 from services.numbers import Reason
@@ -31,7 +33,6 @@ HOW_TO_FORM = "import_how_to_form"
 TEMPLATE = "import_template"
 
 _FORMATS = "xlsx, xlsm, xls, ods, csv, tsv or txt, up to 30 MB, with any number of rows and sheets"
-_NUMBERS = "mainland numbers as 11 digits, others with their country code"
 
 _REASONS = {
     Reason.EMPTY: "no number in the row",
@@ -88,14 +89,16 @@ def new_group_form(file_name: str) -> View:
     return blocks.form(NEW_GROUP_FORM, "New group", "Create and import", [*group_fields(), note])
 
 
-def how_to(group: Group | None) -> Say:
-    """How to import, into this group or in general, with the template to fill in."""
+def how_to(group: Group | None, region: str = MAINLAND) -> Say:
+    """How to import, into this group or in general, with the template to fill in. Numbers without country code are of
+    `region`.
+    """
     if group is None:
         text = "Drop a spreadsheet of mobile numbers in this channel; I ask for its group."
     else:
         beside = code(write_pair("group", group.name))
         text = f"Drop the spreadsheet in this channel and write {beside} beside it. The import starts at once."
-    notes = f"{_FORMATS}; {_NUMBERS}. Other columns are kept with the number."
+    notes = f"{_FORMATS}; {how_numbers_are_written(region)}. Other columns are kept with the number."
     template = blocks.button(TEMPLATE, "Download the template", "xlsx")
     return Say(text, [blocks.section(text), blocks.context(notes), blocks.actions(template)])
 
@@ -121,7 +124,9 @@ def how_to_form(groups: Sequence[Group]) -> View:
 def running(current: Import, progress: Progress | None) -> tuple[str, list[Block]]:
     """The one message that is edited while an import runs."""
     text = f"Importing {bold(current.file.name)} {_into(current)}"
-    if progress is None or not progress.rows:
+    if progress is not None and progress.waits:
+        state = f"{bar(0)}  Waiting for another import to end…"
+    elif progress is None or not progress.rows:
         state = f"{bar(0)}  Reading the file…"
     elif not progress.to_store:
         state = f"{bar(progress.done)}  {counted(progress.rows, 'row')} read and checked"
@@ -134,7 +139,7 @@ def running(current: Import, progress: Progress | None) -> tuple[str, list[Block
 
 def interrupted(current: Import) -> tuple[str, list[Block]]:
     """The same message while the bot restarts: nobody has to do anything."""
-    text = f"Importing {bold(current.file.name)} into {bold(current.group or '')}"
+    text = f"Importing {bold(current.file.name)} {_into(current)}"
     note = "I am being restarted. This import starts over by itself when I am back; nothing of it is stored yet."
     return text, [blocks.section(f"{text}\n:hourglass: {note}"), blocks.actions(_cancel_button(current))]
 
@@ -142,7 +147,8 @@ def interrupted(current: Import) -> tuple[str, list[Block]]:
 def waiting(current: Import) -> tuple[str, list[Block]]:
     """The question which column holds the numbers; the samples are in its form, because they are full numbers."""
     headers = [column.header or f"column {column.letter}" for column in current.columns]
-    text = f"{bold(current.file.name)} has more than one column of phone numbers: {named(headers, 'or')}. Which one?"
+    where = _sheet_asked_about(current)
+    text = f"{where} has more than one column of phone numbers: {named(headers, 'or')}. Which one?"
     note = f"Nothing has been imported {_into(current)} yet."
     choose = blocks.button(CHOOSE_COLUMN, "Choose the column", str(current.id), "primary")
     return text, [blocks.section(text), blocks.context(note), blocks.actions(choose, _cancel_button(current))]
@@ -152,9 +158,19 @@ def column_form(current: Import) -> View:
     """A menu of the columns, each with three of its cells; its values are positions in `Import.columns`."""
     options = [blocks.option(_column_line(column), str(at)) for at, column in enumerate(current.columns)]
     menu = blocks.menu("column", "Choose a column", options)
-    field = blocks.field("column", "Which column holds the numbers?", menu)
-    note = blocks.context(f"{bold(current.file.name)} is imported {_into(current)}.")
+    hint = None
+    if len(options) > blocks.MENU_LIMIT:
+        hint = f"The {blocks.MENU_LIMIT} of {number(len(options))} columns that look most like phone numbers. Is it "
+        hint += "another one? Cancel the import, name that column “Mobile” and drop the file again."
+    field = blocks.field("column", "Which column holds the numbers?", menu, hint=hint)
+    note = blocks.context(f"{_sheet_asked_about(current)} is imported {_into(current)}.")
     return blocks.form(COLUMN_FORM, "Choose the column", "Import", [field, note])
+
+
+def _sheet_asked_about(current: Import) -> str:
+    """The file, with the sheet where it has any: each may ask for a column of its own."""
+    file = bold(current.file.name)
+    return f"The sheet {bold(current.columns_sheet)} of {file}" if current.columns_sheet else file
 
 
 def _column_line(column: Column) -> str:
@@ -176,24 +192,29 @@ def _into(current: Import) -> str:
         case Purpose.SEND:
             return "for one send only"
         case _:
-            return f"into {bold(current.group or '')}"
+            return f"into {bold(current.group)}" if current.group else "into a group that is gone"
 
 
 def cancelled(ended: Import) -> tuple[str, list[Block]]:
     """What stays of an import that was cancelled: nothing but this."""
     by = f" by {person(ended.ended_by)}" if ended.ended_by else ""
-    text = f"The import of {bold(ended.file.name)} {_into(ended)} was cancelled{by}. Nothing was imported."
+    into, gone = _into(ended), ""
+    if ended.made_group is not None and ended.group is None:
+        into, gone = f"into the new group {bold(ended.made_group)}", ", and the group is gone again"
+    text = f"The import of {bold(ended.file.name)} {into} was cancelled{by}. Nothing was imported{gone}."
     return text, [blocks.section(text)]
 
 
 def undone(ended: Import) -> tuple[str, list[Block]]:
     """An import whose numbers were taken out again."""
     by = f" by {person(ended.ended_by)}" if ended.ended_by else ""
-    text = (
-        f"The import of {bold(ended.file.name)} into {bold(ended.group or '')} was undone{by}. "
-        f"The {counted(ended.imported, 'number')} that it alone brought {verb(ended.imported, 'is', 'are')} "
+    taken_out = (
+        f"The {counted(ended.taken_out, 'number')} that it alone brought {verb(ended.taken_out, 'is', 'are')} "
         "out of the group."
+        if ended.taken_out
+        else "The group had none of its numbers any more."
     )
+    text = f"The import of {bold(ended.file.name)} {_into(ended)} was undone{by}. {taken_out}"
     return text, [blocks.section(text)]
 
 
@@ -202,7 +223,10 @@ def done(ended: Import, group: Group | None) -> tuple[str, list[Block]]:
     line = _counts(ended)
     body = [blocks.section(line), blocks.context(" · ".join(_notes(ended, group)))]
     if ended.purpose is Purpose.SEND:
-        body.append(blocks.actions(blocks.button(SEND, "Send SMS", str(ended.id), "primary"), *_keep_button(ended)))
+        # Where all were set aside, nothing can be sent to before somebody keeps them.
+        send = [blocks.button(SEND, "Send SMS", str(ended.id), "primary")] if ended.imported else []
+        if ways := [*send, *_keep_button(ended)]:
+            body.append(blocks.actions(*ways))
     elif group is not None:
         body.append(blocks.actions(*_ways_on(ended, group)))
     return line.replace("*", ""), body
@@ -218,7 +242,7 @@ def _counts(ended: Import) -> str:
     if ended.already_in_group:
         parts.append(f"{number(ended.already_in_group)} already in the group")
     if ended.by_country_code:
-        parts.append(f"{number(ended.by_country_code)} read as country code + number")
+        parts.append(f"{number(ended.by_country_code)} of these read as country code + number")
     if removed:
         parts.append(f"{listed(removed)} removed")
     if ended.set_aside:
@@ -247,18 +271,27 @@ def _notes(ended: Import, group: Group | None) -> list[str]:
     ]
     if hidden:
         notes.append(f"hidden in the file and left out: {listed(hidden)}")
+    notes += numberless(ended)
     if ended.rejects:
         notes.append("rows that were left out are listed in the file's thread")
     notes.append(f"imported by {person(ended.uploaded_by)}" + (f" in {duration(ended.took)}" if ended.took else ""))
     return notes
 
 
+def numberless(ended: Import) -> list[str]:
+    """What is said of sheets whose rows are in no count, because no column of numbers was found."""
+    sheets = ended.numberless_sheets
+    if not sheets:
+        return []
+    return [f"{counted(len(sheets), 'sheet')} without a number column left out: {named(sheets)}"]
+
+
 def _ways_on(ended: Import, group: Group) -> list[dict[str, Any]]:
     ways = [blocks.button(SEND_GROUP, "Send SMS", str(group.id))]
     ways += _keep_button(ended)
     if ended.imported:
-        brought = f"The {counted(ended.imported, 'number')} that it alone brought"
-        text = f"{brought} {verb(ended.imported, 'is', 'are')} taken out of {group.name} again."
+        # How many these are by then, nobody knows yet.
+        text = f"The numbers that it alone brought are taken out of {group.name} again."
         confirm = blocks.confirmation("Undo the import?", text, "Undo the import", "Leave it")
         ways.append(blocks.button(UNDO, "Undo the import", str(ended.id), confirm=confirm))
     return ways

@@ -6,6 +6,7 @@ from typing import Any
 
 from handlers.replies import Block, Say, View
 from handlers.views import blocks
+from handlers.views.imports import numberless
 from handlers.views.words import bold, counted, duration, escape, listed, moment, number, person
 from services.imports import Import
 from services.numbers import format_e164, mask
@@ -144,7 +145,7 @@ def imported(ended: Import) -> tuple[str, list[Block]]:
     if ended.already_in_group:
         parts.append(f"{number(ended.already_in_group)} already there")
     if ended.by_country_code:
-        parts.append(f"{number(ended.by_country_code)} read as country code + number")
+        parts.append(f"{number(ended.by_country_code)} of these read as country code + number")
     left_out = []
     if ended.duplicates:
         left_out.append(counted(ended.duplicates, "duplicate"))
@@ -158,6 +159,7 @@ def imported(ended: Import) -> tuple[str, list[Block]]:
         notes.append(f"in {duration(ended.took)}")
     if ended.hidden_rows:
         notes.append(f"{counted(ended.hidden_rows, 'hidden row')} left out")
+    notes += numberless(ended)
     if ended.rejects:
         notes.append("rows that were left out are listed in the file's thread")
     notes.append("promotional SMS no longer reach these numbers")

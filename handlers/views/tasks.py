@@ -7,7 +7,7 @@ from datetime import timedelta
 from handlers.replies import Block
 from handlers.views import blocks, task_buttons
 from handlers.views.words import bar, bold, code, counted, duration, escape, moment, named, number, person, share
-from services.carriers.words import describe
+from services.carriers.words import describe, is_unread
 from services.send_tasks import Paused, Stopped
 from services.states import PauseReason, Source, TaskState
 from services.task_reports import Task
@@ -221,8 +221,13 @@ def _why_paused(task: Task) -> str:
     match task.pause_reason:
         case PauseReason.REFUSALS:
             return f"The carrier refuses too many of its messages{said}."
+        case PauseReason.ACCOUNT if task.pause_code and is_unread(task.pause_code):
+            return (
+                f"An error page came in the place of the carrier's answer{said}, so the messages of that request are "
+                "unknown. Are its address and its credentials right?"
+            )
         case PauseReason.ACCOUNT:
-            return f"The carrier says that the account cannot send{said}."
+            return f"The carrier would refuse the rest too{said}."
         case PauseReason.UNINSTALLED:
             return "Paused, because this workspace had removed me."
         case PauseReason.PERSON if task.paused_by:

@@ -20,6 +20,7 @@ REQUEST_FAULTS = {
     "reset_after": "taken: the connection is reset instead of an answer",
     "timeout_after": "taken: no answer ever comes",
     "garbage": "taken: 200 with an HTML page for an answer",
+    "http_403": "taken: 403 with an HTML page, as a proxy makes one that lets requests through and no answer",
     "half": "taken: the answer breaks off in its middle",
 }
 # Those where the carrier does not get to work on the request.

@@ -185,6 +185,8 @@ class CarrierSandbox(ABC):
                 return await faults.never_answer(self._stopping)
             case "garbage":
                 return web.Response(text="<html><body>Welcome</body></html>", content_type="text/html")
+            case "http_403":
+                return web.Response(status=403, text="<html>Forbidden</html>", content_type="text/html")
             case "half":
                 return await faults.break_off(request, reply.body)
             case _:

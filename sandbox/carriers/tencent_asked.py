@@ -36,10 +36,12 @@ class Known:
 
 class Asked:
     """`queue_enabled` is what support enables: PullSmsSendStatus, which tells each status once. `signatures` and
-    `templates` are entries as the lists give them."""
+    `templates` are entries as the lists give them; `refuses` holds numbers that it refuses to be asked about, with the
+    code."""
 
     def __init__(self, sdk_app_id: str) -> None:
         self.queue_enabled = False
+        self.refuses: dict[str, str] = {}
         self.signatures: list[dict[str, Any]] = []
         self.templates: list[dict[str, Any]] = []
         self._app = sdk_app_id
@@ -71,6 +73,8 @@ class Asked:
         limit, begin = self._limit(fields), fields.get("BeginTime")
         if not isinstance(begin, int) or fields.get("Offset") != 0:
             raise Refused("InvalidParameterValue.BeginTimeVerifyFail", "BeginTime or Offset is wrong")
+        if (code := self.refuses.get(str(fields.get("PhoneNumber")))) is not None:
+            raise Refused(code, "No question about this number")
         found = [
             _status(known)
             for known in self._known

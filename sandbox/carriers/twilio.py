@@ -88,7 +88,8 @@ def signature(auth_token: str, url: str, fields: Sequence[tuple[str, str]], algo
 
 class TwilioSandbox(CarrierSandbox):
     """`senders` (From numbers and messaging services) are checked only where given. Who answers STOP gets nothing more
-    (21610) until START; `advanced_opt_out` says in each such answer what it was taken for."""
+    (21610) until START; `advanced_opt_out` says in each such answer what it was taken for. Messages to the numbers in
+    `refuses_lookups` cannot be asked about."""
 
     def __init__(
         self,
@@ -103,6 +104,7 @@ class TwilioSandbox(CarrierSandbox):
         super().__init__(**settings)
         self._advanced_opt_out = advanced_opt_out
         self._opted_out: set[str] = set()
+        self.refuses_lookups: set[str] = set()
         self._messages: dict[str, _Message] = {}
         self._sid, self._token, self._senders, self._algorithm = account_sid, auth_token, senders, algorithm
 
@@ -172,6 +174,8 @@ class TwilioSandbox(CarrierSandbox):
         message = self._messages.get(sid)
         if message is None:
             return _refusal("20404")
+        if message.number in self.refuses_lookups:
+            return _refusal("21211")
         is_over = message.end.receipt is not None and asyncio.get_running_loop().time() >= message.due
         failure = message.end.receipt if is_over else None
         status = ("undelivered" if failure else "delivered") if is_over else "sent"

@@ -6,16 +6,22 @@ refused_content   refused: the text, template, variables or signature would have
 refused_account   refused: whoever looks after the account has to act; what was not sent yet of the batch is refused too
 quota             refused: a limit of this number is used up, and waiting a moment does not help
 quota_account     refused: a limit of the whole account is used up; like refused_account it is the same for every number
+refused_hour      refused: not at this hour, whoever sends it; the same for every number, too
 retryable         not taken: the carrier's own "slow down"; sent again later
 unknown           nobody knows: never sent again by itself
+unread            nobody knows, for an error page came in the place of an answer; the next request would most likely end
+                  alike, as with a wrong address or credentials
 
-The classes in ACCOUNT_WIDE are those at which a task pauses: what comes next would be refused alike.
+At a class in SAME_FOR_ALL the task pauses. At one in ACCOUNT_WIDE another account may be better off, and only there may
+one take over (services/failover.py).
 
-A code that no table lists, inside a well-formed answer, is refused and kept as the carrier wrote it.
+A code that no table lists, inside a well-formed answer, is refused, kept as the carrier wrote it, and logged with what
+the carrier says beside it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import NamedTuple
@@ -23,16 +29,19 @@ from typing import NamedTuple
 import structlog
 
 from services.carriers.ports import Answer, CodeClass, Outcome
-from services.errors import NotTaken
+from services.errors import NotTaken, Unanswered
 
 log = structlog.get_logger()
 
 ACCOUNT_WIDE: frozenset[CodeClass | None] = frozenset({"refused_account", "quota_account"})
+SAME_FOR_ALL = ACCOUNT_WIDE | {"refused_hour", "unread"}
 
 MAX_WORD = 128  # longer than any identifier a carrier documents
+MAX_SENTENCE = 200
 
-# Any other status without a readable body leaves open whether the request was worked on.
-REFUSED_UNREAD = frozenset({301, 307, 308, 400, 401, 403, 404, 405, 406, 411, 413, 414, 415, 417, 421, 422, 431})
+_NO_TEXTS: Mapping[str, object] = {}
+# What may be somebody's number; codes are shorter.
+_DIGITS = re.compile(r"\d(?:[ .()-]{0,2}\d){6,}")
 
 
 class Code(NamedTuple):
@@ -42,10 +51,10 @@ class Code(NamedTuple):
     text: str
 
 
-# The address, the credentials or a proxy is wrong; a request can be too long only because of its content.
-_TOO_LONG = frozenset({413, 414, 431})
+# A status by itself refuses nothing: who wrote the page may stand behind a carrier that has taken the request. Timeouts
+# (408) and what is no refusal pass by themselves.
 HTTP_CODES: dict[str, CodeClass] = {
-    f"http_{status}": "refused_content" if status in _TOO_LONG else "refused_account" for status in REFUSED_UNREAD
+    f"http_{status}": "unread" for status in range(300, 500) if status not in (408, 429)
 }
 
 
@@ -54,8 +63,20 @@ def kind_of(codes: Mapping[str, Code], code: str) -> CodeClass | None:
     return codes[code].kind if code in codes else HTTP_CODES.get(code)
 
 
-def settle(said: Mapping[int, Outcome], asked: int, codes: Mapping[str, Code], carrier: str) -> Answer:
-    """Sort what the carrier said of each number by the class of its code; `asked` is how many numbers were submitted.
+def unread(status: int) -> Unanswered:
+    """An answer of this status that is none of the carrier's."""
+    return Unanswered(f"http_{status}", "the answer cannot be read")
+
+
+def settle(
+    said: Mapping[int, Outcome],
+    asked: int,
+    codes: Mapping[str, Code],
+    carrier: str,
+    texts: Mapping[str, object] = _NO_TEXTS,
+) -> Answer:
+    """Sort what the carrier said of each number by the class of its code; `asked` is how many numbers were submitted,
+    and `texts` what it said beside a code.
 
     Raises NotTaken where no number was taken.
     """
@@ -73,10 +94,16 @@ def settle(said: Mapping[int, Outcome], asked: int, codes: Mapping[str, Code], c
         elif known.kind != "unknown":
             outcomes[number] = outcome
     if unlisted:
-        log.warning("carrier.codes_unlisted", carrier=carrier, codes=sorted(unlisted))
+        told = {loggable(code): loggable(texts.get(code)) for code in sorted(unlisted)}
+        log.warning("carrier.codes_unlisted", carrier=carrier, codes=told)
     if not_taken and len(not_taken) == asked:
         raise next(iter(not_taken.values()))
     return Answer(outcomes, not_taken)
+
+
+def loggable(said: object) -> str:
+    """A carrier's own sentence as a log may have it: without numbers, and short. Empty for anything that is none."""
+    return _DIGITS.sub("…", said)[:MAX_SENTENCE] if isinstance(said, str) else ""
 
 
 def word(value: object) -> str | None:

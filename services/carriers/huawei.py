@@ -27,7 +27,7 @@ import orjson
 import structlog
 from yarl import URL
 
-from services.carriers.codes import ACCOUNT_WIDE, REFUSED_UNREAD, kind_of, phrase, segment_count, settle, word
+from services.carriers.codes import SAME_FOR_ALL, kind_of, loggable, segment_count, settle, unread, word
 from services.carriers.http import Http, HttpAnswer, retry_after_seconds
 from services.carriers.huawei_auth import Digest, is_signed, signed_headers, wsse_headers
 from services.carriers.huawei_codes import ACCEPTED, CODES, DELIVERED, PENDING, describe
@@ -44,6 +44,7 @@ from services.carriers.ports import (
     Submission,
     UnreadableReceipts,
 )
+from services.carriers.reports import read_each
 from services.clock import Clock
 from services.errors import NotTaken, RequestRefused, Unanswered
 
@@ -111,10 +112,11 @@ class Huawei:
             try:
                 return await self._send(DIFF_PATH, JSON, bodies[numbers[0]], numbers)
             except RequestRefused as refusal:
-                if self.kind_of(refusal.code) in ACCOUNT_WIDE:
+                if self.kind_of(refusal.code) in SAME_FOR_ALL:
                     raise
                 # It may be about these values only.
-                return Answer(dict.fromkeys(numbers, Outcome(False, refusal.code)))
+                refused = dict.fromkeys(numbers, Outcome(False, refusal.code))
+                return settle(refused, len(numbers), CODES, "huawei", {refusal.code: refusal.reason})
 
         return await self._in_parts.submit([numbers for numbers, _ in requests], send)
 
@@ -123,24 +125,10 @@ class Huawei:
         return kind_of(CODES, code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
-        """Both shapes: the form of one segment that `statusCallback` gets, and the application-wide JSON list.
-
-        Reports of a list that cannot be read are logged and left out, as long as one can.
-        """
+        """Both shapes: the form of one segment that `statusCallback` gets, and the application-wide JSON list."""
         if self._callback_signed and not is_signed(self._app_key, self._app_secret, request, self._clock.now()):
             raise ForeignReceipts("the signature is missing, wrong or too old")
-        reports = _reports(request.body)
-        receipts, errors = [], []
-        for report in reports:
-            try:
-                receipts.append(self._receipt(report))
-            except UnreadableReceipts as error:
-                errors.append(str(error))
-        if not receipts:
-            raise UnreadableReceipts(errors[0] if errors else "no report in it")
-        if errors:
-            log.warning("huawei_reports_unreadable", count=len(errors), first=errors[0])
-        return receipts
+        return read_each(_reports(request.body), self._receipt)
 
     def receipts_answer(self) -> ReceiptsAnswer:
         """Huawei ignores what the answer says and documents no second push."""
@@ -180,9 +168,7 @@ class Huawei:
             raise NotTaken("http_429", "too many requests", retry_after_seconds(answer, self._clock.now()))
         code, description, results = _parse(answer.body)
         if not code or (status != HTTPStatus.OK and not 400 <= status < 500):
-            if status in REFUSED_UNREAD:
-                raise RequestRefused(f"http_{status}", phrase(status))
-            raise Unanswered(f"http_{status}", "the answer cannot be read")
+            raise unread(status)
         if results:
             return self._outcomes(results, numbers)
         if code == ACCEPTED:
@@ -312,12 +298,12 @@ def _parse(body: bytes) -> tuple[str, str, Sequence[Any]]:
     results = answer.get("result")
     return (
         word(code) or "",
-        description[:200] if isinstance(description, str) else "",
+        loggable(description),
         results if isinstance(results, list) else (),
     )
 
 
-def _reports(body: bytes) -> Sequence[Mapping[str, Any]]:
+def _reports(body: bytes) -> Sequence[object]:
     if not body.lstrip().startswith(b"{"):
         return [_form_fields(body)]
     try:
@@ -327,7 +313,7 @@ def _reports(body: bytes) -> Sequence[Mapping[str, Any]]:
     reports = pushed.get("statusReportList")
     if not isinstance(reports, list) or len(reports) > MAX_REPORTS:
         raise UnreadableReceipts("no statusReportList, or one too long")
-    return [report if isinstance(report, dict) else {} for report in reports]
+    return reports
 
 
 def _form_fields(body: bytes) -> dict[str, str]:

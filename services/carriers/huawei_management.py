@@ -19,7 +19,7 @@ from urllib.parse import quote
 from yarl import URL
 
 from services import text
-from services.carriers.codes import REFUSED_UNREAD, phrase, word
+from services.carriers.codes import unread, word
 from services.carriers.http import Http, HttpAnswer, retry_after_seconds
 from services.carriers.huawei import Huawei
 from services.carriers.huawei_auth import signed_headers
@@ -185,9 +185,7 @@ class Management:
         code = word(fields.get("error_code"))
         if code is not None and 400 <= status < 500:
             raise RequestRefused(code, _text(fields, "error_msg")[:200] or code)
-        if status in REFUSED_UNREAD:
-            raise RequestRefused(f"http_{status}", phrase(status))
-        raise Unanswered(f"http_{status}", "the answer cannot be read")
+        raise unread(status)
 
 
 class ManagedHuawei(Huawei):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from services.carriers.ports import Answer, Outcome
+from services.carriers.ports import Answer, CutShort, Outcome
 from services.errors import NotTaken, RequestRefused, Unanswered
 
 MAX_NUMBERS = 50  # of a batch: as many as are lost from sight at most when the process dies
@@ -13,7 +13,7 @@ AT_ONCE = 16
 WINDOW_SECONDS = 10.0
 
 SendPart = Callable[[Sequence[int]], Awaitable[Answer]]
-SendOne = Callable[[int], Awaitable[Outcome]]
+SendOne = Callable[[int], Awaitable[Answer]]
 Pace = Callable[[], Awaitable[None]]
 
 
@@ -33,27 +33,33 @@ class InParts:
         """Send each part. `send` gives its numbers' outcomes, or raises NotTaken or Unanswered of all of them, or
         RequestRefused where the same answer awaits every number of the batch.
 
-        Trouble of any kind stops the batch: what was not started by then is refused likewise, or was not taken.
+        Trouble of any kind stops the batch: what was not started by then is refused likewise, or was not taken. Being
+        cancelled is such trouble, and raises CutShort.
         """
+        numbers = [number for part in parts for number in part]
         batch = _Batch()
         deadline = asyncio.get_running_loop().time() + self._window_seconds
-        async with asyncio.TaskGroup() as group:
-            for index, part in enumerate(parts):
-                if not await self._turn(deadline, paced=index > 0):
-                    batch.stop(NotTaken("out_of_time", "the batch's time was over", retry_after_seconds=0.0))
-                    break
-                if batch.stopped:
-                    self._slots.release()
-                    break
-                batch.begun.update(part)
-                group.create_task(self._send(batch, part, send))
-        return batch.answer([number for part in parts for number in part])
+        try:
+            async with asyncio.TaskGroup() as group:
+                for index, part in enumerate(parts):
+                    if not await self._turn(deadline, paced=index > 0):
+                        batch.stop(NotTaken("out_of_time", "the batch's time was over", retry_after_seconds=0.0))
+                        break
+                    if batch.stopped:
+                        self._slots.release()
+                        break
+                    batch.begun.update(part)
+                    group.create_task(self._send(batch, part, send))
+        except asyncio.CancelledError as cut:
+            batch.stop(NotTaken("cut_short", "the batch was given up", retry_after_seconds=0.0))
+            raise CutShort(batch.so_far(numbers)) from cut
+        return batch.answer(numbers)
 
     async def submit_each(self, numbers: Sequence[int], send: SendOne) -> Answer:
         """The same with a request for each number."""
 
         async def send_part(part: Sequence[int]) -> Answer:
-            return Answer({number: await send(number) for number in part})
+            return await send(part[0])
 
         return await self.submit([[number] for number in numbers], send_part)
 
@@ -107,8 +113,8 @@ class _Batch:
         """Start no other request; the first reason counts."""
         self._trouble = self._trouble or trouble
 
-    def answer(self, numbers: Sequence[int]) -> Answer:
-        """Raises what is true of every number."""
+    def so_far(self, numbers: Sequence[int]) -> Answer:
+        """What is known of each number; only one that was not begun is told of by the others."""
         for number in numbers:
             if number in self.begun:
                 continue
@@ -116,10 +122,15 @@ class _Batch:
                 self.outcomes[number] = Outcome(False, self.refusal.code)
             elif self._trouble is not None:
                 self.not_taken[number] = self._trouble
+        return Answer(self.outcomes, self.not_taken, self.unanswered)
+
+    def answer(self, numbers: Sequence[int]) -> Answer:
+        """The same, when all that was begun has ended. Raises what is true of every number."""
+        answer = self.so_far(numbers)
         if self._trouble is not None and len(self.not_taken) == len(numbers):
             raise self._trouble
         if self.unanswered and len(self.unanswered) == len(numbers):
             raise next(iter(self.unanswered.values()))
         if self.refusal is not None and [o.code for o in self.outcomes.values()] == [self.refusal.code] * len(numbers):
             raise self.refusal
-        return Answer(self.outcomes, self.not_taken)
+        return answer

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-from services.errors import NotTaken
+from services.errors import NotTaken, Unanswered
 
 CodeClass = Literal[
     "accepted",
@@ -16,8 +17,10 @@ CodeClass = Literal[
     "refused_account",
     "quota",
     "quota_account",
+    "refused_hour",
     "retryable",
     "unknown",
+    "unread",
 ]
 
 
@@ -78,11 +81,23 @@ class Answer:
     """What became of a batch, as far as the carrier said.
 
     `not_taken` holds the numbers that provably were not taken while others were or may have been: they may be sent
-    again. A submitted number in neither is unknown, never refused.
+    again. A submitted number in neither is unknown, never refused; `unanswered` says why, of those whose own request
+    had no answer.
     """
 
     outcomes: Mapping[int, Outcome] = field(default_factory=dict)
     not_taken: Mapping[int, NotTaken] = field(default_factory=dict)
+    unanswered: Mapping[int, Unanswered] = field(default_factory=dict)
+
+
+class CutShort(asyncio.CancelledError):
+    """A `submit` was cancelled, and this much is known: `answer` is what was answered by then, and its `not_taken` are
+    the numbers whose request was not begun. The others' request was under way: unknown.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +191,14 @@ class ReceiptsAnswer:
 
 
 class UnreadableReceipts(Exception):
-    """The callback is not in the carrier's format; the answer still says "do not send it again"."""
+    """The callback is not in the carrier's format; the answer still says "do not send it again".
+
+    Where a part of it can be read, `receipts` is what that says, and `rest` is the other part.
+    """
+
+    def __init__(self, why: str, receipts: Sequence[Receipt] = (), rest: bytes = b"") -> None:
+        super().__init__(why)
+        self.receipts, self.rest = receipts, rest
 
 
 class ForeignReceipts(Exception):
@@ -208,7 +230,8 @@ class Carrier(Protocol):
 
     async def submit(self, submission: Submission) -> Answer:
         """Hand one batch over. Raises NotTaken, RequestRefused or Unanswered (`services/errors.py`), nothing else;
-        each of them is true of every number of the batch."""
+        each of them is true of every number of the batch. Cancelled, it raises CutShort where a part may be told from
+        the rest."""
 
     def kind_of(self, code: str) -> CodeClass | None:
         """What a code of an answer means (`services/carriers/codes.py`); None for one that is not listed."""
@@ -227,8 +250,9 @@ class Carrier(Protocol):
 class PullsReceipts(Protocol):
     """A carrier that can be asked what became of messages."""
 
-    async def pull_receipts(self, unsettled: Sequence[Unsettled]) -> Sequence[Receipt]:
-        """What it knows of some of these, within its limits, or of others. Raises CarrierError."""
+    def pull_receipts(self, unsettled: Sequence[Unsettled]) -> AsyncGenerator[Sequence[Receipt], None]:
+        """What it knows of some of these, within its limits, or of others; as it learns it, for it may wait in between
+        as long as its rate says. Raises CarrierError, where asking about any other would fail likewise."""
 
 
 @runtime_checkable

@@ -20,14 +20,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
 
 import structlog
 
-from services.carriers.codes import ACCOUNT_WIDE, e164, kind_of, segment_count, settle, word
+from services.carriers.codes import ACCOUNT_WIDE, SAME_FOR_ALL, e164, kind_of, segment_count, settle, word
 from services.carriers.http import Http, HttpAnswer
 from services.carriers.in_parts import MAX_NUMBERS as MAX_NUMBERS_IN_PARTS
 from services.carriers.in_parts import WINDOW_SECONDS, InParts, Pace
@@ -45,11 +45,12 @@ from services.carriers.ports import (
     UnreadableReceipts,
     Unsettled,
 )
+from services.carriers.reports import read_each
 from services.carriers.tencent_api import ENDPOINT, Api, authorization, is_internal
 from services.carriers.tencent_codes import CODES, OK, describe
 from services.carriers.tencent_content import Content
 from services.clock import Clock
-from services.errors import CarrierError, RequestRefused, Unanswered
+from services.errors import RequestRefused, Unanswered
 
 __all__ = ["CODES", "ENDPOINT", "Tencent", "authorization", "describe"]
 
@@ -125,10 +126,11 @@ class Tencent:
             try:
                 return await self._send(submission, numbers, submission.values_for(numbers[0]))
             except RequestRefused as refusal:
-                if len(same) == 1 or self.kind_of(refusal.code) in ACCOUNT_WIDE:
+                if len(same) == 1 or self.kind_of(refusal.code) in SAME_FOR_ALL:
                     raise
                 # It may be about these values only.
-                return Answer(dict.fromkeys(numbers, Outcome(False, refusal.code)))
+                refused = dict.fromkeys(numbers, Outcome(False, refusal.code))
+                return settle(refused, len(numbers), CODES, "tencent", {refusal.code: refusal.reason})
 
         return await self._in_parts.submit(list(same.values()), send)
 
@@ -137,24 +139,14 @@ class Tencent:
         return kind_of(CODES, code)
 
     def read_receipts(self, request: ReceiptsRequest) -> Sequence[Receipt]:
-        """A JSON list of reports. Those that cannot be read are logged and left out, as long as one can."""
+        """A JSON list of reports."""
         try:
             reports = json.loads(request.body)
         except (ValueError, RecursionError) as error:
             raise UnreadableReceipts("not JSON") from error
         if not isinstance(reports, list) or len(reports) > MAX_REPORTS:
             raise UnreadableReceipts("no list, or one too long")
-        receipts, errors = [], []
-        for report in reports:
-            try:
-                receipts.append(_receipt(report if isinstance(report, dict) else {}))
-            except UnreadableReceipts as error:
-                errors.append(str(error))
-        if not receipts:
-            raise UnreadableReceipts(errors[0] if errors else "no report in it")
-        if errors:
-            log.warning("tencent_reports_unreadable", count=len(errors), first=errors[0])
-        return receipts
+        return read_each(reports, _receipt)
 
     def receipts_answer(self) -> ReceiptsAnswer:
         """Anything else makes Tencent send the push again."""
@@ -176,22 +168,32 @@ class Tencent:
         """As for receipts."""
         return self.receipts_answer()
 
-    async def pull_receipts(self, unsettled: Sequence[Unsettled]) -> Sequence[Receipt]:
-        """Whatever waits in the queue, where it is pulled; then what is known of each number.
-
-        The queue gives each status once only, so what has come is returned even when a later request fails. A status
-        found by the number counts only with the SMS ID or the reference of a message of ours.
+    async def pull_receipts(self, unsettled: Sequence[Unsettled]) -> AsyncGenerator[Sequence[Receipt], None]:
+        """Whatever waits in the queue, where it is pulled, which gives each status once only; then what is known of
+        each number. A status found by the number counts only with the SMS ID or the reference of a message of ours.
         """
-        found: list[Receipt] = []
-        try:
-            if self._pulls_queue:
-                await self._pull_queue(found)
-            await self._ask_about(unsettled, found)
-        except CarrierError as error:
-            if not found:
-                raise
-            log.warning("tencent.pull_broken_off", code=error.code, reason=error.reason, found=len(found))
-        return found
+        if self._pulls_queue:
+            for _ in range(PULLS_AT_ONCE):
+                pulled = await self._pull_queue()
+                yield [receipt for status in pulled if (receipt := _pulled(status)) is not None]
+                if len(pulled) < MAX_PULLED:
+                    break
+        by_number: dict[int, list[Unsettled]] = defaultdict(list)
+        for each in unsettled:
+            by_number[each.number].append(each)
+        refused: Counter[str] = Counter()
+        for place, (number, ours) in enumerate(by_number.items()):
+            if place:
+                await asyncio.sleep(SECONDS_BETWEEN_QUESTIONS)
+            try:
+                yield await self._ask_about(number, ours)
+            except RequestRefused as refusal:
+                if self.kind_of(refusal.code) in ACCOUNT_WIDE:
+                    raise
+                # It may be about this number only.
+                refused[refusal.code] += 1
+        if refused:
+            log.warning("tencent.numbers_not_asked_about", codes=dict(refused))
 
     async def list_signatures(self) -> Sequence[CarrierSignature]:
         """By DescribeSmsSignList."""
@@ -243,47 +245,35 @@ class Tencent:
         """The outcome of each of `numbers` that an answer to SendSms tells of. Raises as `submit` does."""
         return _settled(self._api.read(answer, "SendStatusSet")["SendStatusSet"], numbers)
 
-    async def _pull_queue(self, found: list[Receipt]) -> None:
-        for _ in range(PULLS_AT_ONCE):
-            fields = {"Limit": MAX_PULLED, "SmsSdkAppId": self._sdk_app_id}
-            response = await self._api.ask("PullSmsSendStatus", fields, "PullSmsSendStatusSet")
-            pulled = _statuses(response)
-            found += [receipt for status in pulled if (receipt := _pulled(status)) is not None]
-            if len(pulled) < MAX_PULLED:
-                return
+    async def _pull_queue(self) -> Sequence[Any]:
+        fields = {"Limit": MAX_PULLED, "SmsSdkAppId": self._sdk_app_id}
+        return _statuses(await self._api.ask("PullSmsSendStatus", fields, "PullSmsSendStatusSet"))
 
-    async def _ask_about(self, unsettled: Sequence[Unsettled], found: list[Receipt]) -> None:
-        by_number: dict[int, list[Unsettled]] = defaultdict(list)
-        for each in unsettled:
-            by_number[each.number].append(each)
-        oldest = self._clock.now() - OLDEST
-        for place, (number, ours) in enumerate(by_number.items()):
-            if place:
-                await asyncio.sleep(SECONDS_BETWEEN_QUESTIONS)
-            begin = max(min(each.at for each in ours) - MARGIN, oldest)
-            fields = {
-                "BeginTime": int(begin.timestamp()),
-                "Offset": 0,
-                "Limit": MAX_PULLED,
-                "PhoneNumber": f"+{number}",
-                "SmsSdkAppId": self._sdk_app_id,
-            }
-            response = await self._api.ask("PullSmsSendStatusByPhoneNumber", fields, "PullSmsSendStatusSet")
-            for status in _statuses(response):
-                receipt = _pulled(status)
-                if receipt is not None and receipt.number == number and _is_ours(receipt, ours):
-                    found.append(receipt)
+    async def _ask_about(self, number: int, ours: Sequence[Unsettled]) -> Sequence[Receipt]:
+        begin = max(min(each.at for each in ours) - MARGIN, self._clock.now() - OLDEST)
+        fields = {
+            "BeginTime": int(begin.timestamp()),
+            "Offset": 0,
+            "Limit": MAX_PULLED,
+            "PhoneNumber": f"+{number}",
+            "SmsSdkAppId": self._sdk_app_id,
+        }
+        response = await self._api.ask("PullSmsSendStatusByPhoneNumber", fields, "PullSmsSendStatusSet")
+        pulled = [receipt for status in _statuses(response) if (receipt := _pulled(status)) is not None]
+        return [receipt for receipt in pulled if receipt.number == number and _is_ours(receipt, ours)]
 
 
 def _settled(statuses: object, numbers: Sequence[int]) -> Answer:
     if not statuses:
         raise Unanswered("no_status", "the answer names no number")
-    return settle(_said(statuses, numbers), len(numbers), CODES, "tencent")
+    said, texts = _said(statuses, numbers)
+    return settle(said, len(numbers), CODES, "tencent", texts)
 
 
-def _said(statuses: object, numbers: Sequence[int]) -> dict[int, Outcome]:
+def _said(statuses: object, numbers: Sequence[int]) -> tuple[dict[int, Outcome], dict[str, object]]:
     as_sent = {f"+{number}": number for number in numbers}
     said: dict[int, Outcome] = {}
+    texts: dict[str, object] = {}
     for entry in statuses if isinstance(statuses, list) else ():
         if not isinstance(entry, dict):
             continue
@@ -295,19 +285,22 @@ def _said(statuses: object, numbers: Sequence[int]) -> dict[int, Outcome]:
             said[number] = Outcome(True, code, word(entry.get("SerialNo")), segment_count(entry.get("Fee")))
         elif number not in said:
             said[number] = Outcome(False, code)
-    return said
+            texts[code] = entry.get("Message")
+    return said, texts
 
 
 def _receipt(report: Mapping[str, Any]) -> Receipt:
     sms_id, status = word(report.get("sid")), report.get("report_status")
-    if sms_id is None or status not in ("SUCCESS", "FAIL"):
-        raise UnreadableReceipts("a report without sid or report_status")
+    number = _number(report)
+    if sms_id is None or status not in ("SUCCESS", "FAIL") or number is None:
+        # No message is found without its number.
+        raise UnreadableReceipts("a report without sid, report_status or a number")
     return Receipt(
         status="delivered" if status == "SUCCESS" else "failed",
         code=word(report.get("errmsg")) or status,
         sms_id=sms_id,
         reference=word(report.get("ext")),
-        number=_number(report),
+        number=number,
         at=_time(report.get("user_receive_time")),
     )
 

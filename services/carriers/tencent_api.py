@@ -16,7 +16,7 @@ from typing import Any
 
 from yarl import URL
 
-from services.carriers.codes import REFUSED_UNREAD, phrase, word
+from services.carriers.codes import loggable, unread, word
 from services.carriers.http import Http, HttpAnswer, retry_after_seconds
 from services.carriers.tencent_codes import CODES
 from services.clock import Clock
@@ -72,9 +72,7 @@ class Api:
             raise NotTaken("http_429", "too many requests", retry_after_seconds(answer, self._clock.now()))
         response = _parse(answer.body, wanted)
         if response is None or (status != HTTPStatus.OK and not 400 <= status < 500):
-            if status in REFUSED_UNREAD:
-                raise RequestRefused(f"http_{status}", phrase(status))
-            raise Unanswered(f"http_{status}", "the answer cannot be read")
+            raise unread(status)
         if isinstance(response.get("Error"), dict):
             raise _failure(response["Error"], retry_after_seconds(answer, self._clock.now()))
         return response
@@ -124,7 +122,7 @@ def _failure(error: Mapping[str, Any], retry_after: float | None) -> NotTaken | 
     if known is None and is_internal(code):
         return Unanswered(code, "the platform had trouble of its own")
     if known is None:
-        return RequestRefused(code, message[:200] if isinstance(message, str) and message else code)
+        return RequestRefused(code, loggable(message) or code)
     if known.kind == "retryable":
         return NotTaken(code, known.text, retry_after)
     if known.kind == "unknown":

@@ -61,7 +61,7 @@ CODES: dict[str, Code] = {
     "FailedOperation.JsonParseFail": Code("refused_content", _UNREADABLE),
     "FailedOperation.InsufficientBalanceInSmsPackage": Code("refused_account", "the account's SMS package is used up"),
     "FailedOperation.MarketingSendTimeConstraint": Code(
-        "quota_account", "promotional SMS may leave from 08:00 to 22:00 only"
+        "refused_hour", "promotional SMS may leave from 08:00 to 22:00 only"
     ),
     "FailedOperation.PhoneNumberInBlacklist": Code(
         "refused_number", "the number is on a block list; the person may have unsubscribed"

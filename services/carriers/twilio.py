@@ -18,7 +18,7 @@ import hashlib
 import hmac
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Literal
 from urllib.parse import parse_qsl, quote, urlencode
@@ -26,7 +26,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 import structlog
 from yarl import URL
 
-from services.carriers.codes import REFUSED_UNREAD, e164, kind_of, phrase, segment_count, settle, word
+from services.carriers.codes import ACCOUNT_WIDE, e164, kind_of, segment_count, settle, unread, word
 from services.carriers.http import Http, HttpAnswer, retry_after_seconds
 from services.carriers.in_parts import MAX_NUMBERS, WINDOW_SECONDS, InParts, Pace
 from services.carriers.ports import (
@@ -44,7 +44,7 @@ from services.carriers.ports import (
 )
 from services.carriers.twilio_codes import BODY_TOO_LONG, CODES, MAX_TEXT, STATUSES, describe
 from services.clock import Clock
-from services.errors import CarrierError, NotTaken, RequestRefused, Unanswered
+from services.errors import NotTaken, RequestRefused, Unanswered
 
 __all__ = ["CODES", "ENDPOINT", "STATUSES", "Twilio", "describe", "is_signed", "sign"]
 
@@ -127,15 +127,16 @@ class Twilio:
         if not submission.texts and len(submission.text) > MAX_TEXT:
             raise RequestRefused(BODY_TOO_LONG, CODES[BODY_TOO_LONG].text)
 
-        async def send(number: int) -> Outcome:
+        async def send(number: int) -> Answer:
             if len(submission.text_for(number)) > MAX_TEXT:
-                return Outcome(False, BODY_TOO_LONG)
+                return Answer({number: Outcome(False, BODY_TOO_LONG)})
             body = self._form(submission, number).encode("ascii")
             answer = await self._http.request("POST", f"{self._messages}.json", headers=self._headers, body=body)
-            return self.read_answer(answer)
+            outcome = self.read_answer(answer)
+            texts = {} if outcome.accepted else {outcome.code: _parse(answer.body).get("message")}
+            return settle({number: outcome}, 1, CODES, "twilio", texts)
 
-        answer = await self._in_parts.submit_each(submission.numbers, send)
-        return Answer(settle(answer.outcomes, len(submission.numbers), CODES, "twilio").outcomes, answer.not_taken)
+        return await self._in_parts.submit_each(submission.numbers, send)
 
     def kind_of(self, code: str) -> CodeClass | None:
         """From `twilio_codes.py`."""
@@ -178,20 +179,14 @@ class Twilio:
         """TwiML that says nothing: anything else would be sent to the person."""
         return ReceiptsAnswer(200, "text/xml", b"<Response/>")
 
-    async def pull_receipts(self, unsettled: Sequence[Unsettled]) -> Sequence[Receipt]:
-        """GET each message that has an SID, one after the other; without one it cannot be found."""
-        found: list[Receipt] = []
-        try:
-            for each in unsettled:
-                if each.sms_id is not None:
-                    await self._pace()
-                    url = f"{self._messages}/{quote(each.sms_id, safe='')}.json"
-                    found += self._looked_up(each, await self._http.request("GET", url, headers=self._asking))
-        except CarrierError as error:
-            if not found:
-                raise
-            log.warning("twilio.pull_broken_off", code=error.code, reason=error.reason, found=len(found))
-        return found
+    async def pull_receipts(self, unsettled: Sequence[Unsettled]) -> AsyncGenerator[Sequence[Receipt], None]:
+        """GET each message that has an SID, one after the other, at the rate of sending; without one it cannot be
+        found."""
+        for each in unsettled:
+            if each.sms_id is not None:
+                await self._pace()
+                url = f"{self._messages}/{quote(each.sms_id, safe='')}.json"
+                yield self._looked_up(each, await self._http.request("GET", url, headers=self._asking))
 
     async def close(self) -> None:
         """Nothing of its own to close."""
@@ -216,31 +211,35 @@ class Twilio:
             return Outcome(
                 True, word(said.get("status")) or "accepted", sms_id, segment_count(said.get("num_segments"))
             )
-        if status not in REFUSED_UNREAD and (code is None or not 400 <= status < 500):
-            raise Unanswered(f"http_{status}", "the answer cannot be read")
-        known = CODES.get(code or "")
-        if code is None or (known is not None and known.kind == "refused_account"):
-            raise RequestRefused(code or f"http_{status}", known.text if known else phrase(status))
+        if code is None or not 400 <= status < 500:
+            raise unread(status)
+        known = CODES.get(code)
+        if known is not None and known.kind == "refused_account":
+            raise RequestRefused(code, known.text)
         if known is not None and known.kind == "retryable":
             raise NotTaken(code, known.text, retry_after_seconds(answer, self._clock.now()))
         return Outcome(False, code)
 
     def _looked_up(self, asked: Unsettled, answer: HttpAnswer) -> Sequence[Receipt]:
-        if answer.status == HTTPStatus.NOT_FOUND:
-            return ()
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             raise NotTaken("http_429", "too many requests", retry_after_seconds(answer, self._clock.now()))
         said = _parse(answer.body)
+        code = _code(said)
+        if answer.status != HTTPStatus.NOT_FOUND and code is not None and self.kind_of(code) in ACCOUNT_WIDE:
+            raise RequestRefused(code, describe(code))
+        if 400 <= answer.status < 500 and answer.status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            # It is about this message only; Twilio may not know it.
+            return ()
         status, sms_id = said.get("status"), word(said.get("sid"))
         if answer.status != HTTPStatus.OK or sms_id != asked.sms_id or sms_id is None or not isinstance(status, str):
             raise Unanswered(f"http_{answer.status}", "the answer cannot be read")
         if STATUSES.get(status, "pending") == "pending":
             return ()
-        code = said.get("error_code")
+        error = said.get("error_code")
         return [
             Receipt(
                 status=STATUSES[status],
-                code=str(code) if isinstance(code, int) and not isinstance(code, bool) else status,
+                code=str(error) if isinstance(error, int) and not isinstance(error, bool) else status,
                 sms_id=sms_id,
                 reference=asked.reference,
                 number=asked.number,

@@ -11,7 +11,7 @@ from typing import Literal
 from xml.parsers import expat
 from zipfile import ZipFile
 
-from services.spreadsheets.columns import Cell
+from services.spreadsheets.columns import Cell, ErrorText
 from services.spreadsheets.strings import WHITESPACE, Unusual
 
 Kind = Literal["shared", "text", "inline", "number", "date", "bool", "error", "unknown"]
@@ -89,8 +89,10 @@ class Values:
         """Raises Unusual, ValueError or IndexError."""
         if kind in ("text", "inline"):
             return text
-        if not text or kind == "error":
+        if not text:
             return ""
+        if kind == "error":
+            return ErrorText(text)
         if kind == "bool":
             if text in ("0", "1"):
                 return text == "1"

@@ -1,6 +1,6 @@
 """The process that reads a stranger's file: `python -m services.spreadsheets.child PATH MEMORY_LIMIT_BYTES OPTIONS`.
 
-OPTIONS is a JSON object: `column`, `attributes` and `ask` as in `reader.read_numbers`. It limits its own memory before
+OPTIONS is a JSON object: `chosen`, `attributes` and `ask` as in `reader.read_numbers`. It limits its own memory before
 it looks at the file, and writes frames (see `frames`) to standard output. A file that takes it down takes nothing else
 with it.
 """
@@ -78,5 +78,5 @@ if __name__ == "__main__":
     main(
         Path(sys.argv[1]),
         int(sys.argv[2]),
-        Sender(sys.stdout.buffer, options["column"], attributes=options["attributes"], ask=options["ask"]),
+        Sender(sys.stdout.buffer, options["chosen"], attributes=options["attributes"], ask=options["ask"]),
     )

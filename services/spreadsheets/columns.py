@@ -11,7 +11,14 @@ from dataclasses import dataclass
 HEADER_ROWS = 20  # a header further down is data
 SAMPLE_ROWS = 200  # rows judged by content
 
-Cell = object  # what calamine or csv give: str, float, int, bool, date, time …
+Cell = object  # what calamine or csv give: str, float, int, bool, date, time …; or an `ErrorText`
+
+
+class ErrorText(str):
+    """What an xlsx shows where a formula failed, `#N/A`: content, but no header, no sample and nobody's name."""
+
+    __slots__ = ()
+
 
 _EXACT_NAMES = """
     mobile mobiles mobileno mobilenum mobilenumber mobilenumbers mobilephone mobilephoneno mobilephonenumber
@@ -44,7 +51,7 @@ MAX_ATTRIBUTES = 100  # other columns kept; bounds a frame
 class Column:
     """A column that may hold the numbers. `header` is "" where the sheet has none; `samples` are up to three cells.
 
-    `choice` is what `read_numbers(column=…)` takes for it: the header, so that further sheets may have it elsewhere, or
+    `choice` is what `read_numbers(chosen=…)` takes for it: the header, so that further sheets may have it elsewhere, or
     `$C` where the header is missing or another candidate has the same.
     """
 
@@ -109,19 +116,21 @@ def _to_second(value: dt.datetime) -> dt.datetime:
     return value.replace(microsecond=0)
 
 
-def texts_of(cells: Sequence[Cell]) -> list[str]:
-    """The same for many cells; quick where all are of one type."""
+def texts_of(cells: Sequence[Cell], *, errors: bool = True) -> list[str]:
+    """The same for many cells; quick where all are of one type. Without `errors` a formula that failed says nothing."""
     kinds = set(map(type, cells))
     if kinds <= {str}:
         return list(cells)  # type: ignore[arg-type]
     if kinds == {float} and all(map(float.is_integer, cells)):  # type: ignore[arg-type]
         return list(map("%.0f".__mod__, cells))
+    if not errors and ErrorText in kinds:
+        cells = ["" if isinstance(cell, ErrorText) else cell for cell in cells]
     return [text_of(cell) for cell in cells]
 
 
 def find(
     rows: Sequence[Sequence[Cell]],
-    wanted: str | None = None,
+    chosen: Sequence[str] = (),
     offset: int = 0,
     hidden: Collection[int] = (),
     merged: Sequence[tuple[int, int]] = (),
@@ -129,17 +138,17 @@ def find(
     """Find header and number column in a sheet's first rows.
 
     `offset` is how many columns are left of the first one given; `hidden` columns, counted with those, are not looked
-    at. `merged` are the first and last position of each cell that spans rows. `wanted` is a person's own choice: a
-    header, a letter, or `$` and a letter; a sheet without that column is read as if nothing was chosen. Names are
-    compared without case, spaces, underscores and what stands in brackets.
+    at. `merged` are the first and last position of each cell that spans rows. `chosen` are a person's choices, each for
+    one sheet or several: the first that this sheet has is followed. A header is had under that name; a letter only by a
+    sheet that would have asked for it, because elsewhere it names another thing. Names are compared without case,
+    spaces, underscores and what stands in brackets.
     """
     table = [_strings(row, offset, hidden) for row in rows]
     top = [no for no, row in enumerate(table) if any(row)][:HEADER_ROWS]
-    header_at, rank = _header_by_name(table, top, wanted)
+    names = [name for name in chosen if not name.startswith("$")]
+    header_at, rank = _header_by_name(table, top, {fold(name) for name in names})
     start = 0 if header_at is None else header_at + 1
-    scores = _scores(table[start:])
-    chosen = _wanted(wanted, table, header_at, scores, offset) if wanted else []
-    best = chosen or _best(rank, scores)
+    best = _best(rank, _scores(table[start:]))
     if not best:
         return Layout(None, (), start, tuple(cell for cell in table[top[0]] if cell)[:20] if top else ())
     if header_at is None:
@@ -149,10 +158,11 @@ def find(
         last = max((last for first, last in merged if first == header_at), default=header_at)
         header, start = _whole_header(table, header_at, last), last + 1
     candidates = _columns(table[start:], header, best, offset)
-    attributes = _attributes(table[start:], header, best[0], offset)
-    return Layout(
-        candidates[0], candidates, start, tuple(cell for cell in header if cell)[:20], attributes, bool(chosen)
-    )
+    followed = _followed(candidates, chosen) or _columns(table[start:], header, _named(names, header), offset)
+    candidates = followed or candidates
+    attributes = _attributes(table[start:], header, candidates[0].index - offset, offset)
+    shown = tuple(cell for cell in header if cell)[:20]
+    return Layout(candidates[0], candidates, start, shown, attributes, bool(followed))
 
 
 def fold(name: str) -> str:
@@ -161,44 +171,88 @@ def fold(name: str) -> str:
     return _NOT_WORD.sub("", _BRACKETED.sub("", plain)) or _NOT_WORD.sub("", plain)
 
 
+def is_number(cell: str) -> bool:
+    """Whether a cell looks like a phone number and holds nothing else."""
+    return likeness(cell) > 0 and _LIKELY.match(_CLEAN.sub("", _plain(cell))) is not None
+
+
+def _plain(cell: str) -> str:
+    return unicodedata.normalize("NFKC", _FLOAT_TAIL.sub("", cell))
+
+
 def likeness(cell: str) -> float:
     """How much a cell looks like a phone number: 1 surely, 0.5 it has the digits, 0 not at all."""
     if len(cell) < 7 or _DATE.match(cell):
         return 0
-    plain = unicodedata.normalize("NFKC", _FLOAT_TAIL.sub("", cell))
+    plain = _plain(cell)
     if _SURE.search(_CLEAN.sub("", plain)) or _SURE.search(plain):
         return 1
     return 0.5 if _LIKELY.match(_CLEAN.sub("", plain)) else 0
 
 
 def _header_by_name(
-    table: Sequence[Sequence[str]], top: Sequence[int], wanted: str | None
+    table: Sequence[Sequence[str]], top: Sequence[int], chosen: Collection[str]
 ) -> tuple[int | None, dict[int, int]]:
     """The header row, and per column how surely it is named: 2 exactly, 1 loosely.
 
     A row with a number in it is data, also when it says "手机" because that is what the customer bought; and below data
     only an exact name is a header (above it is a title with a hotline).
     """
-    names = _EXACT | {fold(wanted)} if wanted and not wanted.startswith("$") else _EXACT
     loose: tuple[int | None, dict[int, int]] = (None, {})
     above_data = True
     for no in top:
         if any(likeness(cell) == 1 for cell in table[no]):
             above_data = False
             continue
-        rank = {}
-        for index, cell in enumerate(table[no]):
-            if cell and len(cell) <= 40 and not likeness(cell):
-                folded = fold(cell)
-                if folded in names:
-                    rank[index] = 2
-                elif above_data and _LOOSE.search(folded):
-                    rank[index] = 1
+        rank = _names_in(table[no], chosen, loosely=above_data)
+        if not rank or _would_lose_customers(table, no, rank, above_data):
+            continue
         if 2 in rank.values():
             return no, rank
-        if rank and loose[0] is None:
+        if loose[0] is None:
             loose = no, rank
     return loose
+
+
+def _names_in(row: Sequence[str], chosen: Collection[str], *, loosely: bool) -> dict[int, int]:
+    rank = {}
+    for index, cell in enumerate(row):
+        if cell and len(cell) <= 40 and not likeness(cell):
+            folded = fold(cell)
+            if folded in _EXACT or folded in chosen:
+                rank[index] = 2
+            elif loosely and _LOOSE.search(folded):
+                rank[index] = 1
+    return rank
+
+
+def _would_lose_customers(table: Sequence[Sequence[str]], no: int, rank: Mapping[int, int], above_data: bool) -> bool:
+    """Whether the row stands among customers and only reads like a header: what is above a header is in no count.
+
+    One row with a number may stand above one, with the hotline. And the numbers must be where the header says, or it is
+    a row of people who wrote "phone" for something else.
+    """
+    filled = 0
+    for row in table[:no]:
+        likely = ((index, cell) for index, cell in enumerate(row) if likeness(cell))
+        filled += any(index in rank or (likeness(cell) == 1 and is_number(cell)) for index, cell in likely)
+    return filled > 1 or (not above_data and _best(rank, _scores(table[no + 1 :]))[0] not in rank)
+
+
+def _followed(candidates: Sequence[Column], chosen: Sequence[str]) -> tuple[Column, ...]:
+    """The candidate that the first fitting choice means."""
+    by_choice = {_key(candidate.choice): candidate for candidate in candidates}
+    return tuple(by_choice[key] for key in map(_key, chosen) if key in by_choice)[:1]
+
+
+def _key(choice: str) -> str:
+    return choice if choice.startswith("$") else fold(choice)
+
+
+def _named(names: Sequence[str], header: Sequence[str]) -> list[int]:
+    """The column of the first of these names that the header has once."""
+    folded = [fold(cell) for cell in header]
+    return [folded.index(key) for key in map(fold, names) if folded.count(key) == 1][:1]
 
 
 def _scores(table: Sequence[Sequence[str]]) -> dict[int, float]:
@@ -213,7 +267,7 @@ def _scores(table: Sequence[Sequence[str]]) -> dict[int, float]:
     return {index: total[index] / count for index, count in filled.items()}
 
 
-def _best(rank: dict[int, int], scores: dict[int, float]) -> list[int]:
+def _best(rank: Mapping[int, int], scores: Mapping[int, float]) -> list[int]:
     """Columns that may be meant, best first; one whose content is much weaker than the best's is not meant."""
     exact = {index: scores.get(index, 0) for index, how in rank.items() if how == 2}
     meant = {index: score for index, score in exact.items() if score >= NAMED_ENOUGH}
@@ -227,34 +281,28 @@ def _best(rank: dict[int, int], scores: dict[int, float]) -> list[int]:
 
 
 def _strings(row: Sequence[Cell], offset: int, hidden: Collection[int]) -> list[str]:
-    cells = ["" if cell == "" else text_of(cell).strip()[:NAME_CHARACTERS] for cell in row]
+    cells = ["" if _says_nothing(cell) else text_of(cell).strip()[:NAME_CHARACTERS] for cell in row]
     for index in hidden:
         if offset <= index < offset + len(cells):
             cells[index - offset] = ""
     return cells
 
 
-def _wanted(
-    wanted: str, table: Sequence[Sequence[str]], header_at: int | None, scores: Mapping[int, float], offset: int
-) -> list[int]:
-    """The column a person chose, if this sheet has it; one named by its letter must look a bit like numbers."""
-    letter = wanted.strip().lstrip("$").upper()
-    by_letter = [index for index, score in scores.items() if score and letter_of(index + offset) == letter]
-    if wanted.startswith("$") or header_at is None:
-        return by_letter
-    return [index for index, cell in enumerate(table[header_at]) if fold(cell) == fold(wanted)][:1] or by_letter
+def _says_nothing(cell: Cell) -> bool:
+    return cell == "" or isinstance(cell, ErrorText)
 
 
 def _header_above_content(table: Sequence[Sequence[str]], top: Sequence[int], index: int) -> int | None:
     """A label over the first cell with a digit is the header, whatever it says; of several the one in the fullest row.
 
     Of equally full rows it is the first: a title taken for the header costs one row called invalid, a first customer
-    with "n/a" taken for it would be lost without a word.
+    with "n/a" taken for it would be lost without a word. So would one whose number is in another column: what stands
+    below a number is data.
     """
     labels = []
     for no in top:
         cell = table[no][index] if index < len(table[no]) else ""
-        if any(character.isdigit() for character in cell):
+        if any(character.isdigit() for character in cell) or any(likeness(other) == 1 for other in table[no]):
             break
         if cell:
             labels.append(no)

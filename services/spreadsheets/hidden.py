@@ -1,4 +1,4 @@
-"""Rows and columns a person has hidden in an xlsx or ods; python-calamine shows neither.
+"""What python-calamine does not show of an xlsx or ods: hidden rows and columns, and in an xlsx which formulas failed.
 
 A sheet whose XML does not say so is not parsed here, only inflated and searched.
 """
@@ -15,6 +15,7 @@ from xml.parsers import expat
 from zipfile import BadZipFile, ZipFile
 
 from services.errors import BadFile
+from services.spreadsheets.cells import index_of
 from services.spreadsheets.tables import Hidden
 
 Start = Callable[[str, dict[str, str]], None]
@@ -28,7 +29,7 @@ _STATES = ("visible", "hidden", "veryHidden")
 _TRUE = ("1", "true")
 _HIDDEN_IN_ODS = ("collapse", "filter")
 # LibreOffice writes hidden="false" at every row.
-_SAYS_HIDDEN = re.compile(rb"""hidden\s*=\s*["'](?:1|true)""")
+_SAYS_HIDDEN_OR_ERROR = re.compile(rb"""hidden\s*=\s*["'](?:1|true)|\st\s*=\s*["']e["']""")
 _SAYS_HIDDEN_IN_ODS = re.compile(rb"""visibility\s*=\s*["'](?:collapse|filter)""")
 _LONGEST = 40
 
@@ -61,7 +62,7 @@ class Package:
                 self.ods = self._hidden_in_ods() if self._says(_ODS_CONTENT, _SAYS_HIDDEN_IN_ODS) else {}
             return self.ods.get(sheet, Hidden())
         path = next((part.path for part in self.sheets if part.name == sheet), "")
-        if path in self.zip.NameToInfo and self._says(path, _SAYS_HIDDEN):
+        if path in self.zip.NameToInfo and self._says(path, _SAYS_HIDDEN_OR_ERROR):
             return self._hidden_in_xlsx(path)
         return Hidden()
 
@@ -92,20 +93,9 @@ class Package:
         return found
 
     def _hidden_in_xlsx(self, part: str) -> Hidden:
-        hidden, row = Hidden(), 0
-
-        def start(tag: str, attributes: dict[str, str]) -> None:
-            nonlocal row
-            if tag == "row":
-                row = _number(attributes.get("r"), row + 1)
-                if attributes.get("hidden") in _TRUE:
-                    _hide(hidden, row, 1)
-            elif tag == "col" and attributes.get("hidden") in _TRUE:
-                first = _number(attributes.get("min"), 1)
-                hidden.columns.update(range(first - 1, min(_number(attributes.get("max"), first), _MAX_COLUMNS)))
-
-        self._parse(part, start)
-        return hidden
+        sheet = _Sheet()
+        self._parse(part, sheet.start, sheet.text)
+        return sheet.hidden
 
     def _hidden_in_ods(self) -> dict[str, Hidden]:
         sheets: dict[str, Hidden] = {}
@@ -143,10 +133,11 @@ class Package:
             raise BadFile("truncated", error=str(error)[:200]) from error
         return False
 
-    def _parse(self, part: str, start: Start) -> None:
-        """Call `start` for every element, by its name without namespace."""
+    def _parse(self, part: str, start: Start, text: Callable[[str], None] | None = None) -> None:
+        """Call `start` for every element, by its name without namespace, and `text` for what stands between them."""
         parser = expat.ParserCreate(namespace_separator=" ")
         parser.StartElementHandler = lambda tag, attributes: start(tag.rpartition(" ")[2], attributes)
+        parser.CharacterDataHandler = text
         parser.StartDoctypeDeclHandler = _refuse_doctype
         try:
             with self.zip.open(part) as stream:
@@ -155,6 +146,34 @@ class Package:
                 parser.Parse(b"", True)
         except (expat.ExpatError, *_UNREADABLE) as error:
             raise BadFile("truncated", error=str(error)[:200]) from error
+
+
+class _Sheet:
+    """What is found in a sheet of an xlsx."""
+
+    def __init__(self) -> None:
+        self.hidden = Hidden()
+        self.row, self.column = 0, -1
+        self.is_error = self.in_value = False
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self.in_value = tag == "v" and self.is_error
+        if tag == "c":
+            letters = attributes.get("r", "").rstrip("0123456789")
+            self.column = index_of(letters) if letters else self.column + 1
+            self.is_error = attributes.get("t") == "e"
+        elif tag == "row":
+            self.row, self.column = _number(attributes.get("r"), self.row + 1), -1
+            if attributes.get("hidden") in _TRUE:
+                _hide(self.hidden, self.row, 1)
+        elif tag == "col" and attributes.get("hidden") in _TRUE:
+            first = _number(attributes.get("min"), 1)
+            self.hidden.columns.update(range(first - 1, min(_number(attributes.get("max"), first), _MAX_COLUMNS)))
+
+    def text(self, text: str) -> None:
+        if self.in_value and text.strip():
+            cells = self.hidden.errors.setdefault(self.row, {})
+            cells[self.column] = cells.get(self.column, "") + text.strip()
 
 
 def _refuse_doctype(*_: object) -> None:

@@ -67,7 +67,7 @@ class Chunk:
 
 
 class ChooseColumn(ServiceError):
-    """A sheet has more than one column of numbers: a person must say which, as `read_numbers(column=choice)`."""
+    """A sheet has more than one column of numbers: a person must say which, as one more of `read_numbers(chosen=…)`."""
 
     def __init__(self, sheet: str, candidates: tuple[Column, ...]) -> None:
         super().__init__(f"{sheet!r}: {[candidate.choice for candidate in candidates]}")
@@ -78,29 +78,29 @@ def read_numbers(
     path: Path,
     *,
     memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
-    column: str | None = None,
+    chosen: Sequence[str] = (),
     with_attributes: bool = False,
     ask: bool = False,
     quiet_seconds: float = QUIET_SECONDS,
 ) -> Generator[Chunk]:
     """Yield the number column of every visible sheet, whatever the format (told by content, not by name).
 
-    `column` is a person's choice among a sheet's candidates, its `choice`; a sheet without that column is read as if
-    nothing was chosen. Headers and titles are not yielded. Closing the generator ends the child.
+    `chosen` are a person's choices, each the `choice` of a candidate of some sheet; a sheet that has none of these
+    columns is read as if nothing was chosen. Headers and titles are not yielded. Closing the generator ends the child.
 
-    Raises BadFile, and with `ask` ChooseColumn where nothing was chosen and a sheet has several candidates, before any
-    row of that sheet. Both also after some chunks, so whoever stores them must be able to take them back. BadFile's why
-    and facts:
+    Raises BadFile, and with `ask` ChooseColumn where a sheet has several candidates and none was chosen, before any row
+    of that sheet. Both also after some chunks, so whoever stores them must be able to take them back. BadFile's why and
+    facts:
 
-    not_a_spreadsheet (seen: see `kinds`), empty (sheets), no_number_column (sheets, headers), encrypted, truncated
-    (error), too_large (size_mb, limit_mb), expands_too_much, login_page.
+    not_a_spreadsheet (seen: see `kinds`), empty or all_hidden (sheets), no_number_column (sheets, headers), encrypted,
+    truncated (error), too_large (size_mb, limit_mb), expands_too_much, login_page.
     """
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise BadFile("too_large", size_mb=-(-size >> 20), limit_mb=MAX_BYTES >> 20)
     if not size:
         raise BadFile("empty")
-    options = json.dumps({"column": column, "attributes": with_attributes, "ask": ask})
+    options = json.dumps({"chosen": chosen, "attributes": with_attributes, "ask": ask})
     with closing(_Child(path, memory_limit_bytes, options, quiet_seconds)) as child:
         sheet = Sheet("", (), "")
         done = 0.0

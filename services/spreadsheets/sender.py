@@ -24,10 +24,10 @@ class Sender:
     """Writes frames, and remembers what the whole file had, to refuse one without any number column."""
 
     def __init__(
-        self, out: BinaryIO, wanted: str | None = None, *, attributes: bool = False, ask: bool = False
+        self, out: BinaryIO, chosen: Sequence[str] = (), *, attributes: bool = False, ask: bool = False
     ) -> None:
-        self.out, self.wanted, self.attributes, self.ask = out, wanted, attributes, ask
-        self.rows, self.with_numbers, self.chosen = 0, 0, False
+        self.out, self.chosen, self.attributes, self.ask = out, chosen, attributes, ask
+        self.rows, self.with_numbers, self.followed, self.hidden = 0, 0, False, False
         self.names: list[str] = []
         self.headers: list[str] = []
 
@@ -38,6 +38,7 @@ class Sender:
 
     def skip(self, name: str, why: str, hidden_rows: int = 0, hidden_columns: int = 0) -> None:
         """Tell of a sheet that is left out."""
+        self.hidden |= why == "hidden"
         hidden = [hidden_rows, hidden_columns]
         self.send({"sheet": name, "skipped": why, "columns": [], "attributes": [], "hidden": hidden})
 
@@ -54,11 +55,11 @@ class Sender:
             self.headers.extend(layout.headers)
             return self.skip(table.name, "no_number_column", 0, hidden_columns)
         found = [(column.index, column.header, column.samples, column.choice) for column in layout.candidates]
-        if self.ask and not self.wanted and len(found) > 1:
+        if self.ask and not layout.chosen and len(found) > 1:
             self.send({"choose": table.name, "columns": found})
             raise Asked
         self.with_numbers += 1
-        self.chosen |= layout.chosen
+        self.followed |= layout.chosen
         kept = layout.attributes if self.attributes else ()
         names = [name for _, name in kept]
         before = sum(index < layout.number.index for index, _ in kept)
@@ -68,14 +69,14 @@ class Sender:
         return self._send_rows(table, chain((block.from_row(start) for block in taken), table.blocks), layout)
 
     def _layout(self, table: Table, numbers: list[int], rows: list[Row]) -> Layout:
-        layout = columns.find(rows, self.wanted, table.offset, table.hidden_columns)
+        layout = columns.find(rows, self.chosen, table.offset, table.hidden_columns)
         if layout.number and 0 < layout.data_from < len(rows):
             row = Rows([0], [rows[layout.data_from]], table.offset, 0)
             if row.column(layout.number.index) == [""]:
                 # The row under the header has no number: perhaps the header is merged over it.
                 place = {number: no for no, number in enumerate(numbers)}
                 merged = [(place[a], place[b]) for a, b in table.merged() if a in place and b in place]
-                return columns.find(rows, self.wanted, table.offset, table.hidden_columns, merged)
+                return columns.find(rows, self.chosen, table.offset, table.hidden_columns, merged)
         return layout
 
     def _send_rows(self, table: Table, blocks: chain[Block], layout: Layout) -> None:
@@ -93,15 +94,16 @@ class Sender:
                 run = [*cells[part], *chain.from_iterable(other[part] for other in others)] if others else cells[part]
                 self.send({**_rows_head(numbers[part]), "hidden": table.hidden_rows - told, "done": done}, run)
                 told = table.hidden_rows
+        self.hidden |= table.hidden_rows > 0
         if told < table.hidden_rows:
             self.send({"range": [1, 0], "hidden": table.hidden_rows - told, "done": done})
 
     def finish(self) -> None:
         """End, or refuse the file for what all its sheets lack."""
-        if self.names and (not self.with_numbers or (self.wanted and not self.chosen)):
+        if self.names and (not self.with_numbers or (self.chosen and not self.followed)):
             raise BadFile("no_number_column", sheets=self.names, headers=self.headers[:20])
         if not self.rows:
-            raise BadFile("empty", sheets=self.names)
+            raise BadFile("all_hidden" if self.hidden else "empty", sheets=self.names)
         self.send({"end": True})
 
 
@@ -127,13 +129,14 @@ def _select(block: Block, index: int, others: Sequence[int]) -> tuple[Sequence[i
     """Numbers, number cells and other columns of a block, without its empty rows."""
     numbers = block.numbers
     cells = _short(columns.texts_of(block.column(index)))
-    found = [_short([text.strip() for text in columns.texts_of(block.column(other))]) for other in others]
+    texts = (columns.texts_of(block.column(other), errors=False) for other in others)
+    found = [_short([text.strip() for text in each]) for each in texts]
     if not all(map(str.strip, cells)):
         kept = [no for no, cell in enumerate(cells) if cell.strip() or block.filled(no)]
         if len(kept) < len(cells):
             numbers = [numbers[no] for no in kept]
             cells = [cells[no] for no in kept]
-            found = [[texts[no] for no in kept] for texts in found]
+            found = [[each[no] for no in kept] for each in found]
     return numbers, cells, found
 
 

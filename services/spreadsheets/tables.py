@@ -63,10 +63,14 @@ class Rows:
 
 @dataclass(slots=True)
 class Hidden:
-    """What of a sheet is hidden: `rows` has a 1 at the place of each such row, from 0; columns are counted from 0."""
+    """What of a sheet is hidden: `rows` has a 1 at the place of each such row, from 0; columns are counted from 0.
+
+    `errors` are the texts of formulas that failed, by row, from 1, and column.
+    """
 
     rows: bytearray = field(default_factory=bytearray)
     columns: set[int] = field(default_factory=set)
+    errors: dict[int, dict[int, str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -6,17 +6,21 @@ import csv
 import io
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_LE, getincrementaldecoder
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, tee
 from typing import BinaryIO
 
 from services.errors import BadFile
+from services.spreadsheets import columns
 
 # Strict decoding of the whole file: charset guessers look at its beginning and call UTF-8 that is cut inside a
 # character mac_cyrillic. What is not UTF-8 is tried in the order of `_old_encodings`.
 _BOMS = ((BOM_UTF32_LE, "utf-32"), (BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16"))
 _DELIMITERS = ",;\t|"
+# What people type instead: a Chinese keyboard's, and signs that no cell is likely to hold. Spaces stand inside numbers,
+# and `#` before an extension.
+_RARE_DELIMITERS = "，；、：｜^~:"
 _SEPARATORS = ",;\t|，；、"
 _BETWEEN = re.compile(f"[{_SEPARATORS}]")
 _BLOCK = 1 << 18
@@ -29,17 +33,23 @@ _COMMON = {
 }
 _COMMON_ENOUGH = 0.5
 _NOT_TEXT = re.compile("[\x00-\x08\x0e-\x19\x7f]")
+_LINE_END = re.compile("\r\n|\r|\n")
+_CELL_LINES = 20  # a cell of more may be rows; one of fewer is looked at line by line
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a text is written. `quotes_match` is False where a quote is never closed: then each line stands alone."""
+    """How a text is written. `quotes_match` is False where a quote is never closed: then each line stands alone.
+
+    `width` is how many cells most rows have.
+    """
 
     encoding: str
     delimiter: str
     quotes_match: bool
     skip_lines: int
     has_quotes: bool
+    width: int = 1
 
 
 def shape_of(file: BinaryIO) -> Shape:
@@ -51,8 +61,10 @@ def shape_of(file: BinaryIO) -> Shape:
         raise BadFile("not_a_spreadsheet", seen="binary")
     lines = [line[:10_000] for line in sample.splitlines()[:50]]
     if lines and (said := re.fullmatch(r'"?sep=(.)"?', lines[0], re.IGNORECASE)):
-        return Shape(encoding, said[1], quotes % 2 == 0, 1, quotes > 0)
-    return Shape(encoding, _delimiter(lines), quotes % 2 == 0, 0, quotes > 0)
+        width = _usual(_widths(lines[1:], said[1]))[0]
+        return Shape(encoding, said[1], quotes % 2 == 0, 1, quotes > 0, width)
+    delimiter, width = _delimiter(lines)
+    return Shape(encoding, delimiter, quotes % 2 == 0, 0, quotes > 0, width)
 
 
 def encoding_of(file: BinaryIO) -> tuple[str, int]:
@@ -73,15 +85,66 @@ def rows_of(file: BinaryIO, shape: Shape) -> Iterator[list[str]]:
     text = io.TextIOWrapper(file, encoding=shape.encoding, newline="")
     lines = islice(text, shape.skip_lines, None)
     try:
-        if shape.quotes_match:
-            yield from csv.reader(lines, delimiter=shape.delimiter)
-        else:
-            for line in lines:
-                yield next(csv.reader((line,), delimiter=shape.delimiter), [])
+        yield from _quoted_rows(lines, shape) if shape.quotes_match else _single_lines(lines, shape)
     except csv.Error as error:
         raise BadFile("truncated", error=str(error)) from error
     finally:
         text.detach()  # the file stays the caller's to close
+
+
+def _single_lines(lines: Iterable[str], shape: Shape) -> Iterator[list[str]]:
+    for line in lines:
+        yield next(csv.reader((line,), delimiter=shape.delimiter), [])
+
+
+def _quoted_rows(lines: Iterable[str], shape: Shape) -> Iterator[list[str]]:
+    """The rows by the rules of quoting; where a quote was none, the lines it reaches over are rows each."""
+    ahead, behind = tee(lines)
+    # Strictly, a closing quote ends its cell: a name that begins with a quote does not close the one before.
+    reader = csv.reader(ahead, delimiter=shape.delimiter, strict=True)
+    read = 0
+    while True:
+        try:
+            for row in reader:
+                count = reader.line_num - read
+                if count > 1:
+                    if _is_several(row, shape):
+                        break
+                    next(islice(behind, count - 2, None))
+                read += count
+                next(behind)
+                yield row
+            else:
+                return
+        except csv.Error:  # also of a cell that is too long to be one
+            pass
+        spoiled = list(islice(behind, reader.line_num - read))
+        read = reader.line_num
+        yield from _single_lines(spoiled, shape)
+
+
+def _is_several(row: Sequence[str], shape: Shape) -> bool:
+    """Whether a row of several lines is more than one."""
+    return len(row) > shape.width > 1 or any(_holds_rows(cell, shape) for cell in row)
+
+
+def _holds_rows(cell: str, shape: Shape) -> bool:
+    """Whether a cell of several lines is rows of the file, between two quotes that people wrote as ditto marks, say.
+
+    Addresses and notes of several lines hold delimiters and numbers too, but no line of them is like a row.
+    """
+    lines = _LINE_END.split(cell)
+    if len(lines) < 2:
+        return False
+    rows = [line for line in lines if line.count(shape.delimiter) + 1 == shape.width]
+    if len(lines) > _CELL_LINES and 2 * len(rows) > len(lines):
+        return True
+    if shape.width < 2:
+        return False
+    # A quote that opens or closes at the wrong side of a delimiter stands alone in its cell.
+    if lines[0].startswith(shape.delimiter) or lines[-1].endswith(shape.delimiter):
+        return True
+    return sum(max(map(columns.likeness, line.split(shape.delimiter))) for line in rows) >= 1
 
 
 def cells_of_only_line(file: BinaryIO, shape: Shape) -> list[str]:
@@ -141,12 +204,35 @@ def _count_quotes(file: BinaryIO, encoding: str) -> int | None:
     return quotes
 
 
-def _delimiter(lines: list[str]) -> str:
-    """The delimiter that gives most lines one and the same number of cells, more than one; a comma if none does."""
-    best, best_score = ",", (0, 0)
-    for delimiter in _DELIMITERS:
-        widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if len(row) > 1]
-        if widths:
-            usual = max(set(widths), key=widths.count)
-            best, best_score = max((best, best_score), (delimiter, (widths.count(usual), usual)), key=lambda b: b[1])
+def _delimiter(lines: Sequence[str]) -> tuple[str, int]:
+    """The delimiter and how many cells it gives most lines; a comma if there is none.
+
+    It is the one that sets the most phone numbers free; of several, the one that gives most lines one and the same
+    number of cells, more than one, as many as possible. A rare delimiter must do so for half of the lines: a time of
+    day has a colon too.
+    """
+    best, best_score = (",", 1), (0.0, 0, False, 0)
+    filled = sum(map(bool, map(str.strip, lines)))
+    for delimiter in _DELIMITERS + _RARE_DELIMITERS:
+        usual, count = _usual(_widths(lines, delimiter))
+        common = delimiter in _DELIMITERS
+        if usual > 1 and (common or 2 * count >= filled):
+            score = (_numbers_free(lines, delimiter), count, common, usual)
+            best, best_score = max((best, best_score), ((delimiter, usual), score), key=lambda b: b[1])
     return best
+
+
+def _widths(lines: Sequence[str], delimiter: str) -> list[int]:
+    return [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+
+
+def _usual(widths: Sequence[int]) -> tuple[int, int]:
+    """The commonest width above one, and how often it stands there."""
+    several = [width for width in widths if width > 1]
+    return max(((width, several.count(width)) for width in set(several)), key=lambda each: each[1], default=(1, 0))
+
+
+def _numbers_free(lines: Sequence[str], delimiter: str) -> float:
+    """In how many lines a cell is a phone number and nothing else, by how sure it is."""
+    rows = csv.reader(lines, delimiter=delimiter)
+    return sum(max((columns.likeness(cell) for cell in row if columns.is_number(cell)), default=0) for row in rows)

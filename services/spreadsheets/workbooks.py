@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from services.errors import BadFile
 from services.spreadsheets import kinds, ole
 from services.spreadsheets.cells import Values, style_kinds
+from services.spreadsheets.columns import ErrorText
 from services.spreadsheets.hidden import Package, SheetPart
 from services.spreadsheets.sender import Sender
 from services.spreadsheets.stream import Stream
@@ -141,6 +142,8 @@ class _Calamine:
             raise BadFile("expands_too_much", rows=sheet.total_height)
         first_row, offset = sheet.start or (0, 0)
         rows: Iterator[Row] = sheet.iter_rows() if self.copy is None else map(self.copy.row, sheet.iter_rows())
+        if hidden.errors:
+            rows = _with_errors(rows, hidden.errors, offset)
         if last:
             # The table has begun with the columns counted from A.
             rows = ([""] * offset + list(row) for row in rows)
@@ -160,6 +163,18 @@ class _Calamine:
     def _sizes(self) -> list[int]:
         sizes = {part.name: part.size for part in self.package.sheets} if self.package else {}
         return [sizes.get(name, 1) for name, _ in self.sheets]
+
+
+def _with_errors(rows: Iterator[Row], errors: Mapping[int, Mapping[int, str]], offset: int) -> Iterator[Row]:
+    """The rows with what calamine leaves empty: the cells whose formulas failed."""
+    for number, row in enumerate(rows, start=1):
+        if number in errors:
+            cells = list(row)
+            for index, text in errors[number].items():
+                if offset <= index < offset + len(cells):
+                    cells[index - offset] = ErrorText(text)
+            row = cells
+        yield row
 
 
 def _merged_in(stream: Stream) -> Sequence[tuple[int, int]]:

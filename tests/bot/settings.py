@@ -37,6 +37,12 @@ text = "We open at nine."
 WHOLE = APPLICATION + SIGNATURE + TEMPLATE
 
 
+def with_failover(toml: str, text: str = "We open at nine.") -> str:
+    """The one application, and another one with this text, which takes over from it."""
+    first = toml.replace("region =", 'failover = "second"\nregion =')
+    return first + toml.replace('"promo-cn"', '"second"').replace("We open at nine.", text)
+
+
 def environment(folder: Path, toml: str = WHOLE, **changes: str | None) -> dict[str, str]:
     """A whole environment with an applications.toml of its own; None takes a variable away."""
     path = folder / "applications.toml"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from sandbox.slack.workspace import TEAM_ID
 from services.carriers.ports import Reply
 from services.database import Database
 from services.groups import Group
-from services.imports import Import, Progress, UploadedFile
+from services.imports import Import, Imports, Progress, Reject, UploadedFile
 from services.posts import PostKind, Posts
 from services.previews import SendRequest
 from services.replies import Replies
@@ -29,6 +30,7 @@ from services.task_reports import Task
 from tests.bot.settings import a_config
 from tests.bot.workplace import MANIFEST, MARKETING, PATIENT
 from tests.handlers.samples import contents_of, tasks_of
+from tests.sandbox.people import until
 from tests.services.builders import ANA, FIRST_NUMBER, Marketing, numbers
 from tests.services.fakes import FakeClock
 
@@ -92,15 +94,15 @@ class Desk:
 
     def a_task(self, channel: str = MARKETING) -> Task:
         """A task to three, just confirmed."""
-        if not self.marketing.groups.list(TEAM_ID):
+        if "vip" not in [group.name for group in self.marketing.groups.list(TEAM_ID)]:
             self.marketing.a_group("vip", numbers(3))
         draft = self.marketing.previews.draft(TEAM_ID, channel, ANA, SendRequest(["vip"], "spring"))
         return self.marketing.confirmed(draft)
 
-    def an_import(self, thread_ts: str = "171.01") -> Import:
+    def an_import(self, thread_ts: str = "171.01", name: str = "new") -> Import:
         """A file whose group has just been chosen."""
-        group: Group = self.marketing.a_group("new")
-        file = UploadedFile("F1", "customers.csv", 10, "https://files.slack.com/1", MARKETING, thread_ts)
+        group: Group = self.marketing.a_group(name)
+        file = UploadedFile(f"F{group.id}", "customers.csv", 10, "https://files.slack.com/1", MARKETING, thread_ts)
         asked = self.marketing.imports.receive(TEAM_ID, file, ANA)
         assert asked is not None
         return self.marketing.imports.begin(TEAM_ID, asked.id, group.id)
@@ -260,14 +262,75 @@ async def test_the_reject_file_is_put_in_the_files_thread_once(desk: Desk) -> No
         thread = str((await said.json())["ts"])
     begun = desk.an_import(thread)
     desk.run(begun, "mobile\n13812345678\n12345\n")
-    await desk.a_dying_one().tick()
+    dying = desk.a_dying_one()
+    await dying.tick()
+    await dying.uploaded()
     await desk.tick(RETRY_AFTER_SECONDS)
+    await desk.announcer.uploaded()
     assert desk.marketing.posts.due() == []
     replies = [m for m in desk.slack.core.workspace.messages[MARKETING].values() if m.thread_ts == thread and m.files]
     (reply,) = replies
     (file,) = [desk.slack.core.files.files[each] for each in reply.files]
     assert file.name == "customers - not imported.xlsx"
     assert "1 imported · 1 invalid removed · you are not charged for those" in desk.shown()
+
+
+class Halted(Imports):
+    """Stops before the first row of a reject file, until it may go on."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk.marketing.database, desk.marketing.clock)
+        self.begun: list[int] = []
+        self.go_on = threading.Event()
+
+    def rejects(self, workspace_id: str, import_id: int) -> Iterator[Reject]:
+        self.begun.append(import_id)
+        self.go_on.wait(60)
+        yield from super().rejects(workspace_id, import_id)
+
+
+@pytest.fixture
+async def halted(desk: Desk) -> AsyncIterator[Halted]:
+    halted = Halted(desk)
+    desk.marketing.imports = halted
+    desk.announcer = desk.an_announcer(desk.marketing.posts)
+    yield halted
+    halted.go_on.set()
+    await desk.announcer.stop()
+
+
+async def test_a_large_reject_file_does_not_hold_up_what_else_is_posted(desk: Desk, halted: Halted) -> None:
+    begun = [desk.an_import(name=name) for name in ("new", "old")]
+    for each in begun:
+        desk.run(each, "mobile\n13812345678\n12345\n")
+    await desk.tick()
+    await until(lambda: halted.begun, 20)
+    desk.a_task()
+    await desk.tick()
+    counts = "1 imported · 1 invalid removed · you are not charged for those"
+    assert desk.shown() == [counts, counts, f"<@{ANA}> is sending *spring* to *vip* (task 1)"]
+    assert halted.begun == [begun[0].id], "one file at a time"
+    halted.go_on.set()
+    await desk.announcer.uploaded()
+    await desk.tick()
+    await desk.announcer.uploaded()
+    assert halted.begun == [each.id for each in begun]
+    assert [each.name for each in desk.slack.core.files.files.values()] == 2 * ["customers - not imported.xlsx"]
+    assert not [post for post in desk.marketing.posts.due() if post.kind is PostKind.REJECTS]
+
+
+async def test_a_reject_file_under_way_does_not_hold_up_the_stop(desk: Desk, halted: Halted) -> None:
+    desk.run(desk.an_import(), "mobile\n13812345678\n12345\n")
+    await desk.tick()
+    await until(lambda: halted.begun, 20)
+    await desk.announcer.stop(seconds=0)
+    await desk.tick()
+    assert len(halted.begun) == 1
+    halted.go_on.set()
+    desk.announcer = desk.an_announcer(desk.marketing.posts)
+    await desk.tick()
+    await desk.announcer.uploaded()
+    assert desk.marketing.posts.due() == []
 
 
 class Thread:

@@ -10,6 +10,7 @@ import pytest
 from bot.application_settings import KannelSettings, TencentSettings, TwilioSettings
 from bot.applications_file import RetentionSettings
 from bot.bad_config import BadConfig
+from services.default_regions import DefaultRegions
 from tests.bot.settings import APPLICATION, SIGNATURE, TEMPLATE, WHOLE, a_config, sentence
 
 
@@ -26,6 +27,21 @@ def test_each_workspace_may_have_a_retention_of_its_own(
     tmp_path: Path, above: str, below: str, days: int | None, own: dict[str, int]
 ) -> None:
     assert a_config(tmp_path, f"{above}{WHOLE}\n{below}").retention == RetentionSettings(days, own)
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "expected"),
+    [
+        ("", "", DefaultRegions("CN")),
+        ('default_region = "HK"\n', "", DefaultRegions("HK")),
+        ("", '[workspace.T0A]\ndefault_region = "GB"\n', DefaultRegions("CN", {"T0A": "GB"})),
+        ("", "[workspace.T0A]\nretention_days = 90\n", DefaultRegions("CN")),
+    ],
+)
+def test_each_workspace_may_have_a_default_region_of_its_own(
+    tmp_path: Path, above: str, below: str, expected: DefaultRegions
+) -> None:
+    assert a_config(tmp_path, f"{above}{WHOLE}\n{below}").default_regions == expected
 
 
 HERE = "applications.toml, application promo-cn"
@@ -50,7 +66,7 @@ HERE = "applications.toml, application promo-cn"
         pytest.param(
             WHOLE + "\n[[aplication]]",
             "aplication in applications.toml is no setting: only [[application]] tables, [roles], "
-            "[workspace.T…] and retention_days stand there.",
+            "[workspace.T…], retention_days and default_region stand there.",
             id="a misspelled table",
         ),
         pytest.param(
@@ -177,6 +193,15 @@ HERE = "applications.toml, application promo-cn"
             "retention_days in applications.toml is wrong: what is deleted after 7 days cannot be reported any more, "
             "and receipt_window_hours of application promo-cn is 240: keep it longer.",
             id="a retention shorter than an application's receipts come",
+        ),
+        *(
+            pytest.param(
+                f'default_region = "{wrong}"\n' + WHOLE,
+                f"default_region in applications.toml is wrong: no country is called {wrong}: write two capital "
+                "letters, such as HK or GB.",
+                id=f"the region {wrong}",
+            )
+            for wrong in ("UK", "hk", "852", "Hong Kong", "ZZ")
         ),
         pytest.param(
             WHOLE + '[workspace.T0SPRING]\nretention_days = "90 days"',

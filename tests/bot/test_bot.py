@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 from slack_bolt.async_app import AsyncBoltRequest
+from structlog.testing import capture_logs
 
 from bot.bad_config import BadConfig
 from bot.config import read_config
@@ -24,7 +25,7 @@ from services.content import Content
 from services.database import DatabaseUnavailable
 from services.opt_outs import OptOuts
 from services.unread_callbacks import UnreadCallbacks
-from tests.bot.settings import WHOLE, environment
+from tests.bot.settings import WHOLE, environment, with_failover
 from tests.bot.workplace import MANIFEST, PATIENT
 from tests.sandbox.people import until
 
@@ -154,3 +155,14 @@ async def test_bolts_warnings_do_not_tell_what_people_sent(
     bolt.level = before
     assert response.status == 404
     assert "13812345678" not in caplog.text
+
+
+async def test_what_a_failover_cannot_take_over_is_logged_at_the_start(slack: SlackSandbox, tmp_path: Path) -> None:
+    toml = with_failover(WHOLE, "We open at ten.")
+    bot = Bot(read_config(environment(tmp_path, toml, SLACK_API_URL=slack.api_url)))
+    with capture_logs() as logs:
+        await bot.start()
+    await bot.stop()
+    (warned,) = [each for each in logs if each["event"] == "failover.lacks"]
+    assert (warned["application"], warned["failover"]) == ("promo-cn", "second")
+    assert warned["cannot_take_over"] == ["spring: its template has another text"]

@@ -15,7 +15,7 @@ from services.database import Database
 from services.states import Region
 from tests.bot.checks import Operator
 from tests.bot.conftest import MANIFEST
-from tests.bot.settings import TEMPLATE, WHOLE
+from tests.bot.settings import TEMPLATE, WHOLE, with_failover
 
 
 @pytest.fixture
@@ -41,6 +41,7 @@ async def test_what_is_right_is_said(operator: Operator, slack: SlackSandbox, ca
         "✓ SLACK_APP_TOKEN: Socket Mode.",
         "! [roles]: nobody is named, so everybody may send, and any member but the author approves.",
         "✓ retention_days: who was written to is kept for ever.",
+        "✓ default_region: a number without country code is of mainland China (CN).",
         (
             "✓ application promo-cn (huawei, mainland): its endpoint answers. Templates: spring. "
             "The credentials show with the first SMS."
@@ -139,6 +140,28 @@ async def test_templates_may_be_added_in_slack_alone(operator: Operator) -> None
     assert any("Templates: none here, so add them in Slack." in line for line in said)
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        pytest.param(
+            "We open at nine.",
+            "✓ application promo-cn: its failover second can take over all of its templates.",
+            id="the same",
+        ),
+        pytest.param(
+            "We open at ten.",
+            "! application promo-cn: its failover second cannot take over spring (its template has another text), "
+            "unless Slack or its carrier has what these settings lack.",
+            id="another text",
+        ),
+    ],
+)
+async def test_whether_the_failover_could_take_over_is_said(operator: Operator, text: str, line: str) -> None:
+    right, said = await operator.checks(with_failover(operator.toml, text))
+    assert right
+    assert [each for each in said if "failover" in each] == [line]
+
+
 TENCENT = """
 [[application]]
 name = "promo-cn"
@@ -184,6 +207,13 @@ async def test_the_retention_is_said(operator: Operator) -> None:
     toml = f"retention_days = 365\n{operator.toml}\n[workspace.T0SANDBOX]\nretention_days = 90\n"
     _, said = await operator.checks(toml)
     assert "✓ retention_days: who was written to is kept 365 days; in T0SANDBOX 90 days." in said
+
+
+async def test_the_default_region_is_said(operator: Operator) -> None:
+    toml = f'default_region = "HK"\n{operator.toml}\n[workspace.T0SANDBOX]\ndefault_region = "GB"\n'
+    _, said = await operator.checks(toml)
+    line = "a number without country code is of Hong Kong (HK); in T0SANDBOX of United Kingdom (GB)."
+    assert f"✓ default_region: {line}" in said
 
 
 async def test_a_schema_that_is_not_this_versions_is_said(operator: Operator, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bot.import_runner import ImportRunner
+from bot.import_runner import AT_ONCE, ImportRunner
 from services.database import Database
 from services.errors import BadFile
 from services.imports import Import, Imports, Progress, UploadedFile
@@ -147,9 +147,28 @@ class Slow(Imports):
     def run(self, running: Import, path: Path, progress: Callable[[Progress], None]) -> Import:
         progress(Progress(1, 0.3))
         self.reading.set()
-        self.go_on.wait(5)
+        self.go_on.wait(60)
         progress(Progress(2, 0.6))
         return self.real.run(running, path, progress)
+
+
+async def test_an_import_that_others_go_before_is_known_to_wait(
+    marketing: Marketing, sqlite: Database, shelf: Shelf
+) -> None:
+    slow = Slow(marketing.imports, sqlite, marketing)
+    running = [begun(marketing, name) for name in ("vip", "gold", "staff")]
+    runner = a_runner(slow, shelf)
+    await runner.tick()
+
+    def progress() -> list[Progress | None]:
+        return [runner.progress(each.id) for each in running]
+
+    await until(lambda: progress().count(Progress(1, 0.3)) == AT_ONCE, 20)
+    assert progress().count(Progress(0, 0.0, waits=True)) == 1
+    slow.go_on.set()
+    for each in running:
+        assert (await ended(marketing, each)).imported == 2
+    await runner.stop()
 
 
 async def test_an_import_cut_off_by_a_stop_begins_again_with_the_next_start(

@@ -17,7 +17,7 @@ from bot.scheduler import TickAge
 from bot.slack_calls import slack_client
 from sandbox.slack.core import Throttle
 from sandbox.slack.server import SlackSandbox
-from services.carriers.ports import Answer, Submission
+from services.carriers.ports import Answer, CutShort, Submission
 from services.database import Database, DatabaseUnavailable
 from services.errors import CarrierError, NotTaken
 from services.figures import FigureReader, Figures, Waiting
@@ -141,6 +141,10 @@ async def partly(asked: Submission) -> Answer:
     return Answer({first: accepted(first)}, dict.fromkeys(rest, NotTaken("http_429", "slow down")))
 
 
+async def cut_short(asked: Submission) -> Answer:
+    raise CutShort(await partly(asked))
+
+
 @pytest.mark.parametrize(
     ("answer", "result", "outcomes"),
     [
@@ -151,6 +155,7 @@ async def partly(asked: Submission) -> Answer:
         pytest.param(refuse_whole(), "refused", {"refused": 5}, id="refused"),
         pytest.param(unanswered, "unanswered", {"unknown": 5}, id="unanswered"),
         pytest.param(crash, "broken", {"unknown": 5}, id="broken"),
+        pytest.param(cut_short, "broken", {"accepted": 1, "not_taken": 4}, id="cut short"),
     ],
 )
 async def test_each_batch_is_timed_and_its_messages_counted(
@@ -165,7 +170,7 @@ async def test_each_batch_is_timed_and_its_messages_counted(
     with capture_logs() as logged:
         try:
             await observed.submit(submission(5))
-        except (CarrierError, ZeroDivisionError):
+        except (CarrierError, ZeroDivisionError, CutShort):
             assert result != "answered"
     assert of(metrics, "sms_batch_seconds_sum") == {("promo-cn", "huawei", result): 0.5}
     counted = of(metrics, "sms_messages_submitted_total")

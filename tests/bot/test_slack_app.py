@@ -289,6 +289,13 @@ async def test_where_the_bot_is_not_it_says_how_to_invite_it(socket_place: Workp
         assert "`/invite @sms`" in words(await person.answer("/sms-send group:vip template:spring"))
 
 
+async def test_a_request_knows_whose_numbers_are_written_without_country_code(sqlite: Database) -> None:
+    async with opened(sqlite, http=False, region="HK") as place:
+        place.marketing.a_group("vip")
+        said = str(await place.person().answer("/sms-import group:vip"))
+    assert "numbers of Hong Kong (HK) as dialled there, others with their country code" in said
+
+
 async def test_without_a_known_zone_times_are_utc(socket_place: Workplace) -> None:
     people = socket_place.slack.core.workspace.users
     socket_place.marketing.a_group("vip", numbers(3))

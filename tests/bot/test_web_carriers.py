@@ -8,7 +8,7 @@ import io
 import json
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -244,6 +244,37 @@ async def test_what_cannot_be_read_is_answered_as_what_was_taken_and_kept_for_a_
     (line,) = [each for each in logs if each["event"] == "receipts.unreadable"]
     assert line["unread_callback"] == kept.id
     assert str(FIRST) not in str(logs)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("huawei", a_huawei(FIRST), a_huawei(SECOND, sequence=3, total=2)),
+        ("tencent", a_tencent(FIRST), {**a_tencent(SECOND), "mobile": "unreadable", "ext": "42.7"}),
+    ],
+)
+async def test_of_a_push_that_can_be_read_in_part_the_reports_are_stored_and_the_rest_is_kept(
+    name: str, good: dict[str, Any], bad: dict[str, Any], carriers: Carriers
+) -> None:
+    reports = [good, bad, 7]
+    call = as_json({"statusReportList": reports} if name == "huawei" else reports)
+    assert await carriers.call(name, call) == KINDS[name].answer
+    assert carriers.stored() == [(carriers.id(name), FIRST, "delivered")]
+    (kept,) = carriers.unread.kept()
+    assert kept.reason.startswith("receipts: 2 of 3 reports, ")
+    assert json.loads(kept.body) == [bad, 7]
+
+
+@pytest.mark.parametrize("method", ["PUT", "HEAD", "DELETE", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize("kind", ["receipts", "replies"])
+@each_carrier
+async def test_carriers_call_with_get_and_post_and_nothing_else_is_taken(
+    name: str, kind: str, method: str, carriers: Carriers
+) -> None:
+    for call in (*KINDS[name].several, *KINDS[name].malformed):
+        status, _, _ = await carriers.call(name, replace(call, method=method), kind=kind)
+        assert status == 405
+    assert (carriers.stored(), carriers.unread.kept()) == ([], [])
 
 
 @each_carrier

@@ -29,6 +29,7 @@ from sandbox.slack.delivery import Attempt
 from sandbox.slack.server import SlackSandbox
 from sandbox.slack.workspace import TEAM_ID
 from services.database import Database
+from services.default_regions import MAINLAND, DefaultRegions
 from tests.e2e.person import MARKETING, Person, words
 from tests.handlers.samples import contents_of, tasks_of
 from tests.sandbox.people import until
@@ -101,7 +102,9 @@ def services_of(marketing: Marketing) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def opened(database: Database, *, http: bool, roles: RoleSettings | None = None) -> AsyncIterator[Workplace]:
+async def opened(
+    database: Database, *, http: bool, roles: RoleSettings | None = None, region: str = MAINLAND
+) -> AsyncIterator[Workplace]:
     """A workplace from start to stop; without `roles` everybody may send."""
     async with AsyncExitStack() as parts:
         listening = parts.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -119,7 +122,9 @@ async def opened(database: Database, *, http: bool, roles: RoleSettings | None =
             place.worked += 1
 
         home = only_home(TEAM_ID, client)
-        place.edge = Edge(app, home, place.services, marketing.clock, worked, Roles(roles or RoleSettings(), home))
+        may = Roles(roles or RoleSettings(), home)
+        regions = DefaultRegions(region)
+        place.edge = Edge(app, home, place.services, marketing.clock, worked, may, regions=regions)
         place.edge._form_seconds = 4.0
         parts.push_async_callback(place.edge.stop)
         if http:

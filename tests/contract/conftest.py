@@ -8,6 +8,7 @@ import pytest
 
 from services.carriers.http import Http
 from tests.contract.callback import Callback, listening
+from tests.contract.proxy import Proxy, answering
 from tests.contract.stands import STANDS, Stand
 
 
@@ -27,7 +28,21 @@ async def stand(request: pytest.FixtureRequest, callback: Callback) -> AsyncIter
 
 
 @pytest.fixture
+async def proxy() -> AsyncIterator[Proxy]:
+    async with answering() as made:
+        yield made
+
+
+@pytest.fixture
 async def http() -> AsyncIterator[Http]:
-    client = Http(connect_seconds=1.0, read_seconds=0.3)
+    client = Http(connect_seconds=5.0, read_seconds=0.3)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def patient() -> AsyncIterator[Http]:
+    """For many requests at once, whose answers may take a while on a busy machine."""
+    client = Http()
     yield client
     await client.close()

@@ -21,7 +21,7 @@ from sandbox.carriers.twilio import TwilioSandbox
 from services.carriers.http import Http
 from services.carriers.huawei import Huawei
 from services.carriers.kannel import Kannel
-from services.carriers.ports import PullsReceipts, Unsettled
+from services.carriers.ports import PullsReceipts, Receipt, Unsettled
 from services.carriers.tencent import Tencent
 from services.carriers.twilio import Twilio
 from services.content import ApplicationDeclaration, SignatureDeclaration, TemplateDeclaration
@@ -72,6 +72,13 @@ class Office:
         await self.puller.tick()
         self.marketing.receipts.apply()
         check_every_task(self.marketing.database)
+
+    async def until(self, task: Task, counts: tuple[int, int, int]) -> None:
+        """Waits for what is being asked."""
+        async with asyncio.timeout(20):
+            while self.counts(task) != counts:
+                await asyncio.sleep(0.02)
+                self.marketing.receipts.apply()
 
     def failed(self, task: Task) -> list[tuple[int, str]]:
         page = TaskMessages(self.marketing.database).page(task, MessagePlace(), len(NUMBERS) * 2)
@@ -149,6 +156,10 @@ async def open_office(sandbox: CarrierSandbox, database: Database, clock: FakeCl
     await sandbox.stop()
 
 
+async def pull(carrier: PullsReceipts, *unsettled: Unsettled) -> list[Receipt]:
+    return [receipt async for receipts in carrier.pull_receipts(unsettled) for receipt in receipts]
+
+
 async def test_what_was_never_reported_is_found_by_asking(tencent: Office, twilio: Office) -> None:
     for office, code in ((tencent, "UNDELIV"), (twilio, "30008")):
         task = await office.send(*NUMBERS, FAILS, SILENT)
@@ -206,6 +217,54 @@ async def test_what_came_before_trouble_is_not_lost(tencent: Office) -> None:
     assert tencent.counts(task) == (6, 0, 0)
 
 
+@pytest.mark.parametrize("code", ["InvalidParameterValue.IncorrectPhoneNumber", "SomethingNew.Altogether"])
+async def test_tencent_not_answering_about_one_number_leaves_the_others_asked_about(tencent: Office, code: str) -> None:
+    task = await tencent.send(*NUMBERS)
+    tencent.sandbox.asked.refuses[f"+{NUMBERS[0]}"] = code  # type: ignore[attr-defined]
+    await tencent.ask()
+    assert tencent.counts(task) == (5, 0, 1)
+
+
+async def test_twilio_not_answering_about_one_message_leaves_the_others_asked_about(twilio: Office) -> None:
+    task = await twilio.send(*NUMBERS)
+    twilio.sandbox.refuses_lookups = {f"+{NUMBERS[0]}"}  # type: ignore[attr-defined]
+    await twilio.ask()
+    assert twilio.counts(task) == (5, 0, 1)
+
+
+async def test_who_waits_for_its_rate_holds_up_no_other_and_no_tick(tencent: Office, twilio: Office) -> None:
+    turns, has_turn = [1, 1], asyncio.Event()
+
+    async def pace() -> None:
+        if not turns:
+            await has_turn.wait()
+        else:
+            turns.pop()
+
+    slow, fast = await twilio.send(*NUMBERS), await tencent.send(*NUMBERS)
+    twilio.carrier._pace = pace
+    both = {office.marketing.application_id: office.carrier for office in (twilio, tencent)}
+    settling, writer = Settling(tencent.marketing.database, tencent.clock), twilio.puller._writer
+    tencent.puller = ReceiptPuller(settling, writer, both, tencent.clock, tick_seconds=0.05)
+    await tencent.ask()
+    await tencent.until(fast, (6, 0, 0))
+    await twilio.until(slow, (2, 0, 4))
+    has_turn.set()
+    await twilio.until(slow, (6, 0, 0))
+    looked_up = [request.target for request in twilio.sandbox.requests if "/Messages/" in request.target]
+    assert len(looked_up) == len(set(looked_up)) == 6
+    await tencent.puller.stop()
+
+
+async def test_stopped_while_it_waits_nobody_is_asked_any_longer(twilio: Office) -> None:
+    task = await twilio.send(*NUMBERS)
+    twilio.carrier._pace = asyncio.Event().wait
+    twilio.puller._tick_seconds = 0.05
+    await twilio.ask()
+    await twilio.puller.stop()
+    assert twilio.counts(task) == (0, 0, 6)
+
+
 async def test_a_carrier_that_does_not_answer_is_left_alone_for_a_while(tencent: Office) -> None:
     task = await tencent.send(*NUMBERS)
     tencent.sandbox.inject("http_500")
@@ -231,9 +290,9 @@ async def test_asking_fails_as_any_request_does(
     stand.sandbox.inject(kind)
     asked = Unsettled(GOOD[0], "SM" + "0" * 32, "42.7", datetime(2026, 11, 21, 12, tzinfo=UTC))
     with pytest.raises(error):
-        await carrier.pull_receipts([asked])
+        await pull(carrier, asked)
     stand.sandbox.inject("delay", seconds=0.0)
-    assert await carrier.pull_receipts([replace(asked, sms_id="SM" + "1" * 32)]) == [], "nobody knows of it"
+    assert await pull(carrier, replace(asked, sms_id="SM" + "1" * 32)) == [], "nobody knows of it"
     await stand.sandbox.stop()
 
 
@@ -244,7 +303,7 @@ async def test_the_bytes_of_a_question_are_the_ones_documented(http: Http) -> No
         await stand.start("http://127.0.0.1:9")
         carrier = stand.carrier(http)
         assert isinstance(carrier, PullsReceipts)
-        assert await carrier.pull_receipts([asked]) == []
+        assert await pull(carrier, asked) == []
         await stand.sandbox.stop()
     (request,) = tencent.sandbox.requests
     # Ten minutes before it was handed over.
@@ -264,7 +323,7 @@ async def test_wrong_credentials_are_told(http: Http) -> None:
         assert isinstance(carrier, PullsReceipts)
         asked = Unsettled(GOOD[0], "SM1", "42.7", datetime(2026, 11, 21, 11, tzinfo=UTC))
         with pytest.raises((RequestRefused, Unanswered)):
-            await carrier.pull_receipts([asked])
+            await pull(carrier, asked)
         await stand.sandbox.stop()
 
 

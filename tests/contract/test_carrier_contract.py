@@ -51,8 +51,8 @@ async def test_the_bytes_sent_are_the_ones_documented(stand: Stand, http: Http) 
     stand.assert_exact_requests()
 
 
-async def test_a_full_request_is_accepted(stand: Stand, http: Http) -> None:
-    carrier = stand.carrier(http)
+async def test_a_full_request_is_accepted(stand: Stand, patient: Http) -> None:
+    carrier = stand.carrier(patient)
     numbers = [8613811110100 + step for step in range(carrier.max_numbers)]
     answer = await carrier.submit(stand.submission(*numbers))
     assert answer.outcomes.keys() == set(numbers)
@@ -108,6 +108,7 @@ async def test_a_refused_connection_takes_nothing(stand: Stand, http: Http) -> N
         ("timeout_after", True),
         ("reset_after", True),
         ("garbage", True),
+        ("http_403", True),
         ("half", True),
         ("reset_before", False),
         ("http_500", False),
@@ -120,7 +121,7 @@ async def test_without_a_readable_answer_nobody_knows(stand: Stand, http: Http, 
     assert len(accepted(stand)) == (len(GOOD) if taken else 0)
 
 
-@pytest.mark.parametrize("kind", ["timeout_after", "reset_after", "garbage", "half"])
+@pytest.mark.parametrize("kind", ["timeout_after", "reset_after", "garbage", "http_403", "half"])
 async def test_receipts_still_name_number_and_reference_of_what_was_never_answered(
     stand: Stand, http: Http, callback: Callback, kind: str
 ) -> None:
@@ -151,8 +152,8 @@ async def test_a_failure_is_reported_with_the_carriers_word(stand: Stand, http: 
     assert receipt.code in ("UNDELIV", "30008")
 
 
-async def test_requests_that_run_at_once_do_not_mix(stand: Stand, http: Http) -> None:
-    carrier = stand.carrier(http)
+async def test_requests_that_run_at_once_do_not_mix(stand: Stand, patient: Http) -> None:
+    carrier = stand.carrier(patient)
     batches = [[8613811120100 + 50 * batch + step for step in range(50)] for batch in range(4)]
     answers = await asyncio.gather(*(carrier.submit(stand.submission(*numbers)) for numbers in batches))
     assert [set(answer.outcomes) for answer in answers] == [set(numbers) for numbers in batches]

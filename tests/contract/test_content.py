@@ -268,7 +268,13 @@ class TestHuawei:
 
     @pytest.mark.parametrize(
         ("kind", "error"),
-        [("http_429", NotTaken), ("garbage", Unanswered), ("http_500", Unanswered), ("half", Unanswered)],
+        [
+            ("http_429", NotTaken),
+            ("garbage", Unanswered),
+            ("http_403", Unanswered),
+            ("http_500", Unanswered),
+            ("half", Unanswered),
+        ],
     )
     async def test_it_fails_as_any_request_does(
         self, stand: HuaweiStand, http: Http, kind: str, error: type[CarrierError]

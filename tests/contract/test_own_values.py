@@ -49,8 +49,8 @@ async def test_the_bytes_sent_are_the_ones_documented(stand: Stand, http: Http) 
     stand.assert_exact_requests_with_values()
 
 
-async def test_a_full_batch_is_accepted(stand: Stand, http: Http) -> None:
-    carrier = stand.carrier(http)
+async def test_a_full_batch_is_accepted(stand: Stand, patient: Http) -> None:
+    carrier = stand.carrier(patient)
     first = stand.good[0] - stand.good[0] % 10_000 + 100
     numbers = [first + step for step in range(carrier.max_numbers_with_values)]
     submission = stand.with_values(*numbers)
@@ -80,7 +80,7 @@ async def test_a_slow_down_takes_nothing(stand: Stand, http: Http, kind: str) ->
     assert stand.sandbox.log == []
 
 
-@pytest.mark.parametrize("kind", ["timeout_after", "reset_after", "garbage", "half", "http_500"])
+@pytest.mark.parametrize("kind", ["timeout_after", "reset_after", "garbage", "http_403", "half", "http_500"])
 async def test_without_a_readable_answer_nobody_knows(stand: Stand, http: Http, kind: str) -> None:
     stand.sandbox.inject(kind, len(stand.good))
     assert type(await failure(stand, http, stand.with_values(*stand.good))) is Unanswered

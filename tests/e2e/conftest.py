@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,13 +31,17 @@ class Ended:
 def side_by_side(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ended:
     """Runs every scenario that was selected, some at once: each mostly waits for the bot's ticks and Slack's limits.
 
-    A test takes part by its parameter `scenario`, which its module's `run(scenario, folder)` does.
+    A test takes part by its parameter `scenario`, which its module's `run(scenario, folder)` does. One that uses the
+    fixture `postgresql_url` has it handed to `run` by that name.
     """
     wanted: dict[str, Run] = {}
     for item in request.session.items:
         parameters = getattr(item, "callspec", None)
         if isinstance(item, pytest.Function) and parameters is not None and "scenario" in parameters.params:
-            wanted[parameters.params["scenario"]] = item.module.run
+            run = item.module.run
+            if "postgresql_url" in item.fixturenames:
+                run = partial(run, postgresql_url=request.getfixturevalue("postgresql_url"))
+            wanted[parameters.params["scenario"]] = run
     return Ended(asyncio.run(_run_all(wanted, tmp_path_factory)))
 
 

@@ -65,7 +65,9 @@ async def import_into_a_new_group(page: Page) -> bytes:
     await channels.get_by_role("link", name="marketing").click()
     await drop(page, "filled in.xlsx", filled, 'group:"spring list"')
     imported = post(page, "filled in.xlsx → spring list")
-    await expect(imported).to_contain_text("3 imported · 1 read as country code + number · 1 duplicate removed")
+    await expect(imported).to_contain_text(
+        "3 imported · 1 of these read as country code + number · 1 duplicate removed"
+    )
     return filled
 
 
@@ -95,7 +97,7 @@ async def enter_into_a_new_group(page: Page) -> None:
     await numbers.fill("13714810001\n85266660001\n13714810003")
     await form.get_by_role("checkbox", name="Take landlines and those in no assigned range as well").check()
     await submit(form, "OK")
-    entered = private(page, "3 imported · 1 read as country code + number")
+    entered = private(page, "3 imported · 1 of these read as country code + number")
     await expect(entered).to_contain_text("typed numbers → friends, which now has 3 customers")
 
 

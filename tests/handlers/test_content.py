@@ -150,6 +150,18 @@ class TestLists:
         )
         assert "*promo-cn*" not in shown(content.applications(line("name:int", "/sms-apps"), contents))
 
+    def test_an_application_names_who_takes_over_and_what_it_cannot(
+        self, marketing: Marketing, contents: Contents
+    ) -> None:
+        marketing.declare(MAINLAND, replace(MAINLAND, name="second", templates=MAINLAND.templates[1:]))
+        listing = replace(contents, lists=marketing.lists_with({"promo-cn": "second", "second": "promo-cn"}))
+        text = shown(content.applications(line("name:promo", "/sms-apps"), listing))
+        assert "*second* takes over where this one cannot send" in text
+        assert ":warning: but not *spring* (it has no approved template of that name)" in text
+        text = shown(content.applications(line("name:second", "/sms-apps"), listing))
+        assert "*promo-cn* takes over where this one cannot send" in text
+        assert ":warning:" not in text
+
     def test_pages_are_turned_in_place_and_keep_the_filter(self, marketing: Marketing, contents: Contents) -> None:
         for n in range(PAGE_SIZE + 2):
             marketing.a_template(f"group: {n:02}")

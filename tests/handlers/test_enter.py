@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from sandbox.slack.blocks import check_view
 from sandbox.slack.posting import UPDATE_TEXT, read_content
 from services.entries import Entries, check_lines
 from services.errors import NotAllowed, UnknownThing
+from services.pool import Pool
 from services.states import SmsType
 from tests.handlers.samples import ANA_HERE, LONGEST, MILLION, a_group, an_import, clicked, typed
 from tests.services.builders import WORKSPACE, Marketing, numbers
@@ -85,7 +88,7 @@ def test_right_lines_go_into_an_existing_group(marketing: Marketing, entering: E
     group = marketing.a_group("vip", numbers(1), SmsType.PROMOTIONAL)
     text = said(enter.submit(filled(RIGHT, group=group.id), entering))
     assert text.startswith(
-        "1 imported · 1 already in the group · 1 read as country code + number · 1 duplicate left out · "
+        "1 imported · 1 already in the group · 1 of these read as country code + number · 1 duplicate left out · "
         "you are not charged for those"
     )
     assert "*vip*, which now has 2 customers" in text
@@ -95,6 +98,16 @@ def test_right_lines_go_into_a_new_group(marketing: Marketing, entering: Enterin
     said(enter.submit(filled(RIGHT, name="gold", sms_type="promotional"), entering))
     (group,) = marketing.groups.list(WORKSPACE)
     assert (group.name, group.sms_type, group.size) == ("gold", SmsType.PROMOTIONAL, 2)
+
+
+def test_numbers_of_the_workspaces_own_region_need_no_country_code(marketing: Marketing, entering: Entering) -> None:
+    group = marketing.a_group("vip")
+    form = filled("6123 4567\n13800000001\n85261234568", group=group.id)
+    assert "*1 imported*" not in str(enter.submit(form, entering)), "in the mainland it is too short"
+    answer = enter.submit(replace(form, region="HK"), entering)
+    assert "*3 imported* · 1 of these read as country code + number" in said(answer)
+    fields = opened(enter.command(typed("", "/sms-enter", region="HK"), entering))
+    assert "numbers of Hong Kong (HK) as dialled there" in fields["numbers"]["hint"]["text"]
 
 
 def test_each_wrong_line_is_named_and_nothing_is_taken(marketing: Marketing, entering: Entering) -> None:
@@ -151,13 +164,29 @@ def test_typed_numbers_can_be_undone(marketing: Marketing, entering: Entering) -
     group = marketing.a_group("vip", numbers(1))
     answer = enter.submit(filled("\n".join(map(str, numbers(3))), group=group.id), entering)
     undo = buttons(answer)["Undo"]
-    assert undo["confirm"]["text"]["text"] == "The 2 numbers that you added are taken out of vip again."
+    assert undo["confirm"]["text"]["text"] == "The numbers that you added are taken out of vip again."
     undone = enter.undo(clicked(undo["value"]), entering)
     assert isinstance(undone, Replace)
     assert undone.text == "Undone: the 2 numbers that you added are out of *vip*."
     assert marketing.groups.by_id(WORKSPACE, group.id).size == 1
     with pytest.raises(NotAllowed, match="not_undoable"):
         enter.undo(clicked(undo["value"]), entering)
+
+
+def test_undoing_says_how_many_were_still_there(marketing: Marketing, entering: Entering) -> None:
+    group = marketing.a_group("vip")
+    answer = enter.submit(filled("\n".join(map(str, numbers(3))), group=group.id), entering)
+    pool = Pool(marketing.database)
+    for number in numbers(2):
+        pool.remove(WORKSPACE, number)
+    undone = enter.undo(clicked(buttons(answer)["Undo"]["value"]), entering)
+    assert isinstance(undone, Replace)
+    assert undone.text == "Undone: the 1 number that you added is out of *vip*."
+    answer = enter.submit(filled("13800000001", group=group.id), entering)
+    pool.remove(WORKSPACE, numbers(1)[0])
+    undone = enter.undo(clicked(buttons(answer)["Undo"]["value"]), entering)
+    assert isinstance(undone, Replace)
+    assert undone.text == "Undone: *vip* had none of the numbers that you added any more."
 
 
 def test_where_nothing_is_new_there_is_nothing_to_undo(marketing: Marketing, entering: Entering) -> None:
@@ -200,11 +229,25 @@ def test_everything_wrong_is_told_at_once(entering: Entering) -> None:
     assert set(errors(enter.submit(filled(WRONG), entering))) == {"numbers", "name"}
 
 
-def test_many_wrong_lines_are_cut_to_what_fits_under_a_field() -> None:
+@pytest.mark.parametrize(
+    ("right", "rest"),
+    [
+        pytest.param((), "Also wrong: lines 9–100.", id="all wrong"),
+        pytest.param(range(10, 101), "Also wrong: line 9.", id="one more"),
+        pytest.param((11, 14, *range(16, 101)), "Also wrong: lines 9–10, 12–13 and 15.", id="with right ones between"),
+    ],
+)
+def test_of_many_wrong_lines_the_first_are_explained_and_all_are_named(right: Sequence[int], rest: str) -> None:
+    typed_ = ["13800000001" if no in right else "no number at all, and a long text" for no in range(1, 101)]
+    text = views.wrong_lines(check_lines("\n".join(typed_)).wrong)
+    assert "Line 8 (no number at all" in text
+    assert "Line 9 (" not in text
+    assert rest in text
+
+
+def test_many_wrong_lines_fit_under_a_field() -> None:
     wrong = check_lines("\n".join("no number at all, and a long text besides" for _ in range(100))).wrong
-    text = views.wrong_lines(wrong)
-    assert "And 92 more lines." in text
-    assert len(text) < 1000
+    assert len(views.wrong_lines(wrong[::2])) < 1000
 
 
 @pytest.mark.parametrize("name", LONGEST)

@@ -44,6 +44,7 @@ FACTS: dict[str, object] = {
     "first": EVIL,
     "last": EVIL,
     "example": "/sms-send group:vip template:spring",
+    "forgotten": False,
     "group": EVIL,
     "group_type": "promotional",
     "groups": [EVIL],
@@ -156,6 +157,7 @@ ALL: list[ServiceError] = [
         for reason in (None, EVIL)
     ),
     *(NotAllowed(rule, **{**FACTS, "not_shown": []}) for rule in ("no_templates", "no_signature")),
+    NotAllowed("import_sent", **{**FACTS, "forgotten": True}),
     *(UnknownThing("task", name) for name in ("", "42", "#42", EVIL)),
     *(BadFile(why) for why in BadFile.WHYS),
     *TIMES,

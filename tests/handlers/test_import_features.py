@@ -15,10 +15,12 @@ from handlers.posts import Message, compose
 from handlers.replies import FieldErrors, Nothing, OpenForm, Reply, Say, SendFile
 from handlers.tasks import Tasks
 from handlers.views import imports as views
+from handlers.views import opt_outs as opt_out_views
 from handlers.views.imports import CANCEL, CHOOSE_COLUMN, KEEP, TEMPLATE, UNDO
 from services.errors import NotAllowed, UnknownThing
 from services.groups import NAME_LIMIT
-from services.imports import Import, Progress
+from services.imports import Import, Progress, Purpose
+from services.pool import Pool
 from services.posts import Post, PostKind
 from services.spreadsheets.reader import Column
 from services.states import ImportState, SmsType
@@ -69,7 +71,14 @@ def test_the_post_offers_to_keep_and_to_undo(done: Import, shown: Any) -> None:
     assert buttons(message)[KEEP] == "Keep these 2 anyway"
     assert buttons(message)[UNDO] == "Undo the import"
     confirm = next(each for each in message.blocks[2]["elements"] if each["action_id"] == UNDO)["confirm"]
-    assert confirm["text"]["text"] == "The 1 number that it alone brought is taken out of vip again."
+    assert confirm["text"]["text"] == "The numbers that it alone brought are taken out of vip again."
+
+
+def test_where_all_were_set_aside_the_post_offers_to_keep_them_and_nothing_to_send() -> None:
+    nothing: dict[str, Any] = {"imported": 0, "duplicates": 0, "invalid": 0, "set_aside": 2, "keepable": 2}
+    line, body = views.done(an_import(group=None, group_id=None, purpose=Purpose.SEND, **nothing), None)
+    assert line == "0 imported · 2 set aside · you are not charged for those"
+    assert [each["text"]["text"] for each in body[-1]["elements"]] == ["Keep these 2 anyway"]
 
 
 def test_kept_numbers_move_in_the_same_post(importing: Importing, done: Import, shown: Any) -> None:
@@ -92,6 +101,14 @@ def test_an_undone_import_says_by_whom(importing: Importing, done: Import, shown
     assert (message.is_last, buttons(message)) == (True, {})
 
 
+def test_an_undone_import_says_how_many_it_took_out(
+    importing: Importing, marketing: Marketing, done: Import, shown: Any
+) -> None:
+    Pool(marketing.database).remove(WORKSPACE, 8613812345678)
+    handler.undo(clicked(done.id), importing)
+    assert shown(done).text.endswith("was undone by <@U0ANA>. The group had none of its numbers any more.")
+
+
 def test_an_import_without_new_numbers_has_nothing_to_undo(shown: Any) -> None:
     _, blocks = views.done(an_import(imported=0, already_in_group=5), a_group())
     assert UNDO not in str(blocks)
@@ -107,9 +124,29 @@ def test_what_was_hidden_is_said_small() -> None:
     assert "hidden in the file and left out: 3 rows, 1 column and 2 sheets" in str(blocks[1])
 
 
+def test_sheets_without_numbers_are_named_small() -> None:
+    sheets = ("HK", EVIL, *(f"Notes {no}" for no in range(9)))
+    for _, blocks in (
+        views.done(an_import(numberless_sheets=sheets), a_group()),
+        opt_out_views.imported(an_import(numberless_sheets=sheets, purpose=Purpose.OPT_OUTS)),
+    ):
+        said = blocks[1]["elements"][0]["text"]
+        assert "11 sheets without a number column left out: *HK*, " in said
+        assert "and 6 more · " in said
+        assert EVIL not in said
+
+
+def test_numbers_that_were_all_set_aside_can_be_kept_and_not_sent_to() -> None:
+    for purpose in (Purpose.GROUP, Purpose.SEND):
+        line, blocks = views.done(an_import(imported=0, set_aside=3, keepable=3, purpose=purpose), a_group())
+        assert line.startswith("0 imported · ")
+        assert "Keep these 3 anyway" in str(blocks)
+    assert [each["action_id"] for each in blocks[2]["elements"]] == [KEEP]
+
+
 def test_country_codes_are_in_the_line() -> None:
     line, _ = views.done(an_import(by_country_code=37), a_group())
-    assert line.startswith("12,480 imported · 37 read as country code + number · 312 duplicates")
+    assert line.startswith("12,480 imported · 37 of these read as country code + number · 312 duplicates")
 
 
 @pytest.mark.parametrize(
@@ -117,13 +154,14 @@ def test_country_codes_are_in_the_line() -> None:
     [
         (None, "░░░░░░░░░░░░░░░░░░░░  Reading the file…"),
         (Progress(0, 0.0), "░░░░░░░░░░░░░░░░░░░░  Reading the file…"),
+        (Progress(0, 0.0, waits=True), "░░░░░░░░░░░░░░░░░░░░  Waiting for another import to end…"),
         (Progress(420_000, 0.4), "▓▓▓▓▓▓▓▓░░░░░░░░░░░░  420,000 rows read and checked"),
         (
             Progress(1_000_000, 1.0, 500_000, 1_000_000),
             "▓▓▓▓▓▓▓▓▓▓░░░░░░░░░░  1,000,000 rows read and checked · 500,000 of 1,000,000 numbers stored",
         ),
     ],
-    ids=["begun", "opened", "reading", "storing"],
+    ids=["begun", "opened", "waiting", "reading", "storing"],
 )
 def test_progress_is_a_bar_with_a_way_out(progress: Progress | None, said: str) -> None:
     text, blocks = views.running(an_import(state=ImportState.RUNNING), progress)
@@ -139,6 +177,34 @@ def test_a_cancelled_import_says_by_whom(importing: Importing, waiting: Import, 
     assert message.is_last
     with pytest.raises(NotAllowed, match="import_over"):
         handler.cancel(clicked(waiting.id), importing)
+
+
+def test_cancelling_takes_along_the_group_that_was_made_for_it(
+    importing: Importing, marketing: Marketing, shown: Any
+) -> None:
+    handler.receive(dropped("customers.csv"), importing)
+    handler.submit_new_group(sent("1", name=" spring  sale ", sms_type="promotional"), importing)
+    (running,) = importing.imports.running()
+    handler.cancel(clicked(running.id, person=BEN), importing)
+    assert shown(running).text == (
+        f"The import of *customers.csv* into the new group *spring sale* was cancelled by <@{BEN}>. "
+        "Nothing was imported, and the group is gone again."
+    )
+    assert marketing.groups.list(WORKSPACE) == []
+
+
+@pytest.mark.parametrize(
+    ("purpose", "where"),
+    [
+        (Purpose.GROUP, "into *vip*"),
+        (Purpose.SEND, "for one send only"),
+        (Purpose.OPT_OUTS, "into the do-not-send list"),
+    ],
+)
+def test_an_interrupted_import_says_where_it_was_going(purpose: Purpose, where: str) -> None:
+    group = "vip" if purpose is Purpose.GROUP else None
+    text, _ = views.interrupted(an_import(state=ImportState.RUNNING, group=group, purpose=purpose))
+    assert text == f"Importing *customers.xlsx* {where}"
 
 
 def test_the_question_for_the_column_shows_no_numbers_to_the_channel(waiting: Import, shown: Any) -> None:
@@ -159,11 +225,43 @@ def test_the_form_shows_three_samples_of_each_column(importing: Importing, waiti
     ]
     assert handler.submit_column(sent(opened.context, column=options[1]["value"]), importing) == Nothing()
     (running,) = importing.imports.running()
-    assert running.column == "Phone"
+    assert running.chosen == ("Phone",)
     with pytest.raises(NotAllowed, match="column_chosen"):
         handler.choose_column(clicked(waiting.id), importing)
     with pytest.raises(NotAllowed, match="column_chosen"):
         handler.submit_column(sent(opened.context, column="0"), importing)
+
+
+def test_a_form_for_one_sheet_is_too_late_when_another_sheet_asks(
+    importing: Importing, marketing: Marketing, shown: Any, tmp_path: Path
+) -> None:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for name, header in (("Spring", ("mobile", "phone")), ("Winter", ("tel", "cell"))):
+        sheet = book.create_sheet(name)
+        for row in (header, *((f"1380000000{no}", f"1390000000{no}") for no in range(3))):
+            sheet.append(row)
+    path = tmp_path / "two.xlsx"
+    book.save(path)
+    waiting = marketing.imported(path, marketing.a_group("vip"))
+    assert "The sheet *Spring* of *two.xlsx* has more than one column of phone numbers" in shown(waiting).text
+    opened = handler.choose_column(clicked(waiting.id), importing)
+    assert isinstance(opened, OpenForm)
+    handler.submit_column(sent(opened.context, column="1"), importing)
+    (running,) = importing.imports.running()
+    again = importing.imports.run(running, path, lambda _progress: None)
+    assert "The sheet *Winter* of *two.xlsx* has more than one column of phone numbers" in shown(again).text
+    with pytest.raises(NotAllowed, match="column_chosen"):
+        handler.submit_column(sent(opened.context, column="1"), importing)
+
+
+def test_a_menu_that_cannot_hold_all_columns_says_so() -> None:
+    columns = tuple(Column(no, f"Phone {no}", ("13800000000",), f"Phone {no}") for no in range(150))
+    view = views.column_form(an_import(columns=columns, state=ImportState.WAITING))
+    assert len(view["blocks"][0]["element"]["options"]) == 100
+    assert "The 100 of 150 columns that look most like phone numbers" in view["blocks"][0]["hint"]["text"]
+    few = views.column_form(an_import(columns=columns[:100], state=ImportState.WAITING))
+    assert "hint" not in few["blocks"][0]
 
 
 @pytest.mark.parametrize("header", [*LONGEST, ""])

@@ -145,6 +145,16 @@ def test_a_name_that_cannot_be_is_told_in_the_form(name: str, sentence: str, imp
     assert reply == FieldErrors({"name": sentence})
 
 
+def test_no_group_is_made_for_a_file_that_was_begun_already(
+    importing: Importing, marketing: Marketing, vip: int
+) -> None:
+    handler.receive(dropped(), importing)
+    handler.choose_group(clicked(f"1:{vip}"), importing)
+    reply = handler.submit_new_group(sent("1", name="gold", sms_type="promotional"), importing)
+    assert isinstance(reply, FieldErrors)
+    assert [group.name for group in marketing.groups.list(WORKSPACE)] == ["vip"]
+
+
 def test_not_now_leaves_the_file_alone(importing: Importing, marketing: Marketing) -> None:
     handler.receive(dropped(), importing)
     assert handler.not_now(clicked(1), importing) == Replace(

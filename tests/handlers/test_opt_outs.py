@@ -58,6 +58,12 @@ def buttons(reply: Reply) -> list[Block]:
     return [*accessories, *(each for block in reply.blocks for each in block.get("elements", ()) if "value" in each)]
 
 
+def test_a_number_is_written_as_it_is_dialled_in_the_workspaces_region(service: OptOuts) -> None:
+    assert "+85261234567 is not on the do-not-send list" in shown(
+        opt_outs.command(line("add 6123 4567", region="HK"), service)
+    )
+
+
 def test_an_empty_list_says_how_somebody_gets_there(service: OptOuts) -> None:
     text = shown(opt_outs.command(line(), service))
     assert "Nobody is on the do-not-send list." in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -45,6 +46,13 @@ def buttons(reply: Reply) -> list[Block]:
     assert isinstance(reply, Say | Replace)
     accessories = [block["accessory"] for block in reply.blocks if "accessory" in block]
     return [*accessories, *(each for block in reply.blocks for each in block.get("elements", ()) if "value" in each)]
+
+
+def test_a_number_is_found_as_it_is_dialled_in_the_workspaces_region(marketing: Marketing, service: Pool) -> None:
+    marketing.a_group("vip", [44_7911_123456])
+    with pytest.raises(NotAllowed, match="no_such_number"):
+        pool.command(line("07911 123456"), service)
+    assert "+447911123456" in shown(pool.command(replace(line("07911 123456"), region="GB"), service))
 
 
 def test_totals_are_told_by_type_country_and_group(marketing: Marketing, service: Pool) -> None:

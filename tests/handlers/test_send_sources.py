@@ -100,6 +100,14 @@ class TestPool:
 class TestTyped:
     """Numbers typed in the form."""
 
+    def test_those_of_the_workspaces_own_region_need_no_country_code(
+        self, sending: Sending, marketing: Marketing
+    ) -> None:
+        typed_ = sent(**form(marketing, numbers="6123 4567\n13800000002"))
+        assert isinstance(send.submit_form(typed_, sending), FieldErrors)
+        shown = texts(send.submit_form(replace(typed_, region="HK"), sending))
+        assert "Send to 1 customer" in shown, "the application sends to the mainland only"
+
     def test_typed_numbers_are_sent_to(self, sending: Sending, marketing: Marketing) -> None:
         shown = send.submit_form(sent(**form(marketing, numbers="13800000001\n13800000002")), sending)
         assert "2 typed numbers" in texts(shown)

@@ -69,23 +69,24 @@ def test_a_pause_says_who_and_offers_to_go_on(marketing: Marketing, channel: Cha
 
 
 @pytest.mark.parametrize(
-    ("reason", "says"),
+    ("reason", "pause_code", "says"),
     [
-        (PauseReason.REFUSALS, "The carrier refuses too many of its messages: "),
-        (PauseReason.ACCOUNT, "The carrier says that the account cannot send: "),
+        (PauseReason.REFUSALS, "E200028", "The carrier refuses too many of its messages: "),
+        (PauseReason.ACCOUNT, "E000112", "The carrier would refuse the rest too: the account is frozen"),
+        (PauseReason.ACCOUNT, "http_404", "so the messages of that request are unknown."),
     ],
 )
 def test_a_task_that_paused_itself_says_why_until_somebody_decides(
-    reason: PauseReason, says: str, marketing: Marketing, channel: Channel
+    reason: PauseReason, pause_code: str, says: str, marketing: Marketing, channel: Channel
 ) -> None:
     task = marketing.a_confirmed_task(3)
     with marketing.database.write(everyone=True) as tx:
-        paused = {"state": TaskState.PAUSED.value, "pause_reason": reason.value, "pause_code": "E200028"}
+        paused = {"state": TaskState.PAUSED.value, "pause_reason": reason.value, "pause_code": pause_code}
         tx.execute(update(send_task).where(send_task.c.id == task.id).values(**paused))
         tx.commit()
     message = channel.sees(PostKind.PAUSED, task)
     assert says in shown(message)
-    assert "(`E200028`)" in shown(message)
+    assert f"`{pause_code}`" in shown(message)
     assert {"Go on", "Stop"} <= {*shown(message).splitlines()}
     assert not message.is_last
     marketing.tasks.resume(marketing.workspace_id, task.number, BEN)

@@ -189,7 +189,7 @@ CASES: dict[str, Case] = {
     ),
     import_views.CANCEL: clicks(lambda theirs: theirs.running.id),
     import_views.CHOOSE_COLUMN: clicks(lambda theirs: theirs.waiting.id),
-    import_views.COLUMN_FORM: refused(lambda theirs, ours: sent(theirs.waiting.id, column=0)),
+    import_views.COLUMN_FORM: refused(lambda theirs, ours: sent(f"{theirs.waiting.id}:0", column=0)),
     import_views.KEEP: clicks(lambda theirs: theirs.done.id),
     import_views.UNDO: clicks(lambda theirs: theirs.done.id),
     import_views.HOW_TO_FORM: refused(lambda theirs, ours: sent(group=theirs.vip.id)),

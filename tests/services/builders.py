@@ -1,6 +1,6 @@
 """A marketing team's workspace in the domain's words, arranged through the use cases."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -96,12 +96,17 @@ class Marketing:
         self.confirmations = Confirmations(database, self.clock, self.previews, limits)
         self.tasks = SendTasks(database, self.clock)
         self.reports = TaskReports(database)
-        self.lists = ContentLists(database)
+        self.lists = self.lists_with({})
         self.content_changes = ContentChanges(database)
         self.changes = TaskChanges(database, self.clock, self.previews, self.content)
         self.posts = Posts(database, self.clock)
         self.receipts = Receipts(database, self.clock, {self.application_id: self.carrier.opted_out_codes})
         self.sender = self.a_sender()
+
+    def lists_with(self, failovers: Mapping[str, str]) -> ContentLists:
+        """The lists, where the settings name these applications to take over from those."""
+        ids = {name: each.id for name, each in self.applications.items()}
+        return ContentLists(self.database, {ids[one]: ids[other] for one, other in failovers.items()})
 
     def declare(self, *applications: ApplicationDeclaration) -> None:
         """Start with these settings."""

@@ -29,6 +29,8 @@ KINDS: Mapping[str, CodeClass] = {
     "E000623": "quota_account",
     "E200026": "refused_account",
     "E200028": "refused_content",
+    "TOO_LATE": "refused_hour",
+    "http_403": "unread",
 }
 
 # Ten in the morning in Shanghai, on a working day.
@@ -197,6 +199,11 @@ def refuse_whole(code: str = "E000510") -> Answering:
 async def unanswered(_submission: Submission) -> Answer:
     """The request was written, and no readable answer came."""
     raise Unanswered("timeout", "no answer within 30 s")
+
+
+async def error_page(_submission: Submission) -> Answer:
+    """A page that the carrier did not write came in the place of its answer."""
+    raise Unanswered("http_403", "the answer cannot be read")
 
 
 async def crash(_submission: Submission) -> Answer:

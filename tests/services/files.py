@@ -15,13 +15,13 @@ def a_csv(path: Path, cells: Sequence[str], header: str = "Mobile") -> Path:
     return path
 
 
-def an_xlsx(path: Path, sheets: Mapping[str, Sequence[str]], header: str = "Mobile") -> Path:
+def an_xlsx(path: Path, sheets: Mapping[str, Sequence[str]], headers: Mapping[str, str] | None = None) -> Path:
     """One column of text in each sheet."""
     book = Workbook()
     book.remove(book.worksheets[0])
     for name, cells in sheets.items():
         sheet = book.create_sheet(name)
-        for cell in (header, *cells):
+        for cell in ((headers or {}).get(name, "Mobile"), *cells):
             sheet.append([cell])
     book.save(path)
     return path

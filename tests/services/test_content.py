@@ -1,5 +1,6 @@
 """What the carriers have approved, as the settings say it."""
 
+import threading
 from dataclasses import replace
 from decimal import Decimal
 
@@ -8,6 +9,7 @@ import pytest
 from services.content import (
     SIGNATURE_UNUSABLE,
     ApplicationDeclaration,
+    Content,
     NotShown,
     SignatureDeclaration,
     TemplateDeclaration,
@@ -296,6 +298,22 @@ class TestDeclaring:
         standing = marketing.lists.template(WORKSPACE, found.id).standing
         assert (standing.origin, standing.status) == (ContentOrigin.SETTINGS, ApprovalStatus.APPROVED)
         assert standing.version > added.standing.version, "its post in the channel is brought up to date"
+
+    def test_several_that_start_at_once_for_the_first_time_declare_the_same(self, database: Database) -> None:
+        together = threading.Barrier(4)
+        declared: list[object] = []
+
+        def start() -> None:
+            together.wait()
+            declared.append(Content(database).declare("T0NEW", [MAINLAND, ABROAD]))
+
+        threads = [threading.Thread(target=start) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert declared == declared[:1] * 4, "all have the same ids and addresses"
+        assert len(Content(database).templates("T0NEW")) == len(MAINLAND.templates) + len(ABROAD.templates)
 
     def test_rate_and_price_are_known(self, marketing: Marketing) -> None:
         marketing.declare(replace(MAINLAND, requests_per_second=20, price_per_segment=Decimal("0.045"), currency="CNY"))

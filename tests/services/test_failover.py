@@ -16,11 +16,13 @@ from services.rate import RateLimit
 from services.states import Region, SmsType, TaskState
 from services.task_reports import Task
 from tests.services.audit import check_every_task
-from tests.services.builders import FIRST_NUMBER, MAINLAND, SPRING, Marketing, numbers
+from tests.services.builders import CODE, FIRST_NUMBER, MAINLAND, SIGNATURE, SPRING, WORKSPACE, Marketing, numbers
+from tests.services.builders import UNIVERSAL as UNIVERSAL_HELLO
 from tests.services.fakes import (
     Answering,
     FakeCarrier,
     accept,
+    error_page,
     leave_out,
     not_taken,
     refuse_all,
@@ -105,11 +107,14 @@ async def test_what_is_refused_because_of_the_account_goes_to_the_second(pair: P
     check_every_task(database)
 
 
-async def test_what_cannot_connect_goes_to_the_second_after_three_attempts(pair: Pair, database: Database) -> None:
+@pytest.mark.parametrize("earlier", ["connection_refused", "http_429"])
+async def test_what_cannot_connect_at_its_third_attempt_goes_to_the_second(
+    pair: Pair, database: Database, earlier: str
+) -> None:
     task = pair.a_task(3)
-    for attempt in range(3):
+    for attempt, trouble in enumerate([earlier, earlier, "connection_refused"]):
         assert pair.second.requests == [], attempt
-        pair.first.will(not_taken("connection_refused"))
+        pair.first.will(not_taken(trouble))
         assert await pair.send_next(0)
         assert await pair.send_next(1) == (attempt == 2)
         pair.marketing.clock.move(timedelta(minutes=1))
@@ -122,6 +127,8 @@ async def test_what_cannot_connect_goes_to_the_second_after_three_attempts(pair:
     "answers",
     [
         pytest.param([unanswered], id="no answer"),
+        pytest.param([error_page], id="an error page"),
+        pytest.param([refuse_whole("TOO_LATE")], id="not at this hour"),
         pytest.param([leave_out(FIRST_NUMBER)], id="one left out"),
         pytest.param([not_taken("http_429", 0)] * 5, id="slow down"),
         pytest.param([refuse_whole("E200028")], id="the text is wrong"),
@@ -159,6 +166,21 @@ async def test_when_both_accounts_cannot_send_the_task_pauses(pair: Pair, databa
     check_every_task(database)
 
 
+@pytest.mark.parametrize(
+    ("answer", "refused", "unknown"), [(refuse_whole("TOO_LATE"), 200, 0), (error_page, 0, 200)], ids=["hour", "page"]
+)
+async def test_what_another_application_must_not_take_over_pauses_the_task(
+    pair: Pair, database: Database, answer: Answering, refused: int, unknown: int
+) -> None:
+    task = pair.a_task(700)
+    pair.first.will(answer)
+    await pair.send_all()
+    now = pair.marketing.task(task)
+    assert (now.state, now.refused, now.unknown, now.waiting) == (TaskState.PAUSED, refused, unknown, 500)
+    assert pair.second.requests == []
+    check_every_task(database)
+
+
 OTHER_TEXT = replace(SECOND, templates=(replace(THEIR_SPRING, text="We open at ten."),))
 OTHER_NAME = replace(SECOND, templates=(replace(THEIR_SPRING, name="summer"),))
 NO_SIGNATURE = replace(SECOND, signatures=(), templates=(replace(THEIR_SPRING, signature=None),))
@@ -177,6 +199,38 @@ async def test_without_the_same_text_there_it_is_refused_as_ever(
     now = pair.marketing.task(task)
     assert (now.state, now.refused) == (TaskState.PAUSED, 200)
     check_every_task(database)
+
+
+@pytest.mark.parametrize(
+    ("second", "gaps"),
+    [
+        pytest.param(OTHER_TEXT, {("spring", None): "its template has another text"}, id="text"),
+        pytest.param(OTHER_NAME, {("spring", None): "it has no approved template of that name"}, id="name"),
+        pytest.param(NO_SIGNATURE, {("spring", None): "it has no approved signature of that name"}, id="signature"),
+        pytest.param(UNIVERSAL, {}, id="none"),
+    ],
+)
+def test_what_cannot_be_taken_over_is_known_before_it_matters(
+    database: Database, second: ApplicationDeclaration, gaps: dict[tuple[str, str | None], str]
+) -> None:
+    first = replace(MAINLAND, templates=(SPRING, CODE))
+    marketing = Marketing(database, applications=(first, second))
+    listed = {each.name: each for each in marketing.lists_with({"promo-cn": "second"}).applications(WORKSPACE).items}
+    assert listed["second"].failover is None
+    failover = listed["promo-cn"].failover
+    assert failover is not None
+    assert failover.name == "second"
+    assert {(each.template, each.signature): each.why for each in failover.gaps} == gaps
+
+
+def test_a_universal_template_is_another_text_with_each_signature(database: Database) -> None:
+    summer = SignatureDeclaration("Summer", "1069000003")
+    first = replace(MAINLAND, signatures=(SIGNATURE, summer), templates=(UNIVERSAL_HELLO,))
+    second = replace(SECOND, templates=(UNIVERSAL_HELLO,))
+    marketing = Marketing(database, applications=(first, second))
+    (one, _) = marketing.lists_with({"promo-cn": "second"}).applications(WORKSPACE).items
+    assert one.failover is not None
+    assert [(each.template, each.signature) for each in one.failover.gaps] == [("hello", "Summer")]
 
 
 async def test_a_universal_template_there_takes_the_signature_into_the_request(database: Database) -> None:
@@ -219,6 +273,22 @@ async def test_stopped_meanwhile_nothing_moves(pair: Pair, database: Database) -
     await pair.dispatch.send_batch(claim, pair.senders[0])
     assert not await pair.send_next(1)
     assert pair.marketing.task(task).refused == 3
+    check_every_task(database)
+
+
+async def test_what_was_given_up_as_lost_never_moves_and_its_late_refusal_still_counts(
+    pair: Pair, database: Database
+) -> None:
+    task = pair.a_task(700)
+    claim = pair.dispatch.claim(pair.senders[0])
+    assert claim is not None
+    pair.marketing.clock.move(timedelta(minutes=5))
+    assert pair.a_dispatch().give_up_lost() == 1
+    pair.first.will(FROZEN)
+    late = replace(claim, lease_until=pair.marketing.in_(timedelta(minutes=5)))
+    await pair.dispatch.send_batch(late, pair.senders[0])
+    assert not await pair.send_next(1)
+    assert pair.marketing.task(task).refused == 200
     check_every_task(database)
 
 

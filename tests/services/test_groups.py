@@ -28,6 +28,9 @@ def test_a_new_group_is_empty_and_says_who_made_it(marketing: Marketing) -> None
         pytest.param("Straße", "STRASSE", id="sharp s"),
         pytest.param("Café", "Cafe\u0301", id="composed and combining"),
         pytest.param("vip", "vip\u200b", id="zero-width space pasted along"),
+        pytest.param("vip", "v\u200dip", id="joiner"),
+        pytest.param("می\u200cخواهم", "میخواهم", id="Persian without its joiner"),
+        pytest.param("vip", "vip\u3164", id="blank letter"),
         pytest.param("金卡会员", "金卡会员", id="Chinese"),
     ],
 )
@@ -44,6 +47,10 @@ def test_a_name_is_one_name_however_it_is_typed(marketing: Marketing, given: str
     ("typed", "kept"),
     [
         pytest.param("  gold   customers ", "gold customers", id="spaces"),
+        pytest.param("می\u200cخواهم", "می\u200cخواهم", id="Persian"),
+        pytest.param("क्\u200dष", "क्\u200dष", id="Hindi"),
+        pytest.param("a\u200d\u200c\u200db", "a\u200db", id="joiners"),
+        pytest.param("\u200da \u200c b\u200d", "a b", id="joiners at no letter"),
         pytest.param("gold\ncustomers\0", "gold customers", id="control characters"),
         pytest.param("x" * 60, "x" * 60, id="60 characters"),
         pytest.param("<!channel> & co", "<!channel> & co", id="what Slack would read"),
@@ -59,6 +66,9 @@ def test_a_name_is_kept_as_typed_but_tidy(marketing: Marketing, typed: str, kept
         pytest.param("", id="empty"),
         pytest.param("  \t", id="only spaces"),
         pytest.param("\u200b", id="only what nobody sees"),
+        pytest.param("\u200d", id="only a joiner"),
+        pytest.param("\u3164", id="only a blank letter"),
+        pytest.param("\u034f\ufe0f \u2800", id="only marks and blanks"),
         pytest.param("x" * 61, id="61 characters"),
     ],
 )

@@ -74,6 +74,18 @@ def test_what_is_hidden_is_counted() -> None:
     tally.take(Chunk(sheet, (2,), ("13800000001",), 0.5, hidden_rows=3), [8613800000001], [])
     tally.take(Chunk(sheet, (), (), 1.0, hidden_rows=1), [], [])
     assert (tally.hidden_rows, tally.hidden_columns, tally.hidden_sheets, tally.read) == (4, 2, 2, 1)
+    assert tally.numberless_sheets == []
+
+
+def test_sheets_without_numbers_are_named() -> None:
+    tally = Tally()
+    for sheet in (
+        Sheet("HK", (), "no_number_column"),
+        Sheet("Empty", (), "empty"),
+        Sheet("Cake", (), "no_number_column"),
+    ):
+        tally.take(Chunk(sheet, (), (), 0.1), [], [])
+    assert tally.numberless_sheets == ["HK", "Cake"]
 
 
 def test_a_long_cell_is_kept_in_part() -> None:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from services.database import Database
+from services.default_regions import DefaultRegions
 from services.errors import NotAllowed, UnknownThing
-from services.imports import NO_VALID_NUMBER, Import, Progress, Reject, UploadedFile
+from services.imports import NO_VALID_NUMBER, Import, Imports, Progress, Reject, UploadedFile
 from services.models import group_member, import_reject
 from services.posts import PostKind
 from services.states import ImportState
@@ -206,17 +207,86 @@ def test_the_counts_of_any_file_add_up(database: Database, tmp_path: Path, cells
 
 _workspaces: list[Marketing] = []
 
+NUMBERS = st.integers(0, 40).map(lambda index: f"1380000{index:04}")
+# What reads like a header, a title or nothing, and what people mean by a quote: "as above", or the beginning of a name.
+LIKE_A_HEADER = st.sampled_from(["phone;", "Mobile;", "手机号;", "n/a;", "n/a;phone", "Mobile;Name", "name;phone"])
+NOTES = st.sampled_from(["x", "", '"', '"', '"Ana', "Ana", "phone"])
+LINES = st.one_of(LIKE_A_HEADER, st.builds("{};{}".format, NUMBERS, NOTES), st.builds("{};{}".format, NOTES, NUMBERS))
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(lines=st.lists(LINES, max_size=60))
+def test_a_list_without_a_header_loses_no_line(database: Database, tmp_path: Path, lines: list[str]) -> None:
+    """Lists that people put together by hand, one below the other, with quotes of their own."""
+    marketing = Marketing(database, workspace_id=f"T{len(_workspaces)}")
+    _workspaces.append(marketing)
+    path = tmp_path / f"{len(_workspaces)}.csv"
+    # Some numbers first: one row alone may be the hotline above a header.
+    lines = [f"1390000000{no};x" for no in range(9)] + lines
+    path.write_text("\n".join(lines), "utf-8")
+    done = marketing.imported(path, marketing.a_group("vip"))
+    if done.state is not ImportState.WAITING and done.failure != "no_number_column":
+        assert done.rows == len(lines)
+        assert done.rows == done.imported + done.duplicates + done.invalid + done.set_aside
+
+
+# openpyxl writes what begins with "=" as a formula, which has no value before a spreadsheet program has opened it.
+SHOWN = CELLS.filter(lambda cell: bool(cell.strip()) and cell[0] != "=")
+SHEETS = st.lists(
+    st.one_of(
+        st.lists(SHOWN, min_size=1, max_size=9).map(lambda cells: ["Mobile", *cells]),
+        st.lists(st.sampled_from(["9123 4567 ext 1", "9234 5678 (wife)", "Bring cake"]), min_size=1, max_size=9),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(sheets=SHEETS)
+def test_each_sheet_of_a_workbook_is_counted_or_named(
+    database: Database, tmp_path: Path, sheets: list[list[str]]
+) -> None:
+    marketing = Marketing(database, workspace_id=f"T{len(_workspaces)}")
+    _workspaces.append(marketing)
+    named = {"First": ["Mobile", *VALID]} | {f"S{no}": cells for no, cells in enumerate(sheets)}
+    book = {name: cells[1:] for name, cells in named.items()}
+    path = tmp_path / f"{len(_workspaces)}.xlsx"
+    an_xlsx(path, book, {name: cells[0] for name, cells in named.items()})
+    done = marketing.imported(path, marketing.a_group("vip"))
+    assert set(done.numberless_sheets) == {name for name, cells in named.items() if cells[0] != "Mobile"}
+    assert done.rows == sum(len(cells) for name, cells in book.items() if name not in done.numberless_sheets)
+
+
+def test_a_list_is_read_as_numbers_are_dialled_in_the_workspaces_region(marketing: Marketing, tmp_path: Path) -> None:
+    path = a_csv(tmp_path / "hk.csv", ["6123 4567", "91234567", "85261234568", "13800000001", "+447911123456", "138"])
+    regions = DefaultRegions(of_workspaces={marketing.workspace_id: "HK"})
+    marketing.imports = Imports(marketing.database, marketing.clock, regions)
+    done = marketing.imported(path, marketing.a_group("vip"))
+    assert counts(done) == {"rows": 6, "imported": 5, "invalid": 1, "by_country_code": 1}
+    assert set(members(marketing)) == {85261234567, 85291234567, 85261234568, 8613800000001, 447911123456}
+
 
 class TestNothingToImport:
     """All of a file or nothing of it."""
 
     def test_a_file_without_a_valid_number_fails_with_its_reasons(self, marketing: Marketing, tmp_path: Path) -> None:
         group = marketing.a_group("vip", [8613800000001])
-        failed = marketing.imported(a_csv(tmp_path / "a.csv", ["12", "abc", "010 6234 5678"]), group)
+        failed = marketing.imported(a_csv(tmp_path / "a.csv", ["12", "abc", "400 820 8820"]), group)
         assert (failed.state, failed.failure) == (ImportState.FAILED, NO_VALID_NUMBER)
         assert counts(failed) == {"rows": 3, "invalid": 2, "set_aside": 1}
         assert sum(number for _, number in marketing.imports.reasons(marketing.workspace_id, failed.id)) == 3
         assert marketing.groups.find(marketing.workspace_id, "vip").size == 1
+
+    def test_a_file_of_numbers_that_may_be_kept_waits_for_a_person_to_keep_them(
+        self, marketing: Marketing, tmp_path: Path
+    ) -> None:
+        done = marketing.imported(a_csv(tmp_path / "a.csv", ["85240000001", "85266660000"]), marketing.a_group("vip"))
+        assert (done.state, done.failure, done.keepable) == (ImportState.DONE, None, 2)
+        assert counts(done) == {"rows": 2, "set_aside": 2}
+        kept = marketing.imports.keep(marketing.workspace_id, done.id)
+        assert counts(kept) == {"rows": 2, "imported": 2}
+        assert set(members(marketing)) == {85240000001, 85266660000}
 
     @pytest.mark.parametrize(
         ("name", "content", "why"),

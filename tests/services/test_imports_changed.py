@@ -7,16 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
+import openpyxl
 import pytest
 from sqlalchemy import func, select
 
 from services.database import Database
 from services.errors import NotAllowed, UnknownThing
-from services.imports import GROUP_GONE, Import, Progress
+from services.group_changes import GroupChanges
+from services.imports import GROUP_GONE, Import, Progress, UploadedFile
 from services.models import customer_group, group_member, import_reject, number_import, send_task
 from services.posts import PostKind
 from services.previews import Preview, SendRequest
-from services.states import ImportState, Source, TaskState
+from services.retention import Periods, Retention
+from services.states import ImportState, SmsType, Source, TaskState
 from services.task_reports import Task
 from tests.services.builders import BEN, CHANNEL, WORKSPACE, Marketing, numbers
 from tests.services.files import a_csv
@@ -58,6 +61,11 @@ def a_file(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture
+def changes(marketing: Marketing) -> GroupChanges:
+    return GroupChanges(marketing.database, marketing.clock)
+
+
 class TestKeeping:
     """Numbers set aside may be kept; nothing else moves."""
 
@@ -80,6 +88,16 @@ class TestKeeping:
         assert (done.set_aside, done.keepable) == (1, 0)
         with pytest.raises(NotAllowed, match="nothing_to_keep"):
             marketing.imports.keep(WORKSPACE, done.id)
+
+    def test_where_nothing_else_is_valid_they_are_all_there_is(
+        self, marketing: Marketing, a_file: Callable[..., Path]
+    ) -> None:
+        done = marketing.imported(a_file("85240000000", "85266660000", "12"), marketing.a_group("vip"))
+        assert (done.state, done.failure) == (ImportState.DONE, None)
+        assert (done.imported, done.invalid, done.keepable, size(marketing)) == (0, 1, 2, 0)
+        kept = marketing.imports.keep(WORKSPACE, done.id)
+        assert (kept.imported, members(marketing)) == (2, {85240000000, 85266660000})
+        assert adds_up(kept)
 
     def test_they_are_kept_once(self, marketing: Marketing, a_file: Callable[..., Path]) -> None:
         done = marketing.imported(a_file(*VALID, *ASIDE), marketing.a_group("vip"))
@@ -114,7 +132,7 @@ class TestUndoing:
         second = marketing.imported(a_file(*VALID, *ASIDE, name="2.csv"), group)
         marketing.imports.keep(WORKSPACE, second.id)
         undone = undo(marketing, second)
-        assert (undone.state, undone.ended_by) == (ImportState.UNDONE, BEN)
+        assert (undone.state, undone.ended_by, undone.taken_out) == (ImportState.UNDONE, BEN, 3)
         assert members(marketing) == {8613800000001, 8613800000002}
         assert size(marketing) == 2
         undo(marketing, first)
@@ -141,7 +159,8 @@ class TestUndoing:
             return
         with pytest.raises(NotAllowed) as refused:
             undo(marketing, done)
-        assert (refused.value.rule, refused.value.facts) == ("import_sent", {"number": task.number})
+        facts = {"number": task.number, "forgotten": False}
+        assert (refused.value.rule, refused.value.facts) == ("import_sent", facts)
         assert size(marketing) == 3
 
     def test_a_draft_does_not_stand_in_the_way(self, marketing: Marketing, a_file: Callable[..., Path]) -> None:
@@ -171,6 +190,64 @@ class TestUndoing:
         marketing.confirmed(marketing.previews.draft(WORKSPACE, CHANNEL, BEN, wanted))
         with pytest.raises(NotAllowed, match="import_sent"):
             undo(marketing, done)
+
+    @pytest.mark.parametrize("way", ["split", "copied", "merged"])
+    def test_a_task_to_a_group_that_has_its_numbers_from_there_stands_in_the_way(
+        self, marketing: Marketing, a_file: Callable[..., Path], changes: GroupChanges, way: str
+    ) -> None:
+        group = marketing.a_group("vip")
+        done = marketing.imported(a_file(*VALID, "85261234567"), group)
+        if way == "split":
+            changes.split(WORKSPACE, group.id, BEN)
+        else:
+            copied = changes.copy(WORKSPACE, group.id, "vip CN", BEN)
+        if way == "merged":
+            changes.merge(WORKSPACE, copied.id, marketing.a_group("gold").id)
+        marketing.clock.move(SECOND)
+        task = marketing.confirmed(marketing.a_draft(["gold" if way == "merged" else "vip CN"]))
+        with pytest.raises(NotAllowed) as refused:
+            undo(marketing, done)
+        assert refused.value.facts == {"number": task.number, "forgotten": False}
+        assert size(marketing) == 4
+
+    def test_a_task_to_a_part_without_numbers_of_it_does_not_stand_in_the_way(
+        self, marketing: Marketing, a_file: Callable[..., Path], changes: GroupChanges
+    ) -> None:
+        group = marketing.a_group("vip", [8613900000001])
+        done = marketing.imported(a_file("85261234567"), group)
+        changes.split(WORKSPACE, group.id, BEN)
+        marketing.clock.move(SECOND)
+        marketing.confirmed(marketing.a_draft(["vip CN"]))
+        assert undo(marketing, done).state is ImportState.UNDONE
+        assert members(marketing) == {8613900000001}
+
+    def test_a_task_that_was_stopped_before_it_began_does_not_stand_in_the_way(
+        self, marketing: Marketing, a_file: Callable[..., Path]
+    ) -> None:
+        done = marketing.imported(a_file(*VALID), marketing.a_group("vip"))
+        marketing.clock.move(SECOND)
+        task = marketing.confirmed(marketing.a_draft(at=marketing.in_(timedelta(hours=1))))
+        with pytest.raises(NotAllowed, match="import_sent"):
+            undo(marketing, done)
+        stopped = marketing.tasks.stop(WORKSPACE, task.number, BEN)
+        assert (stopped.task.state, stopped.handed_over) == (TaskState.STOPPED, 0)
+        assert undo(marketing, done).state is ImportState.UNDONE
+
+    async def test_nor_does_it_become_possible_when_retention_has_taken_what_was_sent(
+        self, marketing: Marketing, a_file: Callable[..., Path]
+    ) -> None:
+        done = marketing.imported(a_file(*VALID), marketing.a_group("vip"))
+        marketing.clock.move(SECOND)
+        task = marketing.confirmed(marketing.a_draft())
+        await marketing.send_all()
+        marketing.clock.move(timedelta(days=9))
+        Retention(marketing.database, marketing.clock, Periods(timedelta(days=5))).tick()
+        assert marketing.task(task).forgotten_at is not None
+        with pytest.raises(NotAllowed) as refused:
+            undo(marketing, done)
+        assert refused.value.facts == {"number": task.number, "forgotten": True}
+        later = marketing.imported(a_file("13800000009", name="2.csv"), marketing.groups.find(WORKSPACE, "vip"))
+        assert undo(marketing, later).state is ImportState.UNDONE, "it came after that task"
 
     def test_another_workspace_cannot(self, marketing: Marketing, a_file: Callable[..., Path]) -> None:
         done = marketing.imported(a_file(*VALID), marketing.a_group("vip"))
@@ -298,6 +375,39 @@ class TestCancelling:
             marketing.imports.cancel(WORKSPACE, done.id, BEN)
         assert size(marketing) == 3
 
+    @pytest.fixture
+    def in_new_group(self, marketing: Marketing) -> Import:
+        """A file whose group was made for it."""
+        return marketing.imports.begin_in_new_group(WORKSPACE, asked(marketing).id, "vip", SmsType.NOTIFICATION, BEN)
+
+    def test_a_group_that_was_made_for_it_goes_too(self, marketing: Marketing, in_new_group: Import) -> None:
+        cancelled = marketing.imports.cancel(WORKSPACE, in_new_group.id, BEN)
+        assert (cancelled.group_id, cancelled.made_group) == (None, "vip")
+        assert marketing.groups.list(WORKSPACE) == []
+        marketing.a_group("vip")
+
+    @pytest.mark.parametrize("why", ["filled", "renamed", "merged", "awaited"])
+    def test_unless_somebody_has_found_a_use_for_it(
+        self, marketing: Marketing, in_new_group: Import, changes: GroupChanges, why: str
+    ) -> None:
+        group = marketing.groups.find(WORKSPACE, "vip")
+        match why:
+            case "filled":
+                marketing.join(group, numbers(1))
+            case "renamed":
+                changes.rename(WORKSPACE, group.id, "gold")
+            case "merged":
+                # Only one that waits for its column can be.
+                with marketing.database.write(everyone=True) as tx:
+                    tx.execute(number_import.update().values(state=ImportState.WAITING.value))
+                    tx.commit()
+                changes.merge(WORKSPACE, group.id, marketing.a_group("gold").id)
+            case "awaited":
+                marketing.imports.begin(WORKSPACE, asked(marketing, "F2").id, group.id)
+        assert marketing.imports.cancel(WORKSPACE, in_new_group.id, BEN).state is ImportState.CANCELLED
+        kept = marketing.groups.find(WORKSPACE, "gold" if why in ("renamed", "merged") else "vip")
+        assert marketing.imports.get(WORKSPACE, in_new_group.id).group_id == kept.id
+
 
 class TestChoosingTheColumn:
     """A file with two columns of numbers is not guessed at."""
@@ -327,6 +437,25 @@ class TestChoosingTheColumn:
         assert members(marketing) == set(numbers(5, 8613900000000))
         with pytest.raises(NotAllowed, match="column_chosen"):
             marketing.imports.choose_column(WORKSPACE, waiting.id, waiting.columns[0].choice)
+
+    def test_another_sheet_with_other_columns_asks_again(self, marketing: Marketing, tmp_path: Path) -> None:
+        book = openpyxl.Workbook()
+        book.remove(book.worksheets[0])
+        for name, header in (("Spring", ("mobile", "phone")), ("Winter", ("tel", "cell"))):
+            sheet = book.create_sheet(name)
+            for row in (header, *((f"1380000000{no}", f"1390000000{no}") for no in range(3))):
+                sheet.append(row)
+        path = tmp_path / "a.xlsx"
+        book.save(path)
+        waiting = marketing.imported(path, marketing.a_group("vip"))
+        asked = []
+        while waiting.state is ImportState.WAITING:
+            asked.append((waiting.columns_sheet, [column.choice for column in waiting.columns], size(marketing)))
+            running = marketing.imports.choose_column(WORKSPACE, waiting.id, waiting.columns[len(asked) % 2].choice)
+            waiting = marketing.imports.run(running, path, ignore)
+        assert asked == [("Spring", ["mobile", "phone"], 0), ("Winter", ["tel", "cell"], 0)]
+        assert (waiting.state, waiting.chosen) == (ImportState.DONE, ("phone", "tel"))
+        assert members(marketing) == {*numbers(3, 8613900000000), *numbers(3, 8613800000000)}
 
     def test_only_a_column_that_was_offered(self, marketing: Marketing, two_columns: Path) -> None:
         waiting = marketing.imported(two_columns, marketing.a_group("vip"))
@@ -359,6 +488,14 @@ def until_waiting(database: Database, count: int) -> None:
                 return
         time.sleep(0.01)
     raise AssertionError(f"{count} did not come to wait")
+
+
+def asked(marketing: Marketing, file_id: str = "F1") -> Import:
+    """A dropped file that waits for its group."""
+    file = UploadedFile(file_id, "a.csv", 10, "https://files.example.com/1", CHANNEL, "171.01")
+    received = marketing.imports.receive(WORKSPACE, file, BEN)
+    assert received is not None
+    return received
 
 
 def undo(marketing: Marketing, done: Import) -> Import:

@@ -70,6 +70,13 @@ def test_the_file_can_be_sent_to(marketing: Marketing, tmp_path: Path) -> None:
     assert filled.samples[0][1] == "【Spring】Dear Ana, see you at Ana.", "${1} is the first column behind the numbers"
 
 
+def test_set_aside_numbers_can_be_kept_where_there_are_no_others(marketing: Marketing, tmp_path: Path) -> None:
+    done = read(marketing, tmp_path / "may.csv", "mobile\n85240000000\n85266660000\n")
+    assert (done.state, done.imported, done.keepable) == (ImportState.DONE, 0, 2)
+    marketing.imports.keep(marketing.workspace_id, done.id)
+    assert [number for number, _, _ in rows(marketing)] == [85240000000, 85266660000]
+
+
 def test_set_aside_numbers_can_be_kept(marketing: Marketing, tmp_path: Path) -> None:
     done = read(marketing, tmp_path / "may.csv")
     kept = marketing.imports.keep(marketing.workspace_id, done.id)
@@ -79,6 +86,14 @@ def test_set_aside_numbers_can_be_kept(marketing: Marketing, tmp_path: Path) -> 
     with pytest.raises(NotAllowed) as refused:
         marketing.imports.keep(marketing.workspace_id, done.id)
     assert refused.value.rule == "nothing_to_keep"
+
+
+def test_a_file_of_numbers_that_were_all_set_aside_can_be_kept(marketing: Marketing, tmp_path: Path) -> None:
+    done = read(marketing, tmp_path / "may.csv", "Mobile\n010 6234 5678\n010 6234 5679\n")
+    assert (done.state, done.imported, done.keepable) == (ImportState.DONE, 0, 2)
+    kept = marketing.imports.keep(marketing.workspace_id, done.id)
+    assert (kept.imported, kept.keepable) == (2, 0)
+    assert [number for number, _, _ in rows(marketing)] == [861062345678, 861062345679]
 
 
 def test_a_file_is_begun_once(marketing: Marketing, tmp_path: Path) -> None:

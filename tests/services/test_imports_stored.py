@@ -12,8 +12,8 @@ from services.imports import Progress
 from services.models import group_member
 from services.spreadsheets.template import write_template
 from services.states import ImportState
-from tests.services.builders import Marketing
-from tests.services.files import a_csv
+from tests.services.builders import WORKSPACE, Marketing
+from tests.services.files import a_csv, an_xlsx
 
 
 def attributes(marketing: Marketing) -> dict[int, Any]:
@@ -52,6 +52,22 @@ def test_what_is_hidden_is_left_out_and_counted(marketing: Marketing, tmp_path: 
     assert (done.imported, done.rows) == (4, 4)
     assert (done.hidden_rows, done.hidden_columns, done.hidden_sheets) == (1, 1, 1)
     assert set(attributes(marketing).values()) == {None}
+
+
+def test_a_sheet_without_numbers_is_named_and_in_no_count(marketing: Marketing, tmp_path: Path) -> None:
+    sheets = {"Mainland": ["13800000001"], "HK": ["9123 4567 ext 1", "9234 5678 (wife)", "9345 6789 office"]}
+    path = an_xlsx(tmp_path / "a.xlsx", sheets, {"HK": "Reach at"})
+    done = marketing.imported(path, marketing.a_group("vip"))
+    assert (done.rows, done.imported, done.numberless_sheets) == (1, 1, ("HK",))
+
+
+def test_a_formula_that_failed_is_listed_as_the_file_shows_it(marketing: Marketing, tmp_path: Path) -> None:
+    path = an_xlsx(tmp_path / "a.xlsx", {"S": ["13800000001", "#N/A", "13800000002"]})
+    done = marketing.imported(path, marketing.a_group("vip"))
+    assert (done.rows, done.imported, done.invalid) == (3, 2, 1)
+    assert [(each.row, each.original, each.reason) for each in marketing.imports.rejects(WORKSPACE, done.id)] == [
+        (3, "#N/A", "not_a_number")
+    ]
 
 
 def test_progress_tells_what_is_read_and_then_what_is_stored(marketing: Marketing, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A task whose failures pile up pauses itself and asks."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,14 +8,14 @@ from sqlalchemy import select
 
 from services.carriers.ports import Answer, Outcome, Submission
 from services.database import Database
-from services.errors import NotTaken
+from services.errors import NotTaken, Unanswered
 from services.models import post, send_task
 from services.posts import PostKind
 from services.states import PauseReason, TaskState
 from services.task_reports import Task
 from tests.services.audit import check_every_task
 from tests.services.builders import ANA, FIRST_NUMBER, WORKSPACE, Marketing, numbers
-from tests.services.fakes import Answering, accept, refuse, refuse_all, refuse_whole, unanswered
+from tests.services.fakes import Answering, accept, error_page, leave_out, refuse, refuse_all, refuse_whole, unanswered
 
 # What the carrier says of numbers, not of the account.
 WRONG_NUMBER = "E200025"
@@ -124,26 +125,11 @@ async def test_a_first_batch_that_is_taken_in_parts_counts_as_a_whole(
     check_every_task(database)
 
 
-async def test_a_first_batch_that_was_asked_about_halfway_is_not_asked_about_again(
-    marketing: Marketing, database: Database
-) -> None:
-    task = marketing.a_confirmed_task(700)
-    marketing.carrier.will(in_parts(120, 110))
-    dispatch = marketing.a_dispatch()
-    await marketing.send_next(dispatch)
-    assert pause(marketing, task) == ("paused", PauseReason.REFUSALS, WRONG_NUMBER)
-    assert marketing.task(task).waiting == 580
-    marketing.tasks.resume(WORKSPACE, task.number, ANA)
-    await marketing.send_all(dispatch)
-    assert marketing.task(task).state is FINISHED
-    check_every_task(database)
-
-
-async def test_funds_that_run_out_in_a_part_of_the_first_batch_pause_it(
+async def test_what_was_asked_about_halfway_through_the_first_batch_does_not_count_again(
     marketing: Marketing, database: Database
 ) -> None:
     async def answer(request: Submission) -> Answer:
-        taken = await in_parts(50, 0)(request)
+        taken = await in_parts(110, 0)(request)
         return Answer(dict.fromkeys(taken.outcomes, Outcome(False, "E000112")), taken.not_taken)
 
     task = marketing.a_confirmed_task(700)
@@ -208,17 +194,33 @@ async def funds_run_out(request: Submission) -> Answer:
     return Answer({**taken.outcomes, **dict.fromkeys(rest, Outcome(False, "E000112"))})
 
 
+def some_error_pages(count: int) -> Answering:
+    """Each number has a request of its own, and the answers to so many of them are error pages."""
+
+    async def answer(request: Submission) -> Answer:
+        unread = dict.fromkeys(request.numbers[:count], Unanswered("http_403", "the answer cannot be read"))
+        taken = await leave_out(*unread)(request)
+        return replace(taken, unanswered=unread)
+
+    return answer
+
+
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
         pytest.param(refuse_whole("E000112"), "E000112", id="frozen"),
         pytest.param(refuse_whole("E000623"), "E000623", id="its limit is used up"),
         pytest.param(funds_run_out, "E000112", id="in the middle of a request"),
+        pytest.param(refuse_whole("TOO_LATE"), "TOO_LATE", id="not at this hour"),
+        pytest.param(error_page, "http_403", id="an error page"),
+        pytest.param(some_error_pages(300), "http_403", id="error pages for most"),
+        pytest.param(some_error_pages(200), None, id="some error pages"),
+        pytest.param(unanswered, None, id="no answer at all"),
         pytest.param(refuse_whole("E200028"), None, id="the text is wrong"),
         pytest.param(some_refused, None, id="some numbers"),
     ],
 )
-async def test_the_account_cannot_send(
+async def test_what_the_carrier_would_say_of_every_number(
     marketing: Marketing, database: Database, answer: Answering, code: str | None
 ) -> None:
     task = marketing.a_confirmed_task(3000)

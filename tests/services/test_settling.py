@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from services.carriers.ports import Receipt, Unsettled
+from services.database import Database
 from services.settling import ASKED_AFTER, ROUND_PAUSE, Settling
 from services.states import RECEIPT_WINDOW
-from tests.services.builders import ANA, FIRST_NUMBER, Marketing, numbers
+from tests.services.builders import ANA, FIRST_NUMBER, MAINLAND, Marketing, numbers
 from tests.services.fakes import FakeCarrier, leave_out, refuse, unanswered
 
 A_LITTLE = timedelta(seconds=1)
@@ -136,6 +138,20 @@ async def test_nobody_is_asked_about_what_is_over_or_another_applications(
     other = Marketing(marketing.database, workspace_id="T0OTHER")
     assert asked(other, settling) is None
     marketing.clock.move(RECEIPT_WINDOW + A_LITTLE)
+    assert asked(marketing, settling) is None
+
+
+@pytest.mark.parametrize("hours", [24, 96])
+async def test_nobody_is_asked_once_the_applications_own_receipt_window_has_closed(
+    database: Database, hours: int
+) -> None:
+    marketing = Marketing(database, applications=[replace(MAINLAND, receipt_window_hours=hours)])
+    settling = Settling(database, marketing.clock)
+    marketing.a_confirmed_task(3)
+    await marketing.send_all()
+    marketing.clock.move(timedelta(hours=hours) - A_LITTLE)
+    assert asked_numbers(marketing, settling) == numbers(3)
+    marketing.clock.move(2 * A_LITTLE)
     assert asked(marketing, settling) is None
 
 

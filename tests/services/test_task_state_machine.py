@@ -1,9 +1,10 @@
-"""Whatever happens in whatever order: the counts add up, and nobody gets two."""
+"""Whatever happens in whatever order: the counts add up, and nobody gets two, of whichever application."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,16 +21,30 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import func, select
 
-from services.carriers.ports import Answer, Outcome, Receipt, Submission
+from services.carriers.codes import ACCOUNT_WIDE
+from services.carriers.ports import Answer, CutShort, Outcome, Receipt, Submission
+from services.content import ApplicationDeclaration, TemplateDeclaration
 from services.database import Database
 from services.dispatch import LEASE_MARGIN, Claim
-from services.errors import NotAllowed, NotTaken
+from services.errors import NotAllowed, NotTaken, RequestRefused
+from services.failover import ATTEMPTS
 from services.models import batch, opt_out, recipient, result
 from services.previews import Preview
-from services.states import SmsType, TaskState
+from services.rate import RateLimit
+from services.senders import Sender
+from services.states import Region, SmsType, TaskState
 from services.task_reports import Task
 from tests.services.audit import check_every_task
-from tests.services.builders import ANA, FIRST_NUMBER, REQUEST_TIMEOUT, Marketing, numbers
+from tests.services.builders import (
+    ANA,
+    FIRST_NUMBER,
+    MAINLAND,
+    REQUEST_TIMEOUT,
+    SALE,
+    SIGNATURE,
+    Marketing,
+    numbers,
+)
 from tests.services.conftest import empty
 from tests.services.fakes import (
     Answering,
@@ -46,6 +61,10 @@ SIZES = {"one": 1, "few": 4, "more": 8}
 MOVES = [timedelta(seconds=1), timedelta(seconds=6), timedelta(minutes=4), timedelta(minutes=16)]
 MOVES += [timedelta(minutes=56), timedelta(hours=25)]
 
+THEIR_SALE = TemplateDeclaration("sale", "their-2", SmsType.PROMOTIONAL, SALE.text, "Spring")
+SECOND = ApplicationDeclaration("second", "tencent", Region.MAINLAND, (SIGNATURE,), (THEIR_SALE,))
+CANNOT_TAKE_OVER = replace(SECOND, templates=(replace(THEIR_SALE, text="Nothing must go."),))
+FROZEN = "E000112"
 
 _AFTER = {"pause": TaskState.PAUSED, "resume": TaskState.SENDING}
 
@@ -61,27 +80,67 @@ class Request:
         return await (await self.answer)(submission)
 
 
-class Watching(FakeCarrier):
-    """Keeps requests open, and counts how often each number of each task may have been taken."""
+class Seen:
+    """What reached either application's carrier: the requests that are open, and how often each number of each task
+    may have been taken. `cut` is what is known of a request that is cut short; without it, it ends with its process.
+    """
 
     def __init__(self) -> None:
-        super().__init__(max_numbers=3)
         self.open: list[Request] = []
         self.taken: Counter[tuple[str, int]] = Counter()
         self.twice: list[tuple[str, int]] = []
+        self.moved = 0
+        self.cut: Answering | None = None
+        self._last: dict[str, FakeCarrier] = {}
 
-    async def submit(self, submission: Submission) -> Answer:
+    def arrives(self, at: FakeCarrier, submission: Submission) -> Request:
+        """The request is there, and all of it may be taken from now on."""
         request = Request(submission)
         self.open.append(request)
-        keys = [(submission.reference.rsplit("-", 1)[0], number) for number in submission.numbers]
+        keys = self._keys(submission, submission.numbers)
         self.taken.update(keys)
         self.twice += [key for key in keys if self.taken[key] > 1]
+        self.moved += self._last.get(submission.reference, at) is not at
+        self._last[submission.reference] = at
+        return request
+
+    def leave(self, submission: Submission, numbers: Iterable[int]) -> None:
+        """These were not taken, so that they may come again."""
+        self.taken.subtract(self._keys(submission, numbers))
+
+    def _keys(self, submission: Submission, numbers: Iterable[int]) -> list[tuple[str, int]]:
+        return [(submission.reference.rsplit("-", 1)[0], number) for number in numbers]
+
+
+class Watching(FakeCarrier):
+    """Keeps requests open. Only what says of all numbers that they were not taken, or that the account cannot send,
+    leaves them to be handed over again.
+    """
+
+    def __init__(self, seen: Seen) -> None:
+        super().__init__(max_numbers=3)
+        self.seen = seen
+
+    async def submit(self, submission: Submission) -> Answer:
+        request = self.seen.arrives(self, submission)
         try:
             answer = await request(submission)
         except NotTaken:
-            self.taken.subtract(keys)
+            self.seen.leave(submission, submission.numbers)
             raise
-        self.taken.subtract(key for key in keys if key[1] in answer.not_taken)
+        except RequestRefused as refusal:
+            if self.kind_of(refusal.code) in ACCOUNT_WIDE:
+                self.seen.leave(submission, submission.numbers)
+            raise
+        except asyncio.CancelledError:
+            if self.seen.cut is None:
+                raise
+            answer = await self.seen.cut(submission)
+            self.seen.leave(submission, answer.not_taken)
+            raise CutShort(answer) from None
+        codes = [outcome.code for outcome in answer.outcomes.values() if not outcome.accepted]
+        frozen = len(codes) == len(submission.numbers) and {self.kind_of(code) for code in codes} <= ACCOUNT_WIDE
+        self.seen.leave(submission, submission.numbers if frozen else answer.not_taken)
         return answer
 
 
@@ -97,31 +156,52 @@ def sort_out(fates: Sequence[str]) -> Answering:
                     outcomes[number] = Outcome(True, "000000", f"id-{number}")
                 case "refused":
                     outcomes[number] = Outcome(False, "E200028")
+                case "frozen":
+                    outcomes[number] = Outcome(False, FROZEN)
                 case "not taken":
                     left[number] = NotTaken("E200015", "slow down", 3.0)
-        if len(left) == len(submission.numbers):
-            raise next(iter(left.values()))
         return Answer(outcomes, left)
+
+    return answer
+
+
+def as_a_carrier_says_it(fates: Sequence[str]) -> Answering:
+    """The same, but that nothing was taken is raised."""
+
+    async def answer(submission: Submission) -> Answer:
+        said = await sort_out(fates)(submission)
+        if len(said.not_taken) == len(submission.numbers):
+            raise next(iter(said.not_taken.values()))
+        return said
 
     return answer
 
 
 ANSWERS = st.one_of(
     st.sampled_from([accept, accept, refuse_whole(), unanswered, crash, not_taken(), not_taken(retry_after_seconds=0)]),
-    st.lists(st.sampled_from(["accepted", "refused", "not taken", "unknown"]), min_size=1, max_size=3).map(sort_out),
+    st.sampled_from([refuse_whole(FROZEN), refuse_whole(FROZEN), not_taken("connection_refused")]),
+    st.lists(st.sampled_from(["accepted", "refused", "frozen", "not taken", "unknown"]), min_size=1, max_size=3).map(
+        as_a_carrier_says_it
+    ),
 )
+CANNOT_SEND = [[refuse_whole(FROZEN)], [not_taken("connection_refused")] * ATTEMPTS]
+MAY_HAVE_SENT = [[unanswered], [as_a_carrier_says_it(["accepted", "frozen", "unknown"])]]
+WHEN_CUT = st.lists(st.sampled_from(["accepted", "not taken", "unknown"]), min_size=1, max_size=3).map(sort_out)
 
 
 class Life(RuleBasedStateMachine):
-    """A workspace's tasks between people, a carrier, the clock and crashes."""
+    """A workspace's tasks between people, the carriers of two applications, the clock and crashes."""
 
     database: Database
 
     def __init__(self) -> None:
         super().__init__()
         empty(self.database)
-        self.carrier = Watching()
-        self.marketing = Marketing(self.database, carrier=self.carrier)
+        self.seen = Seen()
+        self.marketing = Marketing(self.database, carrier=Watching(self.seen), applications=(MAINLAND, SECOND))
+        second_id = self.marketing.applications["second"].id
+        self.second = Sender(second_id, Watching(self.seen), RateLimit(1_000_000), "https://sms.example.com/second")
+        self.first = replace(self.marketing.sender, failover=second_id)
         first = FIRST_NUMBER
         for name, size in SIZES.items():
             self.marketing.a_group(name, numbers(size, first), SmsType.PROMOTIONAL)
@@ -139,7 +219,7 @@ class Life(RuleBasedStateMachine):
 
     def _start(self) -> None:
         self.executor = InlineExecutor()
-        self.dispatch = self.marketing.a_dispatch(executor=self.executor)
+        self.dispatch = self.marketing.a_dispatch(self.first, self.second, executor=self.executor)
 
     async def _end(self) -> None:
         for each in self.running:
@@ -157,21 +237,33 @@ class Life(RuleBasedStateMachine):
         for each in over:
             each.result()
 
-    @rule(groups=st.lists(st.sampled_from(list(SIZES)), min_size=1, max_size=2), later=st.booleans())
+    @rule(
+        groups=st.lists(st.sampled_from(list(SIZES)), min_size=1, max_size=2),
+        later=st.booleans(),
+        application=st.sampled_from(["promo-cn", "promo-cn", "second"]),
+    )
     @precondition(lambda self: len(self.tasks) + len(self.drafts) < 5)
-    def draft(self, groups: list[str], later: bool) -> None:
+    def draft(self, groups: list[str], later: bool, application: str = "promo-cn") -> None:
         at = self.marketing.in_(timedelta(hours=1)) if later else None
         try:
-            self.drafts.append(self.marketing.a_draft(groups, "sale", at=at))
+            self.drafts.append(self.marketing.a_draft(groups, "sale", application=application, at=at))
         except NotAllowed as refused:
             # All of them have opted out.
             if refused.rule != "no_recipients":
                 raise
 
-    @initialize(later=st.booleans())
-    def one_is_there(self, later: bool) -> None:
+    @initialize(
+        later=st.sampled_from([False, False, True]),
+        takes_over=st.sampled_from([True, True, True, False]),
+        begins=st.sampled_from([*CANNOT_SEND, *MAY_HAVE_SENT, []]),
+    )
+    def one_is_there(self, later: bool, takes_over: bool, begins: Sequence[Answering]) -> None:
+        if not takes_over:
+            self.first = replace(self.first, failover=None)
+            self._start()
         self.draft(["more"], later)
         self._confirm(self.drafts[0])
+        self.the_first_is_in_trouble(begins)
 
     @rule(data=st.data())
     @precondition(lambda self: self.drafts)
@@ -225,7 +317,7 @@ class Life(RuleBasedStateMachine):
         self.dispatch.give_up_lost()
 
     @rule()
-    @precondition(lambda self: self.carrier.open)
+    @precondition(lambda self: self.seen.open)
     def a_worker_hangs(self) -> None:
         self.marketing.clock.move(REQUEST_TIMEOUT + LEASE_MARGIN + timedelta(seconds=1))
         self.dispatch.give_up_lost()
@@ -238,9 +330,9 @@ class Life(RuleBasedStateMachine):
     def want_results(self) -> None:
         self.marketing.posts.want_results()
 
-    @rule()
-    def claim(self) -> None:
-        claim = self.dispatch.claim(self.marketing.sender)
+    @rule(at_second=st.booleans())
+    def claim(self, at_second: bool) -> None:
+        claim = self.dispatch.claim(self.second if at_second else self.first)
         if claim is not None:
             self.claims.append(claim)
 
@@ -249,23 +341,44 @@ class Life(RuleBasedStateMachine):
     def begin(self, data: st.DataObject) -> None:
         claim = data.draw(st.sampled_from(self.claims))
         self.claims.remove(claim)
-        self.running.append(self.loop.create_task(self.dispatch.send_batch(claim, self.marketing.sender)))
-        self._spin()
+        self._begin(claim)
 
-    @rule()
-    def claim_and_begin(self) -> None:
-        claim = self.dispatch.claim(self.marketing.sender)
+    @rule(at_second=st.booleans())
+    def claim_and_begin(self, at_second: bool) -> None:
+        claim = self.dispatch.claim(self.second if at_second else self.first)
         if claim is not None:
-            self.running.append(self.loop.create_task(self.dispatch.send_batch(claim, self.marketing.sender)))
-            self._spin()
+            self._begin(claim)
+
+    def _begin(self, claim: Claim) -> None:
+        again = [seq for seq in claim.seqs.values() if self.final.get((claim.task_id, seq)) == "refused"]
+        assert again == [], "refused is refused"
+        sender = self.first if claim.application_id == self.first.application_id else self.second
+        self.running.append(self.loop.create_task(self.dispatch.send_batch(claim, sender)))
+        self._spin()
 
     @rule(data=st.data(), answer=ANSWERS)
-    @precondition(lambda self: self.carrier.open)
+    @precondition(lambda self: self.seen.open)
     def answer(self, data: st.DataObject, answer: Answering) -> None:
-        request = data.draw(st.sampled_from(self.carrier.open))
-        self.carrier.open.remove(request)
+        self._answer(data.draw(st.sampled_from(self.seen.open)), answer)
+
+    def _answer(self, request: Request, answer: Answering) -> None:
+        self.seen.open.remove(request)
         request.answer.set_result(answer)
         self._spin()
+
+    @rule(answers=st.sampled_from([*CANNOT_SEND, *MAY_HAVE_SENT]))
+    def the_first_is_in_trouble(self, answers: Sequence[Answering]) -> None:
+        """At its next batch, as often as it takes for that to go elsewhere, if ever it may."""
+        for answer in answers:
+            before = list(self.seen.open)
+            self.claim_and_begin(at_second=False)
+            for request in [each for each in self.seen.open if each not in before]:
+                self._answer(request, answer)
+            self.marketing.clock.move(timedelta(minutes=1))
+
+    @rule(can=st.booleans())
+    def the_second_has_another_text(self, can: bool) -> None:
+        self.marketing.declare(MAINLAND, SECOND if can else CANNOT_TAKE_OVER)
 
     @rule(
         data=st.data(), status=st.sampled_from(["delivered", "delivered", "failed", "pending"]), total=st.integers(1, 2)
@@ -273,10 +386,11 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.references)
     def report(self, data: st.DataObject, status: Any, total: int) -> None:
         reference, number = data.draw(st.sampled_from(self.references))
+        sender = data.draw(st.sampled_from([self.first, self.second]))
         receipt = Receipt(status, "X", f"id-{number}", reference, number, data.draw(st.integers(1, total)), total)
-        self.marketing.receipts.store([(self.marketing.application_id, receipt)])
+        self.marketing.receipts.store([(sender.application_id, receipt)])
 
-    @rule(data=st.data(), action=st.sampled_from(["cancel", "stop", "pause", "pause", "resume", "resume"]))
+    @rule(data=st.data(), action=st.sampled_from(["pause", "resume", "pause", "resume", "cancel", "stop"]))
     @precondition(lambda self: self.tasks)
     def press(self, data: st.DataObject, action: str) -> None:
         task = data.draw(st.sampled_from(self.tasks))
@@ -302,9 +416,17 @@ class Life(RuleBasedStateMachine):
     def crash_and_restart(self) -> None:
         self.executor.kill()
         self.loop.run_until_complete(self._end())
-        self.running, self.claims, self.carrier.open = [], [], []
+        self.running, self.claims, self.seen.open = [], [], []
         self._start()
         self.dispatch.give_up_lost(own=True)
+
+    @rule(known=WHEN_CUT)
+    def stop_and_restart(self, known: Answering) -> None:
+        """In time for what is known of the requests under way to be written."""
+        self.seen.cut = known
+        self.loop.run_until_complete(self._end())
+        self.seen.cut = None
+        self.crash_and_restart()
 
     @invariant()
     def the_counts_add_up(self) -> None:
@@ -312,7 +434,8 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def nobody_got_two(self) -> None:
-        assert self.carrier.twice == []
+        """What may have been taken stays counted as taken, so this also says that nothing unknown goes elsewhere."""
+        assert self.seen.twice == []
 
     @invariant()
     def no_number_and_text_is_twice_in_a_task(self) -> None:
@@ -341,8 +464,7 @@ class Life(RuleBasedStateMachine):
         try:
             self.crash_and_restart()
             while claim := self._next_claim():
-                self.running.append(self.loop.create_task(self.dispatch.send_batch(claim, self.marketing.sender)))
-                self._spin()
+                self._begin(claim)
                 self.answer_all()
             for now in map(self.marketing.task, self.tasks):
                 waits = now.state in (TaskState.SCHEDULED, TaskState.PAUSED)
@@ -355,13 +477,32 @@ class Life(RuleBasedStateMachine):
 
     def _next_claim(self) -> Claim | None:
         self.marketing.clock.move(timedelta(minutes=2))
-        return self.dispatch.claim(self.marketing.sender)
+        # In this order, because the second gives back what it can no longer send.
+        return self.dispatch.claim(self.second) or self.dispatch.claim(self.first)
 
     def answer_all(self) -> None:
-        for request in self.carrier.open:
-            request.answer.set_result(accept)
-        self.carrier.open = []
-        self._spin()
+        for request in list(self.seen.open):
+            self._answer(request, accept)
+
+
+def life_on(database: Database) -> type[Life]:
+    return type("OnOneKind", (Life,), {"database": database})
+
+
+@pytest.mark.parametrize(
+    ("begins", "moved"),
+    [*((each, 1) for each in CANNOT_SEND), *((each, 0) for each in MAY_HAVE_SENT)],
+    ids=["frozen", "away", "no answer", "no answer for one"],
+)
+def test_in_such_a_life_what_cannot_have_been_sent_really_moves_and_nothing_else(
+    database: Database, begins: Sequence[Answering], moved: int
+) -> None:
+    life = life_on(database)()
+    life.one_is_there(later=False, takes_over=True, begins=begins)
+    life.claim_and_begin(at_second=True)
+    assert life.seen.moved == moved
+    life.answer_all()
+    life.teardown()
 
 
 @pytest.mark.parametrize(
@@ -370,11 +511,8 @@ class Life(RuleBasedStateMachine):
 def test_whatever_happens_the_counts_add_up_and_nobody_gets_two(
     request: pytest.FixtureRequest, kind: str, examples: int
 ) -> None:
-    class OnOneKind(Life):
-        database = request.getfixturevalue(kind)
-
     run_state_machine_as_test(
-        OnOneKind,
+        life_on(request.getfixturevalue(kind)),
         settings=settings(
             max_examples=examples, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
         ),

@@ -78,17 +78,17 @@ def _ole_entry(name: str, no: int) -> bytes:
     return entry.ljust(116, b"\0") + struct.pack("<IQ", 0xFFFFFFFE, 0)
 
 
-def cells(path: Path, column: str | None = None) -> list[tuple[str, int, str]]:
+def cells(path: Path, *chosen: str) -> list[tuple[str, int, str]]:
     """Every (sheet, row, cell) that the reader yields."""
     return [
         (chunk.sheet.name, row, cell)
-        for chunk in read_numbers(path, column=column)
+        for chunk in read_numbers(path, chosen=chosen)
         for row, cell in zip(chunk.rows, chunk.cells, strict=True)
     ]
 
 
-def numbers(path: Path, column: str | None = None) -> list[str]:
-    return [cell for _, _, cell in cells(path, column)]
+def numbers(path: Path, *chosen: str) -> list[str]:
+    return [cell for _, _, cell in cells(path, *chosen)]
 
 
 def refusal(path: Path) -> BadFile:
@@ -203,6 +203,35 @@ class TestLayout:
                 id="hotline above the header",
             ),
             pytest.param(
+                [["13812345678"], ["13812345679"], ["phone"], ["13812345670"]],
+                [(1, "13812345678"), (2, "13812345679"), (3, "phone"), (4, "13812345670")],
+                id="a second list below the first",
+            ),
+            pytest.param(
+                [*[["85261234567"]] * 4, ["phone"], *[["85261234568"]] * 4],
+                [
+                    *((no, "85261234567") for no in range(1, 5)),
+                    (5, "phone"),
+                    *((no, "85261234568") for no in range(6, 10)),
+                ],
+                id="a second list of numbers that are less sure",
+            ),
+            pytest.param(
+                [["Ana", "13812345678"], ["Ben", "13812345679"], ["phone", "name"], ["13812345670", "Cem"]],
+                [(1, "13812345678"), (2, "13812345679"), (3, "name"), (4, "Cem")],
+                id="a second list with its columns the other way round",
+            ),
+            pytest.param(
+                [["13812345678", "Ana"], ["n/a", "phone"], ["13812345679", "Ben"]],
+                [(1, "13812345678"), (2, "n/a"), (3, "13812345679")],
+                id="somebody who wrote phone",
+            ),
+            pytest.param(
+                [["n/a", "13812345678", "Li"], ["13912345679", "13812345679", "Wu"]],
+                [(1, "13812345678"), (2, "13812345679")],
+                id="a first customer with one number of two",
+            ),
+            pytest.param(
                 [["mobile", "phone"], ["", "13812345678"], ["13812345670", "13812345679"]],
                 [(2, ""), (3, "13812345670")],
                 id="two good columns: the left one",
@@ -231,7 +260,7 @@ class TestLayout:
             ("B", "Mobile", ("13812345678", "13812345679")),
             ("C", "Phone", ("13912345678", "13912345679")),
         ]
-        assert numbers(path, column="phone") == numbers(path, column="C") == ["13912345678", "13912345679"]
+        assert numbers(path, "phone") == ["13912345678", "13912345679"]
 
     def test_cells_keep_their_digits(self, tmp_path: Path) -> None:
         given = ["13812345678", 13812345678, 13812345678.0, 13812345678.5, "1.38E+10", "00123", True, " +86 138 "]
@@ -347,6 +376,53 @@ class TestHidden:
             ("b", "", 0),
         ]
 
+    @pytest.mark.parametrize("rows", [(1, 2), (2,)], ids=["all rows", "all but the header"])
+    def test_a_file_with_everything_hidden_is_not_called_empty(self, tmp_path: Path, rows: Sequence[int]) -> None:
+        path = workbook(tmp_path / "a.xlsx", a=[["mobile"], ["13812345678"]], b=[], c=[["mobile"], ["13812345678"]])
+        book = openpyxl.load_workbook(path)
+        for row in rows:
+            book["a"].row_dimensions[row].hidden = True
+        book["c"].sheet_state = "hidden"
+        book.save(path)
+        assert refusal(path).why == "all_hidden"
+
+
+class TestFormulasThatFailed:
+    @pytest.mark.parametrize("rows", [400, 60_000], ids=["read by calamine", "streamed"])
+    def test_they_are_read_as_they_are_shown_but_are_nobodys_name(self, tmp_path: Path, rows: int) -> None:
+        failed = '<c r="{}{}" t="e"><f>VLOOKUP(1)</f><v>#N/A</v></c>'
+
+        def row(no: int) -> str:
+            number, name = f'<c r="B{no}"><v>{13800000000 + no}</v></c>', f'<c r="C{no}" t="str"><v>Li</v></c>'
+            match no % 100:
+                case 10:
+                    return failed.format("B", no) + name
+                case 20:
+                    return number + failed.format("C", no)
+                case 30:
+                    return failed.format("C", no)
+                case _:
+                    return number + name
+
+        xml = "".join(f'<row r="{no}">{row(no)}</row>' for no in range(1, rows + 1))
+        path = raw_workbook(tmp_path / "a.xlsx", f'<worksheet xmlns="{MAIN}"><sheetData>{xml}</sheetData></worksheet>')
+        found = {
+            number: (cell, *others)
+            for chunk in read_numbers(path, with_attributes=True)
+            for number, cell, others in zip(chunk.rows, chunk.cells, chunk.attributes or (), strict=True)
+        }
+        assert len(found) == rows
+        assert [found[no] for no in (9, 110, 220, 330)] == [
+            ("13800000009", "Li"),
+            ("#N/A", "Li"),
+            ("13800000220", ""),
+            ("", ""),
+        ]
+
+    def test_a_column_of_numbers_may_be_mostly_failed_formulas(self, tmp_path: Path) -> None:
+        path = workbook(tmp_path / "a.xlsx", s=[["13812345678"], *[["#N/A"]] * 9, ["#REF!"]])
+        assert numbers(path) == ["13812345678", *["#N/A"] * 9, "#REF!"]
+
 
 class TestChoice:
     ROWS = (("Name", "Mobile", "Phone"), ("Li", "13812345678", "13912345678"), ("Wu", "13812345679", "13912345679"))
@@ -363,7 +439,7 @@ class TestChoice:
 
     def test_a_choice_is_followed_where_it_can_be(self, tmp_path: Path) -> None:
         path = workbook(tmp_path / "a.xlsx", clear=[["mobile"], ["137"]], unclear=self.ROWS)
-        chunks = read_numbers(path, ask=True, column="Phone")
+        chunks = read_numbers(path, ask=True, chosen=["Phone"])
         assert [cell for chunk in chunks for cell in chunk.cells] == ["137", "13912345678", "13912345679"]
 
     @pytest.mark.parametrize(
@@ -383,12 +459,47 @@ class TestChoice:
         with pytest.raises(ChooseColumn) as caught:
             list(read_numbers(path, ask=True))
         assert [candidate.choice for candidate in caught.value.candidates] == choices
-        assert [numbers(path, column=choice)[0][:3] for choice in choices] == ["138", "139"]
+        assert [numbers(path, choice)[0][:3] for choice in choices] == ["138", "139"]
+
+    def test_a_letter_is_followed_only_where_it_was_asked_for(self, tmp_path: Path) -> None:
+        two = [[f"138{no:08d}", f"139{no:08d}"] for no in range(3)]
+        orders = [["mobile", "order"], *([f"137{no:08d}", f"1760426{no:04d}"] for no in range(3))]
+        path = workbook(tmp_path / "a.xlsx", unnamed=two, named=orders, again=two)
+        found = [(chunk.sheet.name, cell[:3]) for chunk in read_numbers(path, chosen=["$B"]) for cell in chunk.cells]
+        assert found == [("unnamed", "139")] * 3 + [("named", "137")] * 3 + [("again", "139")] * 3
+
+    def test_a_sheet_without_the_chosen_column_asks_for_its_own(self, tmp_path: Path) -> None:
+        data = [[f"138{no:08d}", f"139{no:08d}"] for no in range(3)]
+        path = workbook(tmp_path / "a.xlsx", one=[["mobile", "phone"], *data], two=[["tel", "cell"], *data], three=data)
+        chosen: list[str] = []
+        asked = []
+        for answer in ("phone", "tel", "$B"):
+            with pytest.raises(ChooseColumn) as caught:
+                list(read_numbers(path, ask=True, chosen=chosen))
+            choices = [candidate.choice for candidate in caught.value.candidates]
+            asked.append((caught.value.sheet, choices))
+            chosen.append(answer)
+        assert asked == [("one", ["mobile", "phone"]), ("two", ["tel", "cell"]), ("three", ["$A", "$B"])]
+        cells = [cell[:3] for chunk in read_numbers(path, ask=True, chosen=chosen) for cell in chunk.cells]
+        assert cells == ["139"] * 3 + ["138"] * 3 + ["139"] * 3
+
+    def test_a_name_that_a_sheet_has_twice_is_asked_about(self, tmp_path: Path) -> None:
+        data = [[f"138{no:08d}", f"139{no:08d}"] for no in range(3)]
+        path = workbook(tmp_path / "a.xlsx", one=[["mobile", "phone"], *data], two=[["Mobile", "mobile"], *data])
+        with pytest.raises(ChooseColumn) as caught:
+            list(read_numbers(path, ask=True, chosen=["mobile"]))
+        assert (caught.value.sheet, [each.choice for each in caught.value.candidates]) == ("two", ["$A", "$B"])
+
+    def test_a_column_that_a_person_named_is_read_also_where_it_holds_little(self, tmp_path: Path) -> None:
+        one = [["mobile", "phone"], *[[f"138{no:08d}", f"139{no:08d}"] for no in range(3)]]
+        two = [["mobile", "phone"], ["13800000000", "n/a"], ["13800000001", ""]]
+        path = workbook(tmp_path / "a.xlsx", one=one, two=two)
+        assert [cell for sheet, _, cell in cells(path, "phone") if sheet == "two"] == ["n/a", ""]
 
     def test_a_choice_no_sheet_has_is_refused(self, tmp_path: Path) -> None:
         path = workbook(tmp_path / "a.xlsx", s=[["mobile"], ["13812345678"]])
         with pytest.raises(BadFile) as caught:
-            list(read_numbers(path, column="fax"))
+            list(read_numbers(path, chosen=["fax"]))
         assert caught.value.why == "no_number_column"
 
     def test_one_good_column_asks_nobody(self, tmp_path: Path) -> None:
@@ -474,7 +585,7 @@ class TestFormats:
         path.write_bytes("姓名,mobile\r\n李,13812345678\r\n王,13812345679\r\n".encode(encoding))
         assert numbers(path) == ["13812345678", "13812345679"]
 
-    @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+    @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "，", "；", "、", "：", "｜", "^", "~", ":"])
     @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
     def test_text_with_any_delimiter_and_line_end_is_read(self, tmp_path: Path, delimiter: str, line_end: str) -> None:
         rows = [["name", "phone", "note"], ["Li", "13812345678", "x"], ["Wu", "13812345679", "y"]]
@@ -505,6 +616,18 @@ class TestFormats:
                 [(1, "13812345678"), (2, "13912345679"), (3, "13712345678")],
                 id="numbers in one line, as Chinese separates them",
             ),
+            pytest.param("张三，13812345678", [(1, "13812345678")], id="one line as a Chinese keyboard types it"),
+            pytest.param(
+                "13812345678,2026-05-01 10:30,您好，张三，请\n13812345679,2026-05-02 11:30,您好，李四，请\n",
+                [(1, "13812345678"), (2, "13812345679")],
+                id="colons and Chinese commas inside cells",
+            ),
+            pytest.param(
+                "张三，13812345678，hello, dear\n李四，13812345679，bye, dear\n",
+                [(1, "13812345678"), (2, "13812345679")],
+                id="commas inside cells between Chinese ones",
+            ),
+            pytest.param("Li 13812345678\n", [(1, "Li 13812345678")], id="a space is no delimiter"),
             pytest.param("13812345678,Li,13912345679", [(1, "13812345678")], id="a row with a name is no list"),
             pytest.param("tel\n=138\n'139", [(2, "=138"), (3, "'139")], id="signs are kept"),
         ],

@@ -58,8 +58,46 @@ def test_the_encoding_shows_also_far_into_a_file() -> None:
         pytest.param("a;1,5;x\nb;2,5;y", [["a", "1,5", "x"], ["b", "2,5", "y"]], id="commas inside cells"),
         pytest.param('n\tm\n"a\r\nb"\t138', [["n", "m"], ["a\r\nb", "138"]], id="quoted line break"),
         pytest.param('n,m\n"a ""b""",138', [["n", "m"], ['a "b"', "138"]], id="doubled quotes"),
+        pytest.param(
+            'm;n\n1;"a, b\nc; d"\n2;"e\n\nf"', [["m", "n"], ["1", "a, b\nc; d"], ["2", "e\n\nf"]], id="notes of lines"
+        ),
         pytest.param("a,b\n\n,,,\n1", [["a", "b"], [], ["", "", "", ""], ["1"]], id="ragged"),
     ],
 )
 def test_rows_are_cut(text: str, rows: list[list[str]]) -> None:
     assert table(text.encode())[1] == rows
+
+
+NUMBERS = [str(13812345600 + no) for no in range(99)]
+
+
+@pytest.mark.parametrize(("first", "second"), [('"', '"'), ('"Ana', '"Ben'), ('"', '"Ben'), ('"Ana', '"')])
+@pytest.mark.parametrize("places", [(5, 6), (5, 80)], ids=["next to each other", "far apart"])
+@pytest.mark.parametrize("form", ["{0};{1}", "{1};{0}", "{0};{1};x"], ids=["behind", "in front", "between"])
+def test_quotes_that_people_wrote_as_such_swallow_no_row(
+    form: str, places: tuple[int, int], first: str, second: str
+) -> None:
+    notes = {places[0]: first, places[1]: second}
+    lines = [form.format(number, notes.get(no, "x")) for no, number in enumerate(NUMBERS)]
+    rows = table("\n".join(lines).encode())[1]
+    assert len(rows) == len(lines)
+    untouched = [no for no in range(len(lines)) if no not in places]
+    assert [rows[no] for no in untouched] == [lines[no].split(";") for no in untouched]
+
+
+def test_quotes_further_apart_than_a_cell_may_be_long_are_no_damage() -> None:
+    lines = ["mobile;note", *(f"{13800000000 + no};a note" for no in range(30_000))]
+    lines[7], lines[25_000] = '13700000000;"', '13700000001;"Ben'
+    rows = table("\n".join(lines).encode())[1]
+    assert [row[0] for row in rows] == [line.split(";")[0] for line in lines]
+
+
+def test_a_long_list_of_one_column_between_two_quotes_is_rows() -> None:
+    rows = table("\n".join(['"', *NUMBERS, '"']).encode())[1]
+    assert [cell for row in rows for cell in row if len(cell) > 5] == NUMBERS
+
+
+def test_a_long_letter_in_a_cell_is_one_cell() -> None:
+    letter = "Dear all,\n" + "we are open, as ever\n" * 50 + "Tel. 138 0013 8000"
+    rows = table(f'name,mobile,note\nLi,13812345678,"{letter}"\nWu,13812345679,\n'.encode())[1]
+    assert rows == [["name", "mobile", "note"], ["Li", "13812345678", letter], ["Wu", "13812345679", ""]]

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from services.carriers.codes import ACCOUNT_WIDE, HTTP_CODES, REFUSED_UNREAD, Code, e164, kind_of
+from services.carriers.codes import ACCOUNT_WIDE, HTTP_CODES, SAME_FOR_ALL, Code, e164, kind_of
 from services.carriers.huawei_codes import CODES as HUAWEI
 from services.carriers.kannel import CODES as KANNEL
 from services.carriers.ports import CodeClass
@@ -23,8 +23,9 @@ TENCENTS = {
         LimitExceeded.PhoneNumberThirtySecondLimit LimitExceeded.PhoneNumberOneHourLimit
         LimitExceeded.PhoneNumberDailyLimit LimitExceeded.PhoneNumberSameContentDailyLimit""",
     "quota_account": """LimitExceeded.AppDailyLimit LimitExceeded.AppMainlandChinaDailyLimit
-        LimitExceeded.AppGlobalDailyLimit LimitExceeded.DailyLimit FailedOperation.MarketingSendTimeConstraint
+        LimitExceeded.AppGlobalDailyLimit LimitExceeded.DailyLimit
         FailedOperation.SignNumberLimit FailedOperation.TemplateNumberLimit""",
+    "refused_hour": "FailedOperation.MarketingSendTimeConstraint",
     "refused_account": """AuthFailure.InvalidAuthorization AuthFailure.InvalidSecretId AuthFailure.MFAFailure
         AuthFailure.SecretIdNotFound AuthFailure.SignatureExpire AuthFailure.SignatureFailure AuthFailure.TokenFailure
         AuthFailure.UnauthorizedOperation InvalidAction NoSuchVersion UnsupportedRegion
@@ -130,17 +131,14 @@ def test_every_class_is_one_of_the_ports(codes: dict[str, Code]) -> None:
 
 def test_the_whole_account_is_meant_by_two_classes_only() -> None:
     assert {"refused_account", "quota_account"} == ACCOUNT_WIDE
-    assert set(get_args(CodeClass)) >= ACCOUNT_WIDE
+    assert {"refused_hour", "unread"} == SAME_FOR_ALL - ACCOUNT_WIDE
+    assert set(get_args(CodeClass)) >= SAME_FOR_ALL
 
 
-def test_an_http_status_that_refuses_is_about_the_account_or_the_requests_length() -> None:
-    assert HTTP_CODES.keys() == {f"http_{status}" for status in REFUSED_UNREAD}
-    assert {code for code, kind in HTTP_CODES.items() if kind == "refused_content"} == {
-        "http_413",
-        "http_414",
-        "http_431",
-    }
-    assert kind_of({}, "http_404") == "refused_account"
+def test_an_http_status_by_itself_refuses_nothing() -> None:
+    assert set(HTTP_CODES.values()) == {"unread"}
+    assert kind_of({}, "http_404") == "unread"
+    assert [kind_of({}, f"http_{status}") for status in (200, 408, 429, 500, 503)] == [None] * 5
 
 
 def test_nothing_is_known_of_a_code_that_no_table_lists() -> None:

@@ -240,9 +240,9 @@ SLOW: dict[str, Any] = {"code": "E200015", "description": "too many"}
         pytest.param(401, {}, {"error_code": "APIGW.0301"}, RequestRefused, "APIGW.0301", id="refused by the gateway"),
         pytest.param(200, {}, {"code": "E000510", "result": []}, RequestRefused, "E000510", id="failed with no status"),
         pytest.param(200, {}, {"code": "E999999"}, RequestRefused, "E999999", id="an unlisted code"),
-        pytest.param(403, {}, b"<html>", RequestRefused, "http_403", id="403 in HTML"),
-        pytest.param(404, {}, b"", RequestRefused, "http_404", id="a wrong path"),
-        pytest.param(307, {}, b"", RequestRefused, "http_307", id="a redirect, not followed"),
+        pytest.param(403, {}, b"<html>", Unanswered, "http_403", id="403 in HTML"),
+        pytest.param(404, {}, b"", Unanswered, "http_404", id="a wrong path"),
+        pytest.param(307, {}, b"", Unanswered, "http_307", id="a redirect, not followed"),
         pytest.param(303, {}, b"", Unanswered, "http_303", id="a redirect that may follow the work"),
         pytest.param(408, {}, b"", Unanswered, "http_408", id="408"),
         pytest.param(500, {}, b"", Unanswered, "http_500", id="500"),
@@ -386,15 +386,18 @@ def test_a_report_with_extend_names_the_number_and_the_reference() -> None:
     ]
 
 
-def test_a_pushed_list_is_read_and_what_is_unreadable_in_it_left_out() -> None:
+def test_of_a_pushed_list_what_can_be_read_is_and_the_rest_is_told() -> None:
     reports = [
         {"smsMsgId": "a_1", "status": "DELIVRD", "sequence": 1, "total": 1},
         {"smsMsgId": "a_2"},
         7,
         {"smsMsgId": "a_3", "status": "E200025", "sequence": "1", "total": "2"},
     ]
-    read_ones = receipts(json.dumps({"statusReportList": reports}).encode())
+    with pytest.raises(UnreadableReceipts, match="2 of 4 reports, a report without") as raised:
+        receipts(json.dumps({"statusReportList": reports}).encode())
+    read_ones = raised.value.receipts
     assert [(one.sms_id, one.status, one.total) for one in read_ones] == [("a_1", "delivered", 1), ("a_3", "failed", 2)]
+    assert json.loads(raised.value.rest) == [{"smsMsgId": "a_2"}, 7]
 
 
 @pytest.mark.parametrize(
@@ -465,8 +468,8 @@ def test_a_body_that_is_no_report_is_said_to_be_unreadable(body: bytes) -> None:
 def test_any_body_is_read_or_unreadable_and_what_is_read_can_be_stored(body: bytes) -> None:
     try:
         found = receipts(body)
-    except UnreadableReceipts:
-        return
+    except UnreadableReceipts as error:
+        found = [*error.receipts]
     for receipt in found:
         for text in (receipt.sms_id, receipt.code, receipt.reference or "x"):
             assert text.encode()

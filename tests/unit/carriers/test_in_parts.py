@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.carriers.in_parts import InParts
-from services.carriers.ports import Answer, Outcome
+from services.carriers.ports import Answer, CutShort, Outcome
 from services.errors import CarrierError, NotTaken, RequestRefused, Unanswered
 
 NUMBERS = list(range(1, 11))
@@ -33,7 +33,7 @@ class Carrier:
         self._answers = answers or {}
         self._seconds = seconds
 
-    async def send(self, number: int) -> Outcome:
+    async def send(self, number: int) -> Answer:
         self.asked.append(number)
         self._under_way += 1
         self.most_at_once = max(self.most_at_once, self._under_way)
@@ -42,7 +42,7 @@ class Carrier:
         answer = self._answers.get(number, TAKEN)
         if isinstance(answer, CarrierError):
             raise answer
-        return answer
+        return Answer({number: answer})
 
 
 async def submit(carrier: Carrier, pace: Callable[[], Awaitable[None]] = at_once, **how: Any) -> Answer:
@@ -182,6 +182,73 @@ async def test_a_refused_part_refuses_the_others_unasked() -> None:
 
     answer = await InParts(at_once, at_once=1).submit([[1, 2], [3, 4], [5, 6]], send)
     assert answer.outcomes == {1: TAKEN, 2: TAKEN, **dict.fromkeys((3, 4, 5, 6), Outcome(False, "20003"))}
+
+
+class Stuck:
+    """Answers the first numbers, and then no more; `full` is set when `slots` requests are under way without one."""
+
+    def __init__(self, answered: int, slots: int) -> None:
+        self.begun: list[int] = []
+        self.full = asyncio.Event()
+        self._answered, self._slots = answered, slots
+
+    async def send(self, number: int) -> Answer:
+        self.begun.append(number)
+        if number <= self._answered:
+            return Answer({number: TAKEN})
+        if len(self.begun) == self._answered + self._slots:
+            self.full.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+@pytest.mark.parametrize(("answered", "slots"), [(0, 1), (4, 3), (9, 1)])
+async def test_cut_short_only_what_was_under_way_is_unknown(answered: int, slots: int) -> None:
+    carrier = Stuck(answered, slots)
+    running = asyncio.create_task(InParts(at_once, at_once=slots).submit_each(NUMBERS, carrier.send))
+    await carrier.full.wait()
+    running.cancel()
+    with pytest.raises(CutShort) as cut:
+        await running
+    answer = cut.value.answer
+    assert answer.outcomes == dict.fromkeys(NUMBERS[:answered], TAKEN)
+    assert answer.not_taken.keys() == set(NUMBERS) - set(carrier.begun)
+    assert {each.retry_after_seconds for each in answer.not_taken.values()} <= {0.0}
+
+
+async def test_cut_short_before_anything_was_begun_all_of_it_goes_back() -> None:
+    in_parts, other = InParts(at_once, at_once=1), Stuck(0, 1)
+    before = asyncio.create_task(in_parts.submit_each(NUMBERS, other.send))
+    await other.full.wait()
+    carrier = Carrier()
+    running = asyncio.create_task(in_parts.submit_each(NUMBERS, carrier.send))
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(CutShort) as cut:
+        await running
+    assert (carrier.asked, cut.value.answer.outcomes) == ([], {})
+    assert cut.value.answer.not_taken.keys() == set(NUMBERS)
+    before.cancel()
+    await asyncio.wait({before})
+
+
+@settings(deadline=None)
+@given(st.integers(0, 40), st.integers(1, 12))
+async def test_whenever_it_is_cut_short_nothing_goes_back_that_was_begun(turns: int, slots: int) -> None:
+    carrier = Carrier(seconds=0.0)
+    running = asyncio.create_task(submit(carrier, at_once=slots))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    running.cancel()
+    try:
+        answer = await running
+    except CutShort as cut:
+        answer = cut.answer
+    except asyncio.CancelledError:
+        assert not carrier.asked
+        return
+    assert not set(carrier.asked) & answer.not_taken.keys()
+    assert answer.outcomes.keys() <= set(carrier.asked)
 
 
 SAID = st.sampled_from([TAKEN, DENIED, NotTaken("busy", "x"), Unanswered("reset", "x"), RequestRefused("20003", "x")])

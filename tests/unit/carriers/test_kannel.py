@@ -151,9 +151,11 @@ def test_a_number_is_accepted_also_when_it_waits_in_kannel(body: bytes, code: st
             "DLR-Mask field misformed, rejected",
             id="reports it does not know",
         ),
-        pytest.param(404, b"", RequestRefused, "http_404", id="another address"),
-        pytest.param(404, b"<html>Not found</html>", RequestRefused, "http_404", id="another server"),
-        pytest.param(301, b"", RequestRefused, "http_301", id="a redirect, not followed"),
+        pytest.param(404, b"", Unanswered, "http_404", id="another address"),
+        pytest.param(404, b"<html>Not found</html>", Unanswered, "http_404", id="another server"),
+        pytest.param(404, b"404: Not Found", Unanswered, "http_404", id="another server, in plain text"),
+        pytest.param(403, b"Forbidden", Unanswered, "http_403", id="a proxy"),
+        pytest.param(301, b"", Unanswered, "http_301", id="a redirect, not followed"),
         pytest.param(503, b"Temporal failure, try again later.", NotTaken, "http_503", id="slow down"),
         pytest.param(429, b"", NotTaken, "http_429", id="429 of a proxy"),
         pytest.param(500, b"Internal error", Unanswered, "http_500", id="500"),
@@ -161,7 +163,7 @@ def test_a_number_is_accepted_also_when_it_waits_in_kannel(body: bytes, code: st
         pytest.param(202, b"7: Sent somewhere", Unanswered, "http_202", id="a number that is not known"),
         pytest.param(200, b"<html>Welcome</html>", Unanswered, "http_200", id="HTML"),
         pytest.param(202, DENIED.encode(), Unanswered, "http_202", id="a refusal at 202"),
-        pytest.param(400, b"\x00", RequestRefused, "http_400", id="no text"),
+        pytest.param(400, b"\x00", Unanswered, "http_400", id="no text"),
     ],
 )
 def test_an_answer_that_is_no_outcome_says_what_it_can_say(

@@ -216,7 +216,7 @@ def test_a_code_that_is_not_listed_is_refused_and_kept_as_written() -> None:
         pytest.param(200, [1], Unanswered, "http_200", id="no object"),
         pytest.param(200, b"[" * 100_000, Unanswered, "http_200", id="nested without end"),
         pytest.param(429, b"", NotTaken, "http_429", id="429"),
-        pytest.param(403, b"<html>", RequestRefused, "http_403", id="403"),
+        pytest.param(403, b"<html>", Unanswered, "http_403", id="403"),
         pytest.param(500, b"", Unanswered, "http_500", id="500"),
         pytest.param(503, error("AuthFailure.SignatureFailure"), Unanswered, "http_503", id="503 with a code"),
     ],
@@ -286,7 +286,7 @@ def test_what_is_tried_again_and_what_nobody_knows_is_told_from_every_refusal() 
         ("FailedOperation.InsufficientBalanceInSmsPackage", "refused_account"),
         ("UnauthorizedOperation.RequestIpNotInWhitelist", "refused_account"),
         ("LimitExceeded.PhoneNumberDailyLimit", "quota"),
-        ("FailedOperation.MarketingSendTimeConstraint", "quota_account"),
+        ("FailedOperation.MarketingSendTimeConstraint", "refused_hour"),
         ("LimitExceeded.AppDailyLimit", "quota_account"),
         ("AuthFailure.SignatureExpire", "refused_account"),
     ],
@@ -338,17 +338,20 @@ def test_a_failure_is_told_with_the_operators_code() -> None:
     assert (failed.status, failed.code) == ("failed", "MX:0012")
 
 
-def test_of_a_push_what_cannot_be_read_is_left_out() -> None:
+def test_of_a_push_what_can_be_read_is_and_the_rest_is_told() -> None:
     pushed = [REPORT | {"sid": f"s{n}"} for n in range(3)]
-    found = receipts([pushed[0], 7, pushed[1] | {"report_status": "LATER"}, {"sid": "x"}, pushed[2]])
-    assert [each.sms_id for each in found] == ["s0", "s2"]
+    bad = [7, pushed[1] | {"report_status": "LATER"}, {"sid": "\ud800"}]
+    with pytest.raises(UnreadableReceipts, match="3 of 5 reports, a report without") as raised:
+        receipts([pushed[0], *bad, pushed[2]])
+    assert [each.sms_id for each in raised.value.receipts] == ["s0", "s2"]
+    assert json.loads(raised.value.rest) == [*bad[:2], {"sid": "?"}]
 
 
 @pytest.mark.parametrize(
     ("nationcode", "mobile", "number"),
-    [("86", "13811112222", ANNA), ("+852", "61234567", 85261234567), (1, 2025550123, 12025550123), ("86", "", None)],
+    [("86", "13811112222", ANNA), ("+852", "61234567", 85261234567), (1, 2025550123, 12025550123)],
 )
-def test_the_number_is_country_code_and_subscriber(nationcode: object, mobile: object, number: int | None) -> None:
+def test_the_number_is_country_code_and_subscriber(nationcode: object, mobile: object, number: int) -> None:
     assert receipts([REPORT | {"nationcode": nationcode, "mobile": mobile}])[0].number == number
 
 
@@ -365,6 +368,7 @@ def test_a_time_that_cannot_be_read_does_not_cost_the_receipt(at: object) -> Non
         pytest.param({"extend": "1", "mobile": "138", "text": "T"}, id="a reply, not a report"),
         pytest.param([], id="an empty list"),
         pytest.param([{}], id="an empty report"),
+        pytest.param([REPORT | {"mobile": "", "ext": "42.7"}], id="no number, by which alone a message is found"),
         pytest.param([REPORT | {"sid": "a\x00"}], id="a NUL"),
         pytest.param([REPORT | {"sid": "\ud800"}], id="half a character"),
         pytest.param([REPORT] * 1001, id="a list too long"),
@@ -387,13 +391,14 @@ def test_a_body_that_is_no_report_is_said_to_be_unreadable(body: object) -> None
 def test_any_body_is_read_or_unreadable_and_what_is_read_can_be_stored(body: object) -> None:
     try:
         found = receipts(body)
-    except UnreadableReceipts:
-        return
+    except UnreadableReceipts as error:
+        found = [*error.receipts]
     for receipt in found:
         for text in (receipt.sms_id, receipt.code, receipt.reference or "x"):
             assert text.encode()
             assert "\x00" not in text
-        assert receipt.number is None or 0 <= receipt.number < 10**15
+        assert receipt.number is not None
+        assert 0 <= receipt.number < 10**15
 
 
 def test_the_answer_to_receipts_is_the_one_tencent_waits_for() -> None:

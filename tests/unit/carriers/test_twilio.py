@@ -283,8 +283,8 @@ def test_a_refusal_of_a_number_is_that_numbers_alone(code: object) -> None:
     [
         pytest.param(401, refusal(20003), RequestRefused, "20003", id="credentials"),
         pytest.param(404, refusal(20404), RequestRefused, "20404", id="no such account"),
-        pytest.param(403, b"<html>", RequestRefused, "http_403", id="403 in HTML"),
-        pytest.param(307, b"", RequestRefused, "http_307", id="a redirect, not followed"),
+        pytest.param(403, b"<html>", Unanswered, "http_403", id="403 in HTML"),
+        pytest.param(307, b"", Unanswered, "http_307", id="a redirect, not followed"),
         pytest.param(429, refusal(20429), NotTaken, "20429", id="slow down"),
         pytest.param(429, b"", NotTaken, "http_429", id="429 without a body"),
         pytest.param(400, refusal(20429), NotTaken, "20429", id="slow down at 400"),
