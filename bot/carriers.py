@@ -18,10 +18,11 @@ from services.carriers.huawei import Huawei
 from services.carriers.huawei_management import ManagedHuawei, Management
 from services.carriers.in_parts import Pace
 from services.carriers.kannel import Kannel
-from services.carriers.ports import Carrier
+from services.carriers.ports import Carrier, Limits
 from services.carriers.tencent import Tencent
 from services.carriers.twilio import Twilio
 from services.clock import Clock
+from services.states import Region
 
 
 def _huawei(settings: HuaweiSettings, http: Http, clock: Clock, pace: Pace) -> Carrier:
@@ -109,6 +110,14 @@ def make_carrier(settings: ApplicationSettings, http: Http, clock: Clock, pace: 
     return CARRIERS[settings.carrier](settings, http, clock, pace)
 
 
-def numbers_per_request(settings: ApplicationSettings, carrier: Carrier) -> int:
-    """How many numbers one request takes: where that is one, a batch is several requests."""
-    return 1 if settings.carrier in _ONE_BY_ONE else carrier.max_numbers
+def numbers_per_request(settings: ApplicationSettings, batch: Limits) -> Limits:
+    """How many numbers one request of the application takes, where its batches are as large as this: a batch that does
+    not fit in one is several requests, each with a turn of its own.
+
+    Tencent has no call for the mainland in which values differ; equal ones share a request, but seldom are any.
+    """
+    if settings.carrier in _ONE_BY_ONE:
+        return Limits(1, 1)
+    if settings.carrier == "tencent" and settings.region is Region.MAINLAND:
+        return Limits(batch.plain, 1)
+    return batch

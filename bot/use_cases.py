@@ -76,7 +76,10 @@ def make_services(
     """Carriers report to `public_url`; without one they cannot, and the preview says so."""
     groups, content, imports = Groups(database, clock), Content(database), Imports(database, clock, regions)
     limits = {each.address.application_id: _limits(each, connected) for each in connected}
-    per_request = {each.address.application_id: numbers_per_request(each.settings, each.carrier) for each in connected}
+    per_request = {
+        each.address.application_id: numbers_per_request(each.settings, limits[each.address.application_id])
+        for each in connected
+    }
     previews = Previews(
         database,
         clock,

@@ -361,6 +361,10 @@ _RULES: dict[str, Callable[[Any, ZoneInfo], str]] = {
         f"Carriers refuse promotional SMS at that hour, so task {f['number']} stays as it was. "
         f"The next time they take it is {_time(f['at'], z)}."
     ),
+    "resume_hours": lambda f, z: (
+        f"Carriers refuse promotional SMS at this hour, so task {f['number']} stays paused. They take it again at "
+        f"{_time(f['at'], z)}: `/sms-resume {f['number']}` goes on with it then, `/sms-stop {f['number']}` stops it."
+    ),
     "edit_template": lambda f, z: (
         f"This template cannot stand in for {bold(f['template'])} in task {f['number']}: it must be approved, of the "
         "same application and SMS type, and without variables. Choose another one."

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, not_, select
 
 from services.groups import Group
-from services.models import group_member, import_row, opt_out, recipient
+from services.models import group_member, import_row, opt_out
 from services.resends import Resend, recipients_again
 from services.states import Region, SmsType, Source
 
@@ -157,21 +157,6 @@ def has_opted_out(connection: Connection, workspace_id: str, number: int) -> boo
     """Whether a number is on the workspace's do-not-send list."""
     found = select(exists().where(opt_out.c.workspace_id == workspace_id, opt_out.c.number == number))
     return bool(connection.execute(found).scalar())
-
-
-def count_written_to(connection: Connection, wanted: Select[Any], sent: Sequence[tuple[int, int]]) -> int:
-    """How many of these numbers are in one of these tasks, each given with its last sequence number handed over."""
-    if not sent:
-        return 0
-    parts = [
-        select(recipient.c.number).where(recipient.c.task_id == task_id, recipient.c.seq <= last)
-        for task_id, last in sent
-    ]
-    written_to = parts[0].union_all(*parts[1:]) if len(parts) > 1 else parts[0]
-    found = wanted.subquery()
-    # Not EXISTS: nothing finds a number among recipients, so they are gathered once.
-    query = select(func.count()).select_from(found).where(found.c.number.in_(written_to))
-    return _count(connection, query)
 
 
 def _is_excluded(number: ColumnElement[int], audience: Audience) -> Any:

@@ -7,7 +7,7 @@ asked about once does not count again.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,9 +33,16 @@ _REFUSED = select(submission.c.seq).where(
     submission.c.outcome == "refused",
 )
 _REFUSED_COUNT = select(func.count()).select_from(_REFUSED.subquery())
+_REFUSED_CODES = (
+    _REFUSED.with_only_columns(submission.c.code)
+    .group_by(submission.c.code)
+    .order_by(func.count().desc(), submission.c.code)
+)
 _LAST_HANDED = select(func.max(batch.c.last)).where(
     batch.c.task_id == bindparam("the_task"), batch.c.state != BatchState.PLANNED.value
 )
+# Of a batch that is planned again for its rest, too.
+_LAST_ANSWERED = select(func.max(submission.c.seq)).where(submission.c.task_id == bindparam("the_task"))
 
 
 def pause_failing(tx: Connection, handed: Sequence[Handed], states: Mapping[int, str]) -> None:
@@ -49,9 +56,10 @@ def pause_failing(tx: Connection, handed: Sequence[Handed], states: Mapping[int,
 
 
 def _look_at(tx: Connection, task_id: int, handed: Sequence[Handed]) -> None:
-    refused = [each for each in handed if any(not said.accepted for said in each.outcomes.values())]
+    # What ends the first batch may be a part of it that was accepted, behind others that were refused.
+    suspect = [each for each in handed if _ends_first_batch(each) or _has_refusals(each)]
     account = next((each for each in handed if each.account_code), None)
-    if not refused and account is None:
+    if not suspect and account is None:
         return
     if not tx.execute(_ANY_PLANNED, {"the_task": task_id}).scalar():
         # Nothing is left to hold back.
@@ -60,15 +68,28 @@ def _look_at(tx: Connection, task_id: int, handed: Sequence[Handed]) -> None:
         _pause(tx, account, PauseReason.ACCOUNT, account.account_code)
         return
     task = tx.execute(_TASK, {"the_task": task_id}).one()
-    for each in refused:
-        if _is_a_bad_start(each) or _is_a_bad_run(tx, task, each):
-            _pause(tx, each, PauseReason.REFUSALS, _commonest(each))
+    for each in suspect:
+        if _is_a_bad_start(tx, task, each) or _is_a_bad_run(tx, task, each):
+            _pause(tx, each, PauseReason.REFUSALS, _commonest(tx, each))
             return
 
 
-def _is_a_bad_start(each: Handed) -> bool:
-    refused = sum(not said.accepted for said in each.outcomes.values())
-    return each.claim.no == 1 and each.rest is None and refused * 2 > each.claim.size
+def _ends_first_batch(each: Handed) -> bool:
+    return each.claim.no == 1 and each.rest is None
+
+
+def _has_refusals(each: Handed) -> bool:
+    return any(not said.accepted for said in each.outcomes.values())
+
+
+def _is_a_bad_start(tx: Connection, task: Row[Any], each: Handed) -> bool:
+    """Whether over half of the first batch was refused, in however many parts the carrier took it."""
+    if not _ends_first_batch(each):
+        return False
+    first, last = each.claim.first, each.claim.last
+    unseen = {"the_task": task.id, "first": max(first, task.refusals_seen + 1), "last": last}
+    refused: int = tx.execute(_REFUSED_COUNT, unseen).scalar_one()
+    return refused * 2 > last - first + 1
 
 
 def _is_a_bad_run(tx: Connection, task: Row[Any], each: Handed) -> bool:
@@ -82,9 +103,11 @@ def _is_a_bad_run(tx: Connection, task: Row[Any], each: Handed) -> bool:
     return any(beyond - seq < IN_A_ROW for seq, beyond in zip(seqs, seqs[most:], strict=False))
 
 
-def _commonest(each: Handed) -> str:
-    codes = Counter(said.code for said in each.outcomes.values() if not said.accepted)
-    return codes.most_common(1)[0][0]
+def _commonest(tx: Connection, each: Handed) -> str | None:
+    """The code that refused the most of this batch; None where somebody else's word on all of it came first."""
+    within = {"the_task": each.claim.task_id, "first": each.claim.first, "last": each.claim.last}
+    code: str | None = tx.execute(_REFUSED_CODES, within).scalars().first()
+    return code
 
 
 def _pause(tx: Connection, why: Handed, reason: PauseReason, code: str | None) -> None:
@@ -92,6 +115,7 @@ def _pause(tx: Connection, why: Handed, reason: PauseReason, code: str | None) -
     task_id = why.claim.task_id
     # Not always the task's own one.
     carrier = select(application.c.carrier).where(application.c.id == why.claim.application_id)
+    seen = [tx.execute(each, {"the_task": task_id}).scalar() or 0 for each in (_LAST_HANDED, _LAST_ANSWERED)]
     row = tx.execute(
         update(send_task)
         .where(send_task.c.id == task_id, send_task.c.state == TaskState.SENDING.value)
@@ -101,8 +125,7 @@ def _pause(tx: Connection, why: Handed, reason: PauseReason, code: str | None) -
             pause_code=code,
             pause_carrier=carrier.scalar_subquery(),
             paused_by=None,
-            # None where the only batch that was handed over goes back in part.
-            refusals_seen=tx.execute(_LAST_HANDED, {"the_task": task_id}).scalar_one() or 0,
+            refusals_seen=max(seen),
         )
         .returning(send_task.c.workspace_id, send_task.c.channel)
     ).one()

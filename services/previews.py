@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from services import text
 from services.audiences import Audience, heeds_opt_outs
+from services.carriers.ports import Limits
 from services.clock import Clock
 from services.content import Content, Signature, Template
 from services.database import Database, insert_row
@@ -22,9 +23,10 @@ from services.groups import Group, Groups, find_all, name_key
 from services.hours import may_send, next_allowed
 from services.import_records import Purpose
 from services.models import application, customer_group, import_row, number_import, send_task, task_group, template
+from services.overlaps import count_overlap
 from services.resends import Resend, find_resend, recipients_again, resent_in
 from services.states import ImportState, Region, SmsType, Source, TaskState
-from services.surveys import MissingRow, Survey, count_overlap, survey
+from services.surveys import MissingRow, Survey, survey
 from services.variables import Columns, find_columns, to_json
 
 
@@ -142,7 +144,7 @@ class Previews:
         content: Content,
         *,
         receipts_reach_us: bool,
-        numbers_per_request: Mapping[int, int] | None = None,
+        numbers_per_request: Mapping[int, Limits] | None = None,
         new_token: Callable[[], str] = lambda: secrets.token_hex(8),
     ) -> None:
         self._database = database
@@ -300,7 +302,7 @@ class Previews:
     def _preview(self, draft_id: int, checked: Checked, found: Survey, rate: Row[Any], overlap: int) -> Preview:
         chosen, signature, audience, wanted = checked.template, checked.signature, checked.audience, checked.wanted
         at = wanted.at or self._clock.now()
-        per_second = rate.requests_per_second * self._numbers_per_request.get(chosen.application_id, 0)
+        per_second = rate.requests_per_second * self._numbers_in_a_request(checked)
         names = [] if audience.source is Source.POOL else [group.name for group in audience.groups]
         return Preview(
             draft_id=draft_id,
@@ -341,6 +343,13 @@ class Previews:
             overlap=overlap,
             allowed_from=None if may_send(chosen.sms_type, chosen.region, at) else next_allowed(at),
         )
+
+    def _numbers_in_a_request(self, checked: Checked) -> int:
+        """0 where nobody has told."""
+        most = self._numbers_per_request.get(checked.template.application_id)
+        if most is None:
+            return 0
+        return most.plain if checked.columns is None else most.with_values
 
 
 def _check_types(chosen: Template, groups: Sequence[Group]) -> None:

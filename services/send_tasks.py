@@ -12,10 +12,11 @@ from services.clock import Clock
 from services.database import Database
 from services.entries import forget_unsent
 from services.errors import NotAllowed
+from services.hours import may_send, next_allowed
 from services.models import batch, send_task, submission, task_group, workspace
 from services.posts import PostKind, want_post
 from services.states import BatchState, PauseReason, TaskState, due_state, may_cancel
-from services.task_reports import Task, find_task, task_by_id
+from services.task_reports import Task, find_task, task_by_id, type_and_region
 
 DRAFTS_KEPT = timedelta(days=2)
 
@@ -91,7 +92,8 @@ class SendTasks:
     def resume(self, workspace_id: str, number: int, by: str) -> Task:
         """A person's yes to a task that is paused, for whatever reason. Raises UnknownThing or NotAllowed.
 
-        One that was late and is so by more than a day can only expire.
+        One that was late and is so by more than a day can only expire; one that carriers refuse at this hour stays
+        paused.
         """
         now = self._clock.now()
         with self._database.write() as tx:
@@ -103,6 +105,8 @@ class SendTasks:
                 # Asked about after a restore, and its time is still to come.
                 _move(tx, task, TaskState.SCHEDULED, now, resumed_by=by)
             else:
+                if not may_send(*type_and_region(tx, task), now):
+                    raise NotAllowed("resume_hours", number=number, at=next_allowed(now))
                 _move(tx, task, TaskState.SENDING, now, started_at=task.started_at or now, resumed_by=by)
                 if task.started_at is None:
                     self._database.queue.open(tx, task.id)
@@ -110,7 +114,10 @@ class SendTasks:
             return find_task(tx, workspace_id, number)
 
     def start_due(self) -> int:
-        """Start what is due; ask about what is late; expire what is a day old. Returns how many tasks moved."""
+        """Start what is due; ask about what is late; expire what is a day old. Returns how many tasks moved.
+
+        A little late counts as late where carriers have begun to refuse such a text meanwhile.
+        """
         now = self._clock.now()
         moved = 0
         with self._database.read(everyone=True) as connection:
@@ -122,6 +129,8 @@ class SendTasks:
                 if state == row.state or (row.state == TaskState.PAUSED and state is TaskState.SENDING):
                     continue
                 task = task_by_id(tx, row.workspace_id, row.id)
+                if state is TaskState.SENDING and not may_send(*type_and_region(tx, task), now):
+                    state = TaskState.PAUSED
                 if row.removed_at is not None and state is not TaskState.EXPIRED:
                     # Nobody is there to be asked; the question comes when the workspace has the bot again.
                     _move(tx, task, TaskState.PAUSED, now, pause_reason=PauseReason.UNINSTALLED.value)

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from services import text
-from services.audiences import Audience, Left, count_left_out, count_written_to, recipients
+from services.audiences import Audience, Left, count_left_out, recipients
 from services.hours import MAINLAND_ZONE, is_outside_hours
-from services.models import batch, send_task, template
 from services.number_regions import PlaceCounter
-from services.states import BatchState, Region, SmsType
+from services.states import Region
 from services.variables import Columns, people
 
 SAMPLES = 3
 MISSING_SHOWN = 5
-OVERLAP = timedelta(hours=24)
 _ROWS_AT_ONCE = 20_000
-_HANDED_OVER = [BatchState.DONE.value, BatchState.UNKNOWN.value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,29 +126,6 @@ def _survey_rows(connection: Connection, audience: Audience, body: str, columns:
         missing_count=missing_count,
         missing_rows=missing_rows,
     )
-
-
-def count_overlap(connection: Connection, audience: Audience, sms_type: SmsType, now: datetime) -> int:
-    """How many of the numbers were sent another promotional SMS within 24 hours; 0 where this one is none."""
-    if sms_type is not SmsType.PROMOTIONAL:
-        return 0
-    # A task's batches go out in order, so the last one handed over says how far it came.
-    last = func.max(batch.c.last)
-    sent = (
-        select(send_task.c.id, last.label("last"))
-        .join(template, template.c.id == send_task.c.template_id)
-        .join(batch, batch.c.task_id == send_task.c.id)
-        .where(
-            send_task.c.workspace_id == audience.workspace_id,
-            send_task.c.started_at > now - OVERLAP,
-            send_task.c.handed_over > 0,
-            template.c.sms_type == sms_type.value,
-            batch.c.state.in_(_HANDED_OVER),
-        )
-        .group_by(send_task.c.id)
-    )
-    found = [(row.id, row.last) for row in connection.execute(sent)]
-    return count_written_to(connection, recipients(audience), found)
 
 
 def _countries(audience: Audience, places: PlaceCounter, count: int) -> list[tuple[str | None, int]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, update
 
 from services import text
 from services.clock import Clock
@@ -16,11 +16,11 @@ from services.database import Database
 from services.errors import NotAllowed
 from services.groups import name_key
 from services.hours import may_send, next_allowed
-from services.models import application, send_task, template
+from services.models import send_task
 from services.previews import Preview, Previews, SendRequest
 from services.resends import Resend, ResendState, resent_in
-from services.states import Region, SmsType, Source, TaskState, may_cancel
-from services.task_reports import Task, check_not_forgotten, find_task
+from services.states import SmsType, Source, TaskState, may_cancel
+from services.task_reports import Task, check_not_forgotten, find_task, type_and_region
 
 NAME_LIMIT = 100
 
@@ -51,7 +51,7 @@ class TaskChanges:
     def templates_for(self, workspace_id: str, task: Task) -> Sequence[Template]:
         """Those that may stand in for the task's own, which comes first where it can still be chosen."""
         with self._database.read(workspace_id) as connection:
-            sms_type, _ = _type_and_region(connection, task)
+            sms_type, _ = type_and_region(connection, task)
         known = self._content.templates(workspace_id)
         own = [each for each in known if each.id == task.template_id]
         if task.variables:
@@ -151,7 +151,7 @@ class TaskChanges:
     def _check_hours(self, task: Task, at: datetime) -> None:
         """As for a new send. Raises NotAllowed("edit_hours")."""
         with self._database.read(task.workspace_id) as connection:
-            sms_type, region = _type_and_region(connection, task)
+            sms_type, region = type_and_region(connection, task)
         if not may_send(sms_type, region, at):
             raise NotAllowed("edit_hours", number=task.number, at=next_allowed(at))
 
@@ -174,15 +174,6 @@ class TaskChanges:
             "segments_each": each,
             "segments": each * task.recipients,
         }
-
-
-def _type_and_region(connection: Connection, task: Task) -> tuple[SmsType, Region]:
-    """Of its template, also where that can no longer be chosen."""
-    query = select(template.c.sms_type, application.c.region).join(
-        application, application.c.id == template.c.application_id
-    )
-    row = connection.execute(query.where(template.c.id == task.template_id)).one()
-    return SmsType(row.sms_type), Region(row.region)
 
 
 def _fits(chosen: Template, task: Task, sms_type: SmsType) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Select, select
 from services.database import Database
 from services.errors import NotAllowed, UnknownThing
 from services.models import application, number_import, send_task, signature, task_group, template
-from services.states import RECEIPT_WINDOW, PauseReason, Source, TaskState
+from services.states import RECEIPT_WINDOW, PauseReason, Region, SmsType, Source, TaskState
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,15 @@ def find_task(connection: Connection, workspace_id: str, number: int) -> Task:
 def task_by_id(connection: Connection, workspace_id: str, task_id: int) -> Task:
     """Raises UnknownThing, also for another workspace's task."""
     return _only(connection, tasks_of(workspace_id).where(send_task.c.id == task_id), str(task_id))
+
+
+def type_and_region(connection: Connection, task: Task) -> tuple[SmsType, Region]:
+    """Of its template, also where that can no longer be chosen."""
+    query = select(template.c.sms_type, application.c.region).join(
+        application, application.c.id == template.c.application_id
+    )
+    row = connection.execute(query.where(template.c.id == task.template_id)).one()
+    return SmsType(row.sms_type), Region(row.region)
 
 
 def read_tasks(connection: Connection, query: Select[Any]) -> list[Task]:

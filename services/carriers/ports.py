@@ -26,7 +26,7 @@ CodeClass = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most numbers of a batch: where all get the same text, and where each has values of its own."""
+    """The most numbers of a batch, or of a request: where all get the same text, and where each has its own values."""
 
     plain: int
     with_values: int

@@ -90,7 +90,7 @@ class Marketing:
             self.groups,
             self.content,
             receipts_reach_us=True,
-            numbers_per_request={application_id: each.plain for application_id, each in limits.items()},
+            numbers_per_request=limits,
         )
         self.draft_tests = DraftTests(database, self.clock, limits)
         self.confirmations = Confirmations(database, self.clock, self.previews, limits)

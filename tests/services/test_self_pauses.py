@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from services.carriers.ports import Answer, Outcome, Submission
 from services.database import Database
-from services.errors import Unanswered
+from services.errors import NotTaken, Unanswered
 from services.models import post, send_task
 from services.posts import PostKind
 from services.states import PauseReason, TaskState
@@ -88,6 +88,59 @@ async def test_nothing_is_left_to_hold_back_so_it_ends(marketing: Marketing, dat
     await marketing.send_all()
     assert marketing.task(task).state is FINISHED
     assert questions(database) == []
+
+
+def in_parts(taken: int, refused: int) -> Answering:
+    """The carrier answers for the first so many of the request, and refuses so many of them; the rest goes back."""
+
+    async def answer(request: Submission) -> Answer:
+        numbers = list(request.numbers)
+        whole = await refuse(*numbers[:refused], code=WRONG_NUMBER)(request)
+        said = {number: whole.outcomes[number] for number in numbers[:taken]}
+        return Answer(said, dict.fromkeys(numbers[taken:], NotTaken("out_of_time", "later", retry_after_seconds=0.0)))
+
+    return answer
+
+
+PARTS: list[Any] = [
+    pytest.param([in_parts(120, 101), accept], 101, PAUSED, id="over half, in its first part"),
+    pytest.param([in_parts(120, 60), refuse_first(41)], 101, PAUSED, id="over half, in both together"),
+    pytest.param([in_parts(120, 60), in_parts(40, 40), refuse_first(1)], 101, PAUSED, id="over half, in three parts"),
+    pytest.param([in_parts(120, 100), accept], 100, FINISHED, id="half"),
+    pytest.param([in_parts(160, 60), refuse_first(40)], 100, FINISHED, id="half, though all of its last part"),
+]
+
+
+@pytest.mark.parametrize(("answers", "refused", "state"), PARTS)
+async def test_a_first_batch_that_is_taken_in_parts_counts_as_a_whole(
+    marketing: Marketing, database: Database, answers: list[Answering], refused: int, state: TaskState
+) -> None:
+    task = marketing.a_confirmed_task(700)
+    marketing.carrier.will(*answers)
+    await marketing.send_all()
+    now = marketing.task(task)
+    assert (now.state, now.refused) == (state, refused)
+    assert pause(marketing, task)[2] == (WRONG_NUMBER if state is PAUSED else None)
+    assert len(questions(database)) == (state is PAUSED)
+    check_every_task(database)
+
+
+async def test_what_was_asked_about_halfway_through_the_first_batch_does_not_count_again(
+    marketing: Marketing, database: Database
+) -> None:
+    async def answer(request: Submission) -> Answer:
+        taken = await in_parts(110, 0)(request)
+        return Answer(dict.fromkeys(taken.outcomes, Outcome(False, "E000112")), taken.not_taken)
+
+    task = marketing.a_confirmed_task(700)
+    marketing.carrier.will(answer)
+    dispatch = marketing.a_dispatch()
+    await marketing.send_next(dispatch)
+    assert pause(marketing, task) == ("paused", PauseReason.ACCOUNT, "E000112")
+    marketing.tasks.resume(WORKSPACE, task.number, ANA)
+    await marketing.send_all(dispatch)
+    assert marketing.task(task).state is FINISHED
+    check_every_task(database)
 
 
 RUNS: list[Any] = [

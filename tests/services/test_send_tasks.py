@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from services.database import Database
 from services.entries import Entries, check_lines
 from services.errors import NotAllowed, ServiceError, UnknownThing
 from services.groups import Group
+from services.hours import MAINLAND_ZONE
 from services.imports import Import
 from services.models import batch, recipient
 from services.pool import Pool
@@ -636,6 +637,66 @@ class TestBeingDue:
         assert marketing.tasks.start_due() == 3
         assert {marketing.task(task).state for task in tasks} == {TaskState.SENDING}
         assert marketing.task(later).state is TaskState.SCHEDULED
+
+
+class TestPromotionHours:
+    """Mainland carriers refuse promotional SMS from 22:00 to 08:00, so nothing leaves for them then, whoever asks."""
+
+    def test_a_late_one_is_not_sent_at_night(self, marketing: Marketing) -> None:
+        task = due_in_the_evening(marketing, hour=21, minute=30)
+        marketing.clock.set(at_home(23))
+        marketing.tasks.start_due()
+        refused = refusal(lambda: marketing.tasks.resume(marketing.workspace_id, task.number, BEN))
+        assert (refused.rule, refused.facts) == ("resume_hours", {"number": task.number, "at": at_home(32)})
+        assert marketing.task(task).state is TaskState.PAUSED
+        assert marketing.a_dispatch().claim(marketing.sender) is None
+        marketing.clock.set(at_home(32))
+        assert marketing.tasks.resume(marketing.workspace_id, task.number, BEN).state is TaskState.SENDING
+
+    def test_one_a_little_late_is_asked_about_where_its_hours_are_over(self, marketing: Marketing) -> None:
+        task = due_in_the_evening(marketing, hour=21, minute=55)
+        marketing.clock.set(at_home(22, 9))
+        assert marketing.tasks.start_due() == 1
+        assert marketing.tasks.start_due() == 0
+        now = marketing.task(task)
+        assert (now.state, now.pause_reason, now.started_at) == (TaskState.PAUSED, PauseReason.LATE, None)
+        assert PostKind.LATE in [post.kind for post in marketing.posts.due()]
+        assert marketing.a_dispatch().claim(marketing.sender) is None
+        marketing.clock.set(at_home(32))
+        assert marketing.tasks.start_due() == 0, "somebody was asked, so nothing starts by itself"
+
+    def test_one_a_little_late_starts_before_its_hours_are_over(self, marketing: Marketing) -> None:
+        task = due_in_the_evening(marketing, hour=21, minute=50)
+        marketing.clock.set(at_home(21, 59))
+        marketing.tasks.start_due()
+        assert marketing.task(task).state is TaskState.SENDING
+
+    async def test_one_that_was_paused_halfway_does_not_go_on_at_night(self, marketing: Marketing) -> None:
+        marketing.a_group("shoppers", numbers(300), SmsType.PROMOTIONAL)
+        task = marketing.confirmed(marketing.a_draft(["shoppers"], "sale"))
+        await marketing.send_next(marketing.a_dispatch())
+        marketing.tasks.pause(marketing.workspace_id, task.number, ANA)
+        marketing.clock.set(at_home(22))
+        refused = refusal(lambda: marketing.tasks.resume(marketing.workspace_id, task.number, ANA))
+        assert refused.rule == "resume_hours"
+        assert marketing.task(task).waiting == 100
+
+    def test_other_types_go_on_at_any_hour(self, marketing: Marketing) -> None:
+        task = marketing.a_confirmed_task(3)
+        marketing.tasks.pause(marketing.workspace_id, task.number, ANA)
+        marketing.clock.set(at_home(23))
+        assert marketing.tasks.resume(marketing.workspace_id, task.number, ANA).state is TaskState.SENDING
+
+
+def at_home(hour: int, minute: int = 0) -> datetime:
+    """So many hours after the midnight before the tests' morning, in mainland China."""
+    return datetime(2026, 3, 4, tzinfo=MAINLAND_ZONE) + timedelta(hours=hour, minutes=minute)
+
+
+def due_in_the_evening(marketing: Marketing, *, hour: int, minute: int) -> Task:
+    """A promotional task of 3 that was confirmed in the morning."""
+    marketing.a_group("shoppers", numbers(3), SmsType.PROMOTIONAL)
+    return marketing.confirmed(marketing.a_draft(["shoppers"], "sale", at=at_home(hour, minute)))
 
 
 def test_the_newest_tasks_are_listed_first_and_by_state(marketing: Marketing) -> None:

@@ -7,24 +7,46 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import insert, select
 
+from services.carriers.ports import Receipt
 from services.database import Database
+from services.models import batch, recipient, send_task
 from services.previews import Preview, Price
-from services.states import SmsType, TaskState
+from services.resends import ResendState
+from services.states import SmsType, Source, TaskState
+from services.task_reports import Task
 from tests.services.audiences import (
     HONG_KONG,
     LONDON,
     NEW_YORK,
+    VOUCHER,
+    a_file,
     a_shop,
     asked,
 )
-from tests.services.builders import ANA, FIRST_NUMBER, MAINLAND, Marketing, numbers
+from tests.services.builders import ANA, CHANNEL, FIRST_NUMBER, MAINLAND, Marketing, numbers
+from tests.services.fakes import FakeCarrier, refuse, refuse_all, unanswered
 
 
 @pytest.fixture
 def shop(database: Database) -> Marketing:
     """A workspace with a text that has variables, and an application for abroad."""
     return a_shop(database)
+
+
+def sent_as_often(shop: Marketing, task: Task, count: int) -> None:
+    """So many more tasks like this one, to the same recipients."""
+    with shop.database.write(everyone=True) as tx:
+        own = select(*(each for each in send_task.c if each.name != "id"))
+        (like,) = tx.execute(own.where(send_task.c.id == task.id)).mappings()
+        tasks = [{**like, "number": n, "token": f"token-{n}"} for n in range(task.number + 1, task.number + 1 + count)]
+        ids = tx.execute(insert(send_task).returning(send_task.c.id), tasks).scalars().all()
+        (sent,) = tx.execute(select(batch).where(batch.c.task_id == task.id)).mappings()
+        tx.execute(insert(batch), [{**sent, "task_id": each, "reference": f"{each}.1"} for each in ids])
+        (person,) = tx.execute(select(recipient).where(recipient.c.task_id == task.id)).mappings()
+        tx.execute(insert(recipient), [{**person, "task_id": each} for each in ids])
+        tx.commit()
 
 
 class TestWhatThePreviewTells:
@@ -54,6 +76,15 @@ class TestWhatThePreviewTells:
         shop.a_group("vip", numbers(1000))
         assert asked(shop, groups=["vip"]).takes == timedelta(seconds=20), "500 numbers a request"
 
+    def test_with_values_of_their_own_it_takes_as_long_as_such_requests_do(self, database: Database) -> None:
+        slow = replace(MAINLAND, requests_per_second=0.1, templates=(*MAINLAND.templates, VOUCHER))
+        carrier = FakeCarrier(200, max_numbers_with_values=4)
+        shop = Marketing(database, applications=(slow,), carrier=carrier)
+        import_id = a_file(shop, *((each, f'{{"Name":"{each}","Code":"c"}}') for each in numbers(12)))
+        assert asked(shop, "voucher", source=Source.FILE, import_id=import_id).takes == timedelta(seconds=30)
+        shop.a_group("vip", numbers(200))
+        assert asked(shop, groups=["vip"]).takes == timedelta(seconds=10), "one request for all"
+
     def test_recipients_abroad_are_warned_of_by_their_own_clocks(self, shop: Marketing) -> None:
         # Ten in the morning in Shanghai is two at night in London, and nine in the evening in New York.
         shop.a_group("vip", [LONDON, NEW_YORK, HONG_KONG])
@@ -81,6 +112,57 @@ class TestWhatThePreviewTells:
         shop.a_group("shoppers", numbers(3), SmsType.PROMOTIONAL)
         shop.confirmed(asked(shop, "sale", groups=["shoppers"]))
         assert asked(shop, "sale", groups=["shoppers"]).overlap == 0
+
+    async def test_who_got_nothing_is_no_overlap(self, shop: Marketing) -> None:
+        shop.a_group("shoppers", numbers(5), SmsType.PROMOTIONAL)
+        one, two, three = numbers(3)
+        task = shop.confirmed(asked(shop, "sale", groups=["shoppers"]))
+        shop.carrier.will(refuse(one))
+        await shop.send_all()
+        reference = shop.carrier.requests[0].reference
+        shop.report(
+            Receipt("failed", "UNDELIV", f"id-{two}", reference, two),
+            Receipt("delivered", "DELIVRD", f"id-{three}", reference, three),
+        )
+        assert asked(shop, "sale", groups=["shoppers"]).overlap == 3, "one arrived, and two may have"
+        again = shop.changes.resend(shop.workspace_id, task.number, ResendState.FAILED, CHANNEL, ANA)
+        assert (again.recipients, again.overlap) == (2, 0)
+        shop.confirmed(again)
+        await shop.send_all()
+        assert asked(shop, "sale", groups=["shoppers"]).overlap == 5, "the second time it went"
+
+    async def test_a_task_that_was_refused_whole_is_no_overlap(self, shop: Marketing) -> None:
+        shop.a_group("shoppers", numbers(3), SmsType.PROMOTIONAL)
+        shop.confirmed(asked(shop, "sale", groups=["shoppers"]))
+        shop.carrier.will(refuse_all)
+        await shop.send_all()
+        assert asked(shop, "sale", groups=["shoppers"]).overlap == 0
+
+    async def test_a_task_without_an_answer_may_have_arrived(self, shop: Marketing) -> None:
+        shop.a_group("shoppers", numbers(3), SmsType.PROMOTIONAL)
+        shop.confirmed(asked(shop, "sale", groups=["shoppers"]))
+        shop.carrier.will(unanswered)
+        await shop.send_all()
+        assert asked(shop, "sale", groups=["shoppers"]).overlap == 3
+
+    async def test_what_counts_is_when_it_was_handed_over_and_not_when_its_task_began(self, shop: Marketing) -> None:
+        shop.a_group("shoppers", numbers(300), SmsType.PROMOTIONAL)
+        task = shop.confirmed(asked(shop, "sale", groups=["shoppers"]))
+        await shop.send_next(shop.a_dispatch())
+        shop.tasks.pause(shop.workspace_id, task.number, ANA)
+        shop.clock.move(timedelta(hours=25, minutes=30))
+        assert asked(shop, "sale", groups=["shoppers"]).overlap == 0, "it has sent nothing since"
+        shop.tasks.resume(shop.workspace_id, task.number, ANA)
+        await shop.send_all()
+        assert asked(shop, "sale", groups=["shoppers"]).overlap == 100
+
+    async def test_a_busy_day_of_many_tasks_is_counted(self, shop: Marketing) -> None:
+        shop.a_group("shoppers", numbers(3), SmsType.PROMOTIONAL)
+        shown = asked(shop, "sale", groups=["shoppers"])
+        test = shop.draft_tests.send(shop.workspace_id, shown.draft_id, ANA, FIRST_NUMBER, [])
+        await shop.send_all()
+        sent_as_often(shop, test, 1200)
+        assert asked(shop, "sale", groups=["shoppers"]).overlap == 1
 
 
 class TestPromotionHours:
