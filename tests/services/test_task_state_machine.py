@@ -32,8 +32,9 @@ from services.models import batch, opt_out, recipient, result
 from services.previews import Preview
 from services.rate import RateLimit
 from services.senders import Sender
-from services.states import Region, SmsType, TaskState
+from services.states import Region, SmsType, Source, TaskState
 from services.task_reports import Task
+from tests.services.audiences import a_file, asked
 from tests.services.audit import check_every_task
 from tests.services.builders import (
     ANA,
@@ -61,11 +62,17 @@ SIZES = {"one": 1, "few": 4, "more": 8}
 MOVES = [timedelta(seconds=1), timedelta(seconds=6), timedelta(minutes=4), timedelta(minutes=16)]
 MOVES += [timedelta(minutes=56), timedelta(hours=25)]
 
+NAMED = TemplateDeclaration("named", "tpl-6", SmsType.PROMOTIONAL, "Dear {name}.", "Spring")
+FIRST = replace(MAINLAND, templates=(*MAINLAND.templates, NAMED))
 THEIR_SALE = TemplateDeclaration("sale", "their-2", SmsType.PROMOTIONAL, SALE.text, "Spring")
-SECOND = ApplicationDeclaration("second", "tencent", Region.MAINLAND, (SIGNATURE,), (THEIR_SALE,))
-CANNOT_TAKE_OVER = replace(SECOND, templates=(replace(THEIR_SALE, text="Nothing must go."),))
+THEIR_NAMED = replace(NAMED, code="their-6")
+SECOND = ApplicationDeclaration("second", "tencent", Region.MAINLAND, (SIGNATURE,), (THEIR_SALE, THEIR_NAMED))
+CANNOT_TAKE_OVER = replace(
+    SECOND, templates=(replace(THEIR_SALE, text="Nothing must go."), replace(THEIR_NAMED, text="Dearest {name}."))
+)
 FROZEN = "E000112"
 
+Message = tuple[str | int, ...]
 _AFTER = {"pause": TaskState.PAUSED, "resume": TaskState.SENDING}
 
 
@@ -81,14 +88,15 @@ class Request:
 
 
 class Seen:
-    """What reached either application's carrier: the requests that are open, and how often each number of each task
-    may have been taken. `cut` is what is known of a request that is cut short; without it, it ends with its process.
+    """What reached either application's carrier: the requests that are open, and how often each number of each task,
+    with what filled its text, may have been taken. `cut` is what is known of a request that is cut short; without it,
+    it ends with its process.
     """
 
     def __init__(self) -> None:
         self.open: list[Request] = []
-        self.taken: Counter[tuple[str, int]] = Counter()
-        self.twice: list[tuple[str, int]] = []
+        self.taken: Counter[Message] = Counter()
+        self.twice: list[Message] = []
         self.moved = 0
         self.cut: Answering | None = None
         self._last: dict[str, FakeCarrier] = {}
@@ -108,8 +116,9 @@ class Seen:
         """These were not taken, so that they may come again."""
         self.taken.subtract(self._keys(submission, numbers))
 
-    def _keys(self, submission: Submission, numbers: Iterable[int]) -> list[tuple[str, int]]:
-        return [(submission.reference.rsplit("-", 1)[0], number) for number in numbers]
+    def _keys(self, submission: Submission, numbers: Iterable[int]) -> list[Message]:
+        task = submission.reference.rsplit("-", 1)[0]
+        return [(task, number, *submission.values_for(number)) for number in numbers]
 
 
 class Watching(FakeCarrier):
@@ -198,15 +207,20 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         empty(self.database)
         self.seen = Seen()
-        self.marketing = Marketing(self.database, carrier=Watching(self.seen), applications=(MAINLAND, SECOND))
+        self.marketing = Marketing(self.database, carrier=Watching(self.seen), applications=(FIRST, SECOND))
         second_id = self.marketing.applications["second"].id
         self.second = Sender(second_id, Watching(self.seen), RateLimit(1_000_000), "https://sms.example.com/second")
         self.first = replace(self.marketing.sender, failover=second_id)
-        first = FIRST_NUMBER
         for name, size in SIZES.items():
-            self.marketing.a_group(name, numbers(size, first), SmsType.PROMOTIONAL)
-            first += size
-        self.next_number = first
+            self.marketing.a_group(name, numbers(size), SmsType.PROMOTIONAL)
+        self.next_number = FIRST_NUMBER + max(SIZES.values())
+        # One number stands there twice with the same values, and once more with others.
+        people = [(0, "Ana"), (1, "Ben"), (0, "Ana"), (0, "Cy")]
+        self.file = a_file(
+            self.marketing,
+            *((FIRST_NUMBER + place, f'{{"Name":"{name}"}}') for place, name in people),
+            names='["Name"]',
+        )
         self.opted_out: set[int] = set()
         self.drafts: list[Preview] = []
         self.tasks: list[Task] = []
@@ -245,8 +259,16 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: len(self.tasks) + len(self.drafts) < 5)
     def draft(self, groups: list[str], later: bool, application: str = "promo-cn") -> None:
         at = self.marketing.in_(timedelta(hours=1)) if later else None
+        self._draft(groups=groups, template="sale", application=application, at=at)
+
+    @rule(application=st.sampled_from(["promo-cn", "second"]))
+    @precondition(lambda self: len(self.tasks) + len(self.drafts) < 5)
+    def draft_from_a_file(self, application: str) -> None:
+        self._draft(template="named", source=Source.FILE, import_id=self.file, application=application)
+
+    def _draft(self, **wanted: Any) -> None:
         try:
-            self.drafts.append(self.marketing.a_draft(groups, "sale", application=application, at=at))
+            self.drafts.append(asked(self.marketing, **wanted))
         except NotAllowed as refused:
             # All of them have opted out.
             if refused.rule != "no_recipients":
@@ -270,7 +292,7 @@ class Life(RuleBasedStateMachine):
     def confirm(self, data: st.DataObject) -> None:
         self._confirm(data.draw(st.sampled_from(self.drafts)))
 
-    def _confirm(self, draft: Preview) -> None:
+    def _confirm(self, draft: Preview, *, is_fresh: bool = False) -> None:
         try:
             made = self.marketing.confirmations.confirm(self.marketing.workspace_id, draft.draft_id, ANA)
         except NotAllowed as refused:
@@ -278,7 +300,10 @@ class Life(RuleBasedStateMachine):
                 raise
             return
         if isinstance(made, Preview):
+            assert not is_fresh, "nothing has happened since it was shown"
             self.drafts.append(made)
+            if made.changed != ["hours"]:
+                self._confirm(made, is_fresh=made.allowed_from is None)
             return
         assert draft.recipients == made.recipients
         self.tasks.append(made)
@@ -294,7 +319,7 @@ class Life(RuleBasedStateMachine):
         self.next_number += 1
         self.marketing.join(self.marketing.groups.find(self.marketing.workspace_id, group), [self.next_number])
 
-    @rule(place=st.integers(0, sum(SIZES.values()) - 1))
+    @rule(place=st.integers(0, max(SIZES.values()) - 1))
     def somebody_opts_out(self, place: int) -> None:
         number = FIRST_NUMBER + place
         if number not in self.opted_out:
@@ -378,7 +403,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(can=st.booleans())
     def the_second_has_another_text(self, can: bool) -> None:
-        self.marketing.declare(MAINLAND, SECOND if can else CANNOT_TAKE_OVER)
+        self.marketing.declare(FIRST, SECOND if can else CANNOT_TAKE_OVER)
 
     @rule(
         data=st.data(), status=st.sampled_from(["delivered", "delivered", "failed", "pending"]), total=st.integers(1, 2)
