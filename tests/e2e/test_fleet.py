@@ -131,7 +131,7 @@ def newest_claimed(database: Database) -> int:
 def under_way(database: Database, pid: int) -> tuple[datetime, dict[int, datetime]]:
     """The database's time, and the batches of this process that are under way then, each with the end of its lease."""
     query = select(batch.c.no, batch.c.lease_until).where(
-        batch.c.state == BatchState.SENDING.value, batch.c.owner.endswith(f"-{pid}")
+        batch.c.state == BatchState.SENDING.value, batch.c.owner.contains(f"-{pid}-")
     )
     with database.read(everyone=True) as connection:
         found = {row.no: row.lease_until for row in connection.execute(query)}
