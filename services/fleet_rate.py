@@ -1,7 +1,7 @@
 """How fast an application may send, held over every process that sends for it.
 
-Turns are a row in the database: taking one moves the time of the next. A process takes a tenth of a second's turns at
-once, so that the row is asked ten times a second by each process and not for every request.
+Turns are a row in the database: taking one moves the time of the next. A process takes as many at once as wait for one,
+or as it has lately used in the time that a turn keeps: what it takes and does not use is lost to the others.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 
-from sqlalchemy import case, literal, update
+from sqlalchemy import case, func, literal, select, update
 
 from services.clock import Clock
 from services.database import Database
@@ -19,8 +19,9 @@ from services.models import rate_turn
 
 _SLICE_SECONDS = 0.1
 _SECOND = 1_000_000  # microseconds
-# By so much a busy loop wakes late, which is no pause: more than a turn of a thousand a second is long.
-_LATE = 10_000
+# A turn can be used until the next one comes; where that is sooner than the first, for as long as the second: a busy
+# loop wakes late, and to ask the database for each turn slows a worker.
+_SOON, _KEEPS = 20_000, 50_000
 
 
 class FleetRate:
@@ -33,11 +34,16 @@ class FleetRate:
         self._clock = clock
         self._executor = executor
         self._application_id = application_id
-        self._interval = max(1, round(_SECOND / per_second))
-        self._slice = max(1, round(per_second * _SLICE_SECONDS))
+        interval = round(_SECOND / per_second)
+        self._keeps = interval if interval >= _SOON else _KEEPS
+        # Those kept from before must not make a second's turns more than they may be.
+        self._interval = interval if interval >= _SOON else max(1, round(interval * (1 + _KEEPS / _SECOND)))
+        self._most = max(1, round(per_second * _SLICE_SECONDS))
         # Moments (microseconds since 1970) from which on one request each may leave.
         self._turns: deque[float] = deque()
         self._paused_until = 0
+        self._waiting = 0
+        self._used = self._soon = self._asked_at = 0
         self._asking: asyncio.Future[None] | None = None
         self._pauses: set[asyncio.Future[None]] = set()
 
@@ -49,7 +55,7 @@ class FleetRate:
             while (wait := max(turn, self._paused_until) - self._now()) > 0:
                 await asyncio.sleep(wait / _SECOND)
                 waited = True
-            if not (waited and self._is_over(turn + _LATE)):
+            if not (waited and self._is_over(turn)):
                 return turn
 
     def give_back(self, turn: float) -> None:
@@ -66,34 +72,46 @@ class FleetRate:
     async def _next(self) -> float:
         """The next turn that is not over: those that passed during a rest, a pause or a claim would come as a burst."""
         self._forget_missed()
-        while not self._turns:
-            await asyncio.shield(self._ask_for_more())
-            # However long that took, there is one now.
-            self._forget_missed(but=1)
+        self._waiting += 1
+        try:
+            while not self._turns:
+                await asyncio.shield(self._ask_for_more())
+                # However long that took, there is one now.
+                self._forget_missed(but=1)
+        finally:
+            self._waiting -= 1
+        self._used += 1
         turn = self._turns.popleft()
-        if len(self._turns) < self._slice // 2:
-            # Half a slice before they are needed, so that nobody waits for the database.
+        if len(self._turns) < self._soon // 2:
+            # Before they are needed, so that nobody waits for the database.
             self._ask_for_more()
         return turn
 
     def _ask_for_more(self) -> asyncio.Future[None]:
         if self._asking is None or self._asking.done():
-            self._asking = asyncio.ensure_future(self._in_thread(self._take))
+            self._asking = asyncio.ensure_future(self._take_for_all())
             # Nobody may be waiting for what it raises; whoever needs a turn asks again.
             self._asking.add_done_callback(lambda asked: asked.cancelled() or asked.exception())
         return self._asking
+
+    async def _take_for_all(self) -> None:
+        """Also for those who come to wait in the same moment."""
+        await asyncio.sleep(0)
+        now = self._now()
+        self._soon = round(self._used * self._keeps / max(now - self._asked_at, self._keeps))
+        self._used, self._asked_at = 0, now
+        await self._in_thread(self._take, min(max(1, self._waiting, self._soon), self._most))
 
     def _forget_missed(self, but: int = 0) -> None:
         while len(self._turns) > but and self._is_over(self._turns[0]):
             self._turns.popleft()
 
     def _is_over(self, turn: float) -> bool:
-        """As in one process, a turn can be used until the next one comes."""
-        return turn < self._now() - self._interval
+        return turn < self._now() - self._keeps
 
-    def _take(self) -> None:
-        """The next slice of turns; those that nobody took in the past are gone, so that no burst follows a rest."""
-        now, width = self._now(), self._slice * self._interval
+    def _take(self, count: int) -> None:
+        """The next turns; those that nobody took in the past are gone, so that no burst follows a rest."""
+        now, width = self._now(), count * self._interval
         first = case((rate_turn.c.next_at > now, rate_turn.c.next_at), else_=literal(now))
         taken = (
             update(rate_turn)
@@ -102,6 +120,9 @@ class FleetRate:
             .returning(rate_turn.c.next_at)
         )
         with self._database.write(everyone=True) as tx:
+            if not self._database.is_sqlite:
+                # What a crash of the database takes back lies in the past by the time that it is up again.
+                tx.execute(select(func.set_config("synchronous_commit", "off", True)))
             after = tx.execute(taken).scalar()
             if after is None:
                 self._database.bulk.insert_new(

@@ -140,6 +140,21 @@ def test_turns_given_back_before_a_rest_are_gone_after_it(marketing: Marketing) 
     play(scene)
 
 
+def test_processes_that_want_less_than_the_rate_do_not_wait_for_each_other(marketing: Marketing) -> None:
+    async def scene(now: Callable[[], float]) -> None:
+        async def a_connection(rate: FleetRate) -> None:
+            for _ in range(20):
+                await rate.acquire()
+                await asyncio.sleep(0.03)
+
+        start = now()
+        fleet = a_fleet(marketing, now, 1000, processes=4)
+        await asyncio.gather(*(a_connection(rate) for rate in fleet for _ in range(2)))
+        assert now() - start < 20 * 0.03 * 1.2
+
+    play(scene)
+
+
 def test_those_who_wait_through_a_pause_do_not_all_go_at_its_end(marketing: Marketing) -> None:
     async def scene(now: Callable[[], float]) -> None:
         (rate,) = a_fleet(marketing, now, 50, processes=1)
