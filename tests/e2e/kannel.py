@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+from sandbox.demo import free_port
+
 PROGRAMS = ("bearerbox", "smsbox", "fakesmsc")
 USERNAME, PASSWORD, SENDER = "tester", "foobar", "10690000"
 MAX_MESSAGES = 3
@@ -73,7 +75,7 @@ class RealKannel:
     def __init__(self, folder: Path, get_url: str | None = None) -> None:
         self._folder = folder
         self._service = 'text = "no service"' if get_url is None else f'get-url = "{get_url}"'
-        self._ports = dict(zip(("admin", "box", "smsc", "sendsms"), _free_ports(4), strict=True))
+        self._ports = {name: free_port() for name in ("admin", "box", "smsc", "sendsms")}
         self._processes: list[asyncio.subprocess.Process] = []
 
     @property
@@ -182,16 +184,6 @@ def _read(kind: str, content: str) -> tuple[int, bytes]:
 
 def _bytes(written: str) -> bytes:
     return unquote_to_bytes(written.replace("+", " "))
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports: list[int] = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def _answers(port: int) -> bool:

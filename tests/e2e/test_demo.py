@@ -17,7 +17,7 @@ import aiohttp
 import psutil
 import pytest
 
-from sandbox.demo import HERE
+from sandbox.demo import HERE, free_port
 
 pytestmark = pytest.mark.e2e
 
@@ -41,13 +41,6 @@ async def demo(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
             for each in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
                 each.kill()
         await process.communicate()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def line(process: asyncio.subprocess.Process) -> str:
