@@ -17,7 +17,7 @@ from services.clock import Clock
 from services.database import Database
 from services.models import rate_turn
 
-_SLICE_SECONDS = 0.1
+_MOST_SECONDS = 0.1
 _SECOND = 1_000_000  # microseconds
 # A turn can be used until the next one comes; where that is sooner than the first, for as long as the second: a busy
 # loop wakes late, and to ask the database for each turn slows a worker.
@@ -38,7 +38,7 @@ class FleetRate:
         self._keeps = interval if interval >= _SOON else _KEEPS
         # Those kept from before must not make a second's turns more than they may be.
         self._interval = interval if interval >= _SOON else max(1, round(interval * (1 + _KEEPS / _SECOND)))
-        self._most = max(1, round(per_second * _SLICE_SECONDS))
+        self._most = max(1, round(per_second * _MOST_SECONDS))
         # Moments (microseconds since 1970) from which on one request each may leave.
         self._turns: deque[float] = deque()
         self._paused_until = 0

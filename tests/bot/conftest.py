@@ -9,6 +9,8 @@ import pytest
 import stamina
 
 from sandbox.carriers.huawei import HuaweiSandbox
+from sandbox.slack.server import SlackSandbox
+from tests.bot.checks import Operator
 from tests.services.conftest import migrated_postgresql, migrated_sqlite, postgresql, sqlite
 
 __all__ = ["migrated_postgresql", "migrated_sqlite", "postgresql", "sqlite"]
@@ -31,3 +33,18 @@ def without_waiting() -> Iterator[None]:
     stamina.set_testing(True, attempts=4)
     yield
     stamina.set_testing(False)
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackSandbox]:
+    """Slack's stand-in."""
+    sandbox = SlackSandbox(MANIFEST)
+    await sandbox.start()
+    yield sandbox
+    await sandbox.stop()
+
+
+@pytest.fixture
+def operator(slack: SlackSandbox, carrier: HuaweiSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Operator:
+    """Somebody with `check-config` and both stand-ins."""
+    return Operator(slack, carrier, tmp_path, monkeypatch)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,7 @@ from services.content import ApplicationDeclaration, Content
 from services.database import Database
 from services.states import Region
 from tests.bot.checks import Operator
-from tests.bot.conftest import MANIFEST
 from tests.bot.settings import TEMPLATE, WHOLE, with_failover
-
-
-@pytest.fixture
-async def slack() -> AsyncIterator[SlackSandbox]:
-    sandbox = SlackSandbox(MANIFEST)
-    await sandbox.start()
-    yield sandbox
-    await sandbox.stop()
-
-
-@pytest.fixture
-def operator(slack: SlackSandbox, carrier: HuaweiSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Operator:
-    return Operator(slack, carrier, tmp_path, monkeypatch)
 
 
 async def test_what_is_right_is_said(operator: Operator, slack: SlackSandbox, carrier: HuaweiSandbox) -> None:

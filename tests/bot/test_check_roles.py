@@ -12,12 +12,9 @@ from slack_sdk.oauth.installation_store import Installation
 
 from bot.environment import OAuthSettings
 from bot.oauth import installations_of
-from sandbox.carriers.huawei import HuaweiSandbox
 from sandbox.slack.core import BOT_TOKEN
-from sandbox.slack.server import SlackSandbox
 from services.database import Database
 from tests.bot.checks import Operator
-from tests.bot.conftest import MANIFEST
 
 KEY, OTHER_KEY = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 # As where workspaces install the app, and none has a token in the settings.
@@ -29,19 +26,6 @@ BY_INSTALLATION = {
     "PUBLIC_URL": "https://sms.example.com",
 }
 HERE, ELSEWHERE = "T0SANDBOX", "T0AUTUMN"
-
-
-@pytest.fixture
-async def slack() -> AsyncIterator[SlackSandbox]:
-    sandbox = SlackSandbox(MANIFEST)
-    await sandbox.start()
-    yield sandbox
-    await sandbox.stop()
-
-
-@pytest.fixture
-def operator(slack: SlackSandbox, carrier: HuaweiSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Operator:
-    return Operator(slack, carrier, tmp_path, monkeypatch)
 
 
 @pytest.fixture

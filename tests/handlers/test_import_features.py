@@ -26,6 +26,7 @@ from services.spreadsheets.reader import Column
 from services.states import ImportState, SmsType
 from tests.handlers.samples import EVIL, LONGEST, a_group, an_import, clicked, dropped, sent, typed
 from tests.services.builders import BEN, WORKSPACE, Marketing
+from tests.services.files import unclear_sheets
 
 CSV = "mobile,name\n13812345678,Ana\n010 6234 5678,Ben\n14912345678,Cem\n12345,Dan\n"
 TWO = "Name,Mobile,Phone\n" + "".join(f"Guest,1380000000{no},1390000000{no}\n" for no in range(4))
@@ -235,14 +236,7 @@ def test_the_form_shows_three_samples_of_each_column(importing: Importing, waiti
 def test_a_form_for_one_sheet_is_too_late_when_another_sheet_asks(
     importing: Importing, marketing: Marketing, shown: Any, tmp_path: Path
 ) -> None:
-    book = openpyxl.Workbook()
-    book.remove(book.worksheets[0])
-    for name, header in (("Spring", ("mobile", "phone")), ("Winter", ("tel", "cell"))):
-        sheet = book.create_sheet(name)
-        for row in (header, *((f"1380000000{no}", f"1390000000{no}") for no in range(3))):
-            sheet.append(row)
-    path = tmp_path / "two.xlsx"
-    book.save(path)
+    path = unclear_sheets(tmp_path / "two.xlsx")
     waiting = marketing.imported(path, marketing.a_group("vip"))
     assert "The sheet *Spring* of *two.xlsx* has more than one column of phone numbers" in shown(waiting).text
     opened = handler.choose_column(clicked(waiting.id), importing)

@@ -25,3 +25,15 @@ def an_xlsx(path: Path, sheets: Mapping[str, Sequence[str]], headers: Mapping[st
             sheet.append([cell])
     book.save(path)
     return path
+
+
+def unclear_sheets(path: Path) -> Path:
+    """Two sheets with two columns of numbers each, under names of their own: each has to be asked about."""
+    book = Workbook()
+    book.remove(book.worksheets[0])
+    for name, header in (("Spring", ("mobile", "phone")), ("Winter", ("tel", "cell"))):
+        sheet = book.create_sheet(name)
+        for row in (header, *((f"1380000000{no}", f"1390000000{no}") for no in range(3))):
+            sheet.append(row)
+    book.save(path)
+    return path

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
-import openpyxl
 import pytest
 from sqlalchemy import func, select
 
@@ -22,7 +21,7 @@ from services.retention import Periods, Retention
 from services.states import ImportState, SmsType, Source, TaskState
 from services.task_reports import Task
 from tests.services.builders import BEN, CHANNEL, WORKSPACE, Marketing, numbers
-from tests.services.files import a_csv
+from tests.services.files import a_csv, unclear_sheets
 
 SECOND = timedelta(seconds=1)
 VALID = ["13800000001", "13800000002", "13800000003"]
@@ -439,14 +438,7 @@ class TestChoosingTheColumn:
             marketing.imports.choose_column(WORKSPACE, waiting.id, waiting.columns[0].choice)
 
     def test_another_sheet_with_other_columns_asks_again(self, marketing: Marketing, tmp_path: Path) -> None:
-        book = openpyxl.Workbook()
-        book.remove(book.worksheets[0])
-        for name, header in (("Spring", ("mobile", "phone")), ("Winter", ("tel", "cell"))):
-            sheet = book.create_sheet(name)
-            for row in (header, *((f"1380000000{no}", f"1390000000{no}") for no in range(3))):
-                sheet.append(row)
-        path = tmp_path / "a.xlsx"
-        book.save(path)
+        path = unclear_sheets(tmp_path / "a.xlsx")
         waiting = marketing.imported(path, marketing.a_group("vip"))
         asked = []
         while waiting.state is ImportState.WAITING:
